@@ -1,0 +1,5 @@
+//! The `hostward` command.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

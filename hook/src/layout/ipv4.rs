@@ -1,0 +1,161 @@
+//! The IPv4 header (RFC 791).
+
+use super::anomaly::{Anomaly, Recorder};
+use super::options::{IpOption, IpOptions};
+use super::{Layout, be16, ipv6, proto, seen};
+
+#[inline(always)]
+pub(super) fn walk<R: Recorder>(packet: &[u8], r: &mut R) -> Layout {
+    let Some(h) = packet.first_chunk::<20>() else {
+        return super::unreadable(packet, r, Anomaly::IpTruncated, packet.len() as u32);
+    };
+    let mut l = Layout {
+        version: 4,
+        ..Layout::EMPTY
+    };
+    let received = packet.len().min(u32::MAX as usize);
+    let total = usize::from(be16(h[2], h[3]));
+    let mut header = usize::from(h[0] & 0x0f) * 4;
+    let mut broken = false;
+    if header != 20 {
+        if header < 20 || header > received {
+            r.note(Anomaly::Ip4HeaderLength, 0, u32::from(h[0] & 0x0f));
+            header = 20;
+            broken = true;
+        } else {
+            l.seen |= seen::IP_OPTIONS;
+            options(packet.get(20..header).unwrap_or_default(), r);
+        }
+    }
+    let end = if total < header {
+        r.note(Anomaly::Ip4TotalLength, 2, total as u32);
+        received
+    } else if total > received {
+        r.note(Anomaly::IpLengthBeyondBuffer, 2, total as u32);
+        received
+    } else {
+        total
+    };
+    l.end = end as u32;
+    l.proto = h[9];
+
+    let flags = be16(h[6], h[7]);
+    // Bit 14 is DF and usual; everything else of the word is not.
+    if flags & !0x4000 != 0 {
+        fragment(&mut l, flags, total.saturating_sub(header), header, r);
+    }
+    if broken {
+        // Where the payload begins is unknown: reading ports at a guess would let a packet lie.
+        l.upper = header.min(end) as u32;
+        l.payload = l.upper;
+        return l;
+    }
+    ipv6::upper(packet, header, l, r)
+}
+
+/// Flags and offset of a packet that has more set than DF.
+#[cold]
+fn fragment<R: Recorder>(l: &mut Layout, flags: u16, data: usize, header: usize, r: &mut R) {
+    if flags & 0x8000 != 0 {
+        r.note(Anomaly::Ip4ReservedFlag, 6, u32::from(flags >> 13));
+    }
+    let more = flags & 0x2000 != 0;
+    let offset = (flags & 0x1fff) << 3;
+    if !more && offset == 0 {
+        return;
+    }
+    l.seen |= seen::FRAGMENT;
+    l.fragment = offset | u16::from(more);
+    if flags & 0x4000 != 0 {
+        r.note(Anomaly::Ip4DontFragment, 6, u32::from(flags >> 13));
+    }
+    // RFC 3128: a fragment at offset 8 can only overwrite the flags of a TCP header.
+    if offset == 8 && l.proto == proto::TCP {
+        r.note(Anomaly::FragmentTiny, 6, u32::from(offset));
+    }
+    check_fragment(offset, more, data, header, 2, 6, r);
+}
+
+/// What is common to fragments of both versions. `header` counts towards the largest datagram.
+pub(super) fn check_fragment<R: Recorder>(
+    offset: u16,
+    more: bool,
+    data: usize,
+    header: usize,
+    length_at: usize,
+    offset_at: usize,
+    r: &mut R,
+) {
+    if (more && !data.is_multiple_of(8)) || data == 0 {
+        r.note(Anomaly::FragmentLength, length_at, data as u32);
+    }
+    if usize::from(offset) + data + header > 65_535 {
+        r.note(Anomaly::FragmentBeyondEnd, offset_at, u32::from(offset));
+    }
+}
+
+/// RFC 791 section 3.1 and RFC 7126: lengths, pointers, repetition.
+#[cold]
+fn options<R: Recorder>(bytes: &[u8], r: &mut R) {
+    let mut once = 0_u64;
+    let mut routes = 0_u8;
+    for option in IpOptions::new(bytes) {
+        let IpOption { kind, offset, data } = match option {
+            Ok(o) => o,
+            Err(at) => {
+                r.note(Anomaly::Ip4OptionLength, 20 + at, 0);
+                return;
+            }
+        };
+        let at = 20 + offset;
+        // Record route, loose and strict source route: pointer from 4 in steps of 4, one past
+        // the end when full.
+        let route = matches!(kind, 7 | 131 | 137);
+        if route || kind == 68 {
+            let length = data.len() + 2;
+            match data.first().map(|p| usize::from(*p)) {
+                None => r.note(Anomaly::Ip4OptionLength, at + 1, length as u32),
+                Some(p) => {
+                    let bad = if route {
+                        p < 4 || !p.is_multiple_of(4) || p > length + 1
+                    } else {
+                        p < 5 || p > length + 1
+                    };
+                    if bad {
+                        r.note(Anomaly::Ip4OptionPointer, at + 2, p as u32);
+                    }
+                }
+            }
+        }
+        let fixed = match kind {
+            136 | 148 => Some(4), // stream id, router alert
+            _ => None,
+        };
+        if fixed.is_some_and(|f| f != data.len() + 2) {
+            r.note(Anomaly::Ip4OptionLength, at + 1, data.len() as u32 + 2);
+        }
+        let bit = match kind {
+            7 => 1_u64,
+            68 => 2,
+            130 => 4,
+            131 => 8,
+            133 => 16,
+            134 => 32,
+            136 => 64,
+            137 => 128,
+            148 => 256,
+            _ => 0,
+        };
+        if once & bit != 0 {
+            r.note(Anomaly::Ip4OptionDuplicate, at, u32::from(kind));
+        }
+        once |= bit;
+        routes |= u8::from(kind == 131) | u8::from(kind == 137) << 1;
+    }
+    if routes == 3 {
+        r.note(Anomaly::Ip4SourceRoutes, 20, 0);
+    }
+    if let Some(at) = IpOptions::padding(bytes) {
+        r.note(Anomaly::Ip4OptionPadding, 20 + at, 0);
+    }
+}

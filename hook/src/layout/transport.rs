@@ -1,0 +1,289 @@
+//! Transport and ICMP headers.
+
+use super::anomaly::{Anomaly, Recorder};
+use super::options::TcpOptions;
+use super::{Layout, be16, proto, seen, tcp_flags as f};
+
+/// TCP (RFC 9293 section 3.1).
+#[inline(always)]
+pub(super) fn tcp<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
+    l.upper = at as u32;
+    l.payload = at as u32;
+    let segment = packet.get(at..l.end as usize).unwrap_or_default();
+    let Some(h) = segment.first_chunk::<20>() else {
+        return truncated(segment, at, l, Anomaly::TcpTruncated, r);
+    };
+    l.src_port = be16(h[0], h[1]);
+    l.dst_port = be16(h[2], h[3]);
+    l.tcp_flags = h[13];
+    l.seen |= seen::PORTS | seen::UPPER;
+    let header = usize::from(h[12] >> 4) * 4;
+    if header < 20 || header > segment.len() {
+        r.note(Anomaly::TcpDataOffset, at + 12, u32::from(h[12] >> 4));
+        if l.fragment != 0 {
+            r.note(Anomaly::FragmentTiny, at, segment.len() as u32);
+        }
+        l.payload = (at + 20) as u32;
+    } else {
+        l.payload = (at + header) as u32;
+        if header > 20 {
+            l.seen |= seen::TCP_OPTIONS;
+            // The timestamp option alone, aligned as RFC 7323 appendix A recommends, is what
+            // nearly every established segment carries: nothing to check.
+            let options = segment.get(20..header).unwrap_or_default();
+            if !(options.len() == 12 && options.starts_with(&[1, 1, 8, 10])) {
+                tcp_options(options, at + 20, r);
+            }
+        }
+    }
+    let odd = UNUSUAL >> (h[13] & 0x3f) & 1 != 0
+        || h[12] & 0x0e != 0
+        || h[18] | h[19] != 0
+        || l.src_port == 0
+        || l.dst_port == 0;
+    if odd || h[13] & f::ACK == 0 {
+        tcp_unusual(h, at, segment.len(), r);
+    }
+    l
+}
+
+/// The flag combinations that no TCP sends (the six classic flags; ECE and CWR do not matter).
+/// One bit for each combination.
+const UNUSUAL: u64 = {
+    let mut t = 0_u64;
+    let mut flags = 0_u8;
+    while flags < 64 {
+        let syn = flags & f::SYN != 0;
+        let fin = flags & f::FIN != 0;
+        let rst = flags & f::RST != 0;
+        let ack = flags & f::ACK != 0;
+        let urg = flags & f::URG != 0;
+        // RFC 9293 section 3.10.7: every segment but SYN and RST carries ACK.
+        if syn && (fin || rst || urg) || fin && rst || !ack && !syn && !rst {
+            t |= 1 << flags;
+        }
+        flags += 1;
+    }
+    t
+};
+
+#[cold]
+fn tcp_unusual<R: Recorder>(h: &[u8; 20], at: usize, length: usize, r: &mut R) {
+    let flags = h[13];
+    if UNUSUAL >> (flags & 0x3f) & 1 != 0 {
+        r.note(Anomaly::TcpFlags, at + 13, u32::from(flags));
+    }
+    if h[12] & 0x0e != 0 {
+        r.note(Anomaly::TcpReserved, at + 12, u32::from(h[12] & 0x0f));
+    }
+    let urgent = be16(h[18], h[19]);
+    let data = length.saturating_sub(usize::from(h[12] >> 4) * 4);
+    if urgent != 0 && (flags & f::URG == 0 || usize::from(urgent) > data) {
+        r.note(Anomaly::TcpUrgentPointer, at + 18, u32::from(urgent));
+    }
+    if flags & (f::ACK | f::RST) == 0 && h[8..12] != [0; 4] {
+        let number = u32::from_be_bytes([h[8], h[9], h[10], h[11]]);
+        r.note(Anomaly::TcpAckNumber, at + 8, number);
+    }
+    port_zero([h[0], h[1], h[2], h[3]], at, r);
+}
+
+#[cold]
+fn tcp_options<R: Recorder>(options: &[u8], base: usize, r: &mut R) {
+    let mut once = 0_u32;
+    for option in TcpOptions::new(options) {
+        let o = match option {
+            Ok(o) => o,
+            Err(at) => {
+                r.note(Anomaly::TcpOptionLength, base + at, 0);
+                return;
+            }
+        };
+        let n = o.data.len();
+        let (ok, single) = match o.kind {
+            2 => (n == 2, true),                                                  // MSS
+            3 => (n == 1, true),                                                  // window scale
+            4 => (n == 0, true),                                                  // SACK permitted
+            5 => (n.is_multiple_of(8) && (8..=32).contains(&n), true),            // SACK
+            8 => (n == 8, true),                                                  // timestamps
+            19 => (n == 16, true),                                                // MD5
+            28 => (n == 2, true),                                                 // user time-out
+            29 => (n >= 2, true),                                                 // authentication
+            34 => (n == 0 || n.is_multiple_of(2) && (4..=16).contains(&n), true), // fast open
+            _ => (true, false),
+        };
+        if !ok {
+            r.note(Anomaly::TcpOptionLength, base + o.offset + 1, n as u32 + 2);
+        }
+        if o.kind == 3 && o.data.first().is_some_and(|s| *s > 14) {
+            let scale = o.data.first().copied().unwrap_or_default();
+            r.note(
+                Anomaly::TcpWindowScale,
+                base + o.offset + 2,
+                u32::from(scale),
+            );
+        }
+        let bit = if single && o.kind < 32 {
+            1 << o.kind
+        } else if single {
+            1
+        } else {
+            0
+        };
+        if once & bit != 0 {
+            r.note(
+                Anomaly::TcpOptionDuplicate,
+                base + o.offset,
+                u32::from(o.kind),
+            );
+        }
+        once |= bit;
+    }
+}
+
+/// UDP (RFC 768).
+#[inline(always)]
+pub(super) fn udp<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
+    l.upper = at as u32;
+    l.payload = at as u32;
+    let datagram = packet.get(at..l.end as usize).unwrap_or_default();
+    let Some(h) = datagram.first_chunk::<8>() else {
+        return truncated(datagram, at, l, Anomaly::UdpTruncated, r);
+    };
+    l.src_port = be16(h[0], h[1]);
+    l.dst_port = be16(h[2], h[3]);
+    l.payload = (at + 8) as u32;
+    l.seen |= seen::PORTS | seen::UPPER;
+    let length = usize::from(be16(h[4], h[5]));
+    if length != datagram.len() || l.src_port == 0 || l.dst_port == 0 || be16(h[6], h[7]) == 0 {
+        udp_unusual(h, at, length, datagram.len(), l, r);
+    }
+    l
+}
+
+#[cold]
+fn udp_unusual<R: Recorder>(
+    h: &[u8; 8],
+    at: usize,
+    length: usize,
+    received: usize,
+    l: Layout,
+    r: &mut R,
+) {
+    // The first fragment's UDP length is the whole datagram's. A packet that was cut off has
+    // been noted as such and says nothing about the sender's UDP. Length 0 over IPv6 is a
+    // jumbogram (RFC 2675 section 4).
+    let cut = l.fragment != 0;
+    let jumbo = length == 0 && l.version == 6 && received > 65_535;
+    if (length < 8 && !jumbo) || (length > received && !cut) {
+        r.note(Anomaly::UdpLength, at + 4, length as u32);
+    } else if length < received && !jumbo {
+        r.note(Anomaly::UdpTrailing, at + 4, length as u32);
+    }
+    if l.version == 6 && h[6] | h[7] == 0 {
+        r.note(Anomaly::UdpNoChecksum, at + 6, 0);
+    }
+    port_zero([h[0], h[1], h[2], h[3]], at, r);
+}
+
+fn port_zero<R: Recorder>(ports: [u8; 4], at: usize, r: &mut R) {
+    let [a, b, c, d] = ports;
+    if a | b == 0 {
+        r.note(Anomaly::PortZero, at, 0);
+    } else if c | d == 0 {
+        r.note(Anomaly::PortZero, at + 2, 0);
+    }
+}
+
+/// Everything else above IP.
+#[inline(never)]
+pub(super) fn upper<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
+    let bytes = packet.get(at..l.end as usize).unwrap_or_default();
+    match l.proto {
+        proto::TCP => return tcp(packet, at, l, r),
+        proto::UDP => return udp(packet, at, l, r),
+        proto::ICMP | proto::ICMPV6 => {
+            if (l.proto == proto::ICMP) != (l.version == 4) {
+                r.note(Anomaly::IcmpWrongVersion, at, u32::from(l.proto));
+            }
+            return icmp(bytes, at, l, r);
+        }
+        proto::ESP => {
+            l.seen |= seen::ESP;
+            if bytes.len() < 8 {
+                return truncated(bytes, at, l, Anomaly::IpsecTruncated, r);
+            }
+            l.payload = (at + 8) as u32;
+            l.seen |= seen::UPPER;
+        }
+        proto::SCTP | proto::DCCP | proto::UDP_LITE => {
+            let fixed = if l.proto == proto::UDP_LITE { 8 } else { 12 };
+            let Some(h) = bytes.first_chunk::<8>().filter(|_| bytes.len() >= fixed) else {
+                return truncated(bytes, at, l, Anomaly::TransportTruncated, r);
+            };
+            l.src_port = be16(h[0], h[1]);
+            l.dst_port = be16(h[2], h[3]);
+            l.payload = (at + fixed) as u32;
+            l.seen |= seen::PORTS | seen::UPPER;
+            port_zero([h[0], h[1], h[2], h[3]], at, r);
+        }
+        proto::IPV4 | proto::IPV6 | proto::GRE | proto::MPLS_IN_IP | proto::ETHERIP => {
+            l.seen |= seen::TUNNEL;
+        }
+        proto::NO_NEXT => {
+            l.seen |= seen::NO_NEXT;
+            if l.version == 6 && !bytes.is_empty() {
+                r.note(Anomaly::Ip6DataAfterNoNext, at, bytes.len() as u32);
+            }
+        }
+        _ => {}
+    }
+    l
+}
+
+/// ICMP (RFC 792) and ICMPv6 (RFC 4443). Type and code are kept where ports would stand.
+fn icmp<R: Recorder>(bytes: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
+    let Some(h) = bytes.first_chunk::<8>() else {
+        return truncated(bytes, at, l, Anomaly::IcmpTruncated, r);
+    };
+    l.src_port = be16(h[0], h[1]);
+    l.payload = (at + 8) as u32;
+    l.seen |= seen::UPPER;
+    let error = match l.proto {
+        proto::ICMP => matches!(h[0], 3 | 4 | 5 | 11 | 12),
+        // Redirect (137) quotes in an option and is not an error by number.
+        _ => (1..=4).contains(&h[0]),
+    };
+    if error {
+        let quote = bytes.get(8..).unwrap_or_default();
+        let whole = match quote.first().map(|b| b >> 4) {
+            Some(4) => {
+                let ihl = quote.first().map_or(0, |b| usize::from(b & 0x0f) * 4);
+                ihl >= 20 && quote.len() >= ihl
+            }
+            Some(6) => quote.len() >= 40,
+            _ => false,
+        };
+        if !whole {
+            r.note(Anomaly::IcmpQuoteTruncated, at + 8, quote.len() as u32);
+        }
+    }
+    l
+}
+
+#[cold]
+fn truncated<R: Recorder>(
+    bytes: &[u8],
+    at: usize,
+    l: Layout,
+    anomaly: Anomaly,
+    r: &mut R,
+) -> Layout {
+    // A first fragment that is too small for its transport header hides the ports from filters
+    // (RFC 1858); a packet that simply ends is truncated.
+    if l.fragment != 0 {
+        r.note(Anomaly::FragmentTiny, at, bytes.len() as u32);
+    }
+    r.note(anomaly, at, bytes.len() as u32);
+    l
+}

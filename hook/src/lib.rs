@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+pub mod action;
+pub mod event;
+pub mod flow;
+pub mod frame;
+pub mod hooks;
+pub mod ident;
+pub mod layout;
+pub mod meta;
+pub mod packet;
+pub mod reason;
+pub mod time;
+pub mod verdict;
+
+pub use action::{Action, ActionQueue, ActionSink, Cx};
+pub use event::{Class, Event, EventSink};
+pub use flow::{FlowId, FlowInfo, FlowKey};
+pub use frame::FrameBuf;
+pub use hooks::{
+    DatagramObserver, PacketFilter, PacketHook, PacketTransform, Side, SocketHook, StreamObserver,
+    StreamTransform, Timers,
+};
+pub use layout::{Anomalies, Anomaly, Layout};
+pub use meta::{Direction, Meta, Point, Routing};
+pub use packet::Packet;
+pub use reason::{Code, Control, Reason};
+pub use time::{Instant, Now, UnixTime};
+pub use verdict::Verdict;
