@@ -14,6 +14,7 @@ pub mod frame;
 pub mod hooks;
 pub mod ident;
 pub mod layout;
+pub mod link;
 pub mod meta;
 pub mod packet;
 pub mod reason;

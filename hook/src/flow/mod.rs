@@ -1,7 +1,17 @@
 //! Flows: their names, what is known of them, and the table that remembers them.
 
+mod hash;
 mod info;
 mod key;
+#[cfg(feature = "alloc")]
+mod source;
+#[cfg(feature = "alloc")]
+mod table;
+mod tcp;
 
+pub use hash::HashKey;
 pub use info::{Counters, FlowInfo};
 pub use key::{FlowId, FlowKey};
+#[cfg(feature = "alloc")]
+pub use table::{Belongs, FlowConfig, FlowTable, Found, Room, Sweep, Timeouts};
+pub use tcp::{FlowState, TcpSegment};

@@ -2,17 +2,38 @@
 
 use super::anomaly::{Anomaly, Recorder};
 use super::options::{IpOption, IpOptions};
-use super::{Layout, be16, ipv6, proto, seen};
+use super::{Layout, Position, be16, ipv6, proto, seen};
 
 #[inline(always)]
-pub(super) fn walk<R: Recorder>(packet: &[u8], r: &mut R) -> Layout {
+pub(super) fn walk<R: Recorder>(packet: &[u8], l: &mut Layout, r: &mut R) {
     let Some(h) = packet.first_chunk::<20>() else {
-        return super::unreadable(packet, r, Anomaly::IpTruncated, packet.len() as u32);
+        return super::unreadable(packet, l, r, Anomaly::IpTruncated, packet.len() as u32);
     };
-    let mut l = Layout {
-        version: 4,
-        ..Layout::EMPTY
-    };
+    l.version = 4;
+    let received = packet.len().min(u32::MAX as usize);
+    let total = usize::from(be16(h[2], h[3]));
+    let protocol = h[9];
+    let flags = be16(h[6], h[7]);
+    // No options, not fragmented (bit 14 is DF and usual), lengths that fit: nearly all packets.
+    if h[0] == 0x45 && flags & !0x4000 == 0 && (20..=received).contains(&total) {
+        return ipv6::upper(
+            packet,
+            Position {
+                at: 20,
+                end: total,
+                proto: protocol,
+                seen: 0,
+            },
+            l,
+            r,
+        );
+    }
+    careful(packet, h, l, r);
+}
+
+/// Packets with options, fragments, or lengths that do not fit.
+#[inline(never)]
+fn careful<R: Recorder>(packet: &[u8], h: &[u8; 20], l: &mut Layout, r: &mut R) {
     let received = packet.len().min(u32::MAX as usize);
     let total = usize::from(be16(h[2], h[3]));
     let mut header = usize::from(h[0] & 0x0f) * 4;
@@ -36,25 +57,32 @@ pub(super) fn walk<R: Recorder>(packet: &[u8], r: &mut R) -> Layout {
     } else {
         total
     };
-    l.end = end as u32;
     l.proto = h[9];
-
     let flags = be16(h[6], h[7]);
-    // Bit 14 is DF and usual; everything else of the word is not.
     if flags & !0x4000 != 0 {
-        fragment(&mut l, flags, total.saturating_sub(header), header, r);
+        fragment(l, flags, total.saturating_sub(header), header, r);
     }
     if broken {
         // Where the payload begins is unknown: reading ports at a guess would let a packet lie.
+        l.end = end as u32;
         l.upper = header.min(end) as u32;
         l.payload = l.upper;
-        return l;
+        return;
     }
-    ipv6::upper(packet, header, l, r)
+    ipv6::upper(
+        packet,
+        Position {
+            at: header,
+            end,
+            proto: h[9],
+            seen: l.seen,
+        },
+        l,
+        r,
+    );
 }
 
 /// Flags and offset of a packet that has more set than DF.
-#[cold]
 fn fragment<R: Recorder>(l: &mut Layout, flags: u16, data: usize, header: usize, r: &mut R) {
     if flags & 0x8000 != 0 {
         r.note(Anomaly::Ip4ReservedFlag, 6, u32::from(flags >> 13));
@@ -95,7 +123,6 @@ pub(super) fn check_fragment<R: Recorder>(
 }
 
 /// RFC 791 section 3.1 and RFC 7126: lengths, pointers, repetition.
-#[cold]
 fn options<R: Recorder>(bytes: &[u8], r: &mut R) {
     let mut once = 0_u64;
     let mut routes = 0_u8;

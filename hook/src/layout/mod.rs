@@ -166,8 +166,9 @@ impl Layout {
     #[inline]
     #[must_use]
     pub fn parse(packet: &[u8]) -> Self {
+        let mut layout = Self::EMPTY;
         let mut anomalies = Anomalies::NONE;
-        let mut layout = walk(packet, &mut anomalies);
+        walk(packet, &mut layout, &mut anomalies);
         layout.anomalies = anomalies;
         layout
     }
@@ -177,7 +178,7 @@ impl Layout {
     #[must_use]
     pub fn evidence(packet: &[u8]) -> EvidenceList {
         let mut list = EvidenceList::default();
-        walk(packet, &mut list);
+        walk(packet, &mut { Self::EMPTY }, &mut list);
         list
     }
 
@@ -311,23 +312,32 @@ impl Layout {
     }
 }
 
+/// How far the walk has come. What the next step needs travels in registers and is written into
+/// the layout when the step that knows it ends.
+#[derive(Clone, Copy)]
+struct Position {
+    at: usize,
+    end: usize,
+    proto: u8,
+    seen: u16,
+}
+
+// The walk writes into one layout in place: passing it along by value would copy what was just
+// written in small pieces with wide loads, which stalls the processor longer than the parse takes.
 #[inline(always)]
-fn walk<R: Recorder>(packet: &[u8], r: &mut R) -> Layout {
+fn walk<R: Recorder>(packet: &[u8], l: &mut Layout, r: &mut R) {
     match packet.first().map(|b| b >> 4) {
-        Some(4) => ipv4::walk(packet, r),
-        Some(6) => ipv6::walk(packet, r),
-        Some(v) => unreadable(packet, r, Anomaly::IpVersion, u32::from(v)),
-        None => unreadable(packet, r, Anomaly::IpTruncated, 0),
+        Some(4) => ipv4::walk(packet, l, r),
+        Some(6) => ipv6::walk(packet, l, r),
+        Some(v) => unreadable(packet, l, r, Anomaly::IpVersion, u32::from(v)),
+        None => unreadable(packet, l, r, Anomaly::IpTruncated, 0),
     }
 }
 
 #[cold]
-fn unreadable<R: Recorder>(packet: &[u8], r: &mut R, anomaly: Anomaly, value: u32) -> Layout {
-    r.note(anomaly, 0, value);
-    Layout {
-        end: u32::try_from(packet.len()).unwrap_or(u32::MAX),
-        ..Layout::EMPTY
-    }
+fn unreadable<R: Recorder>(packet: &[u8], l: &mut Layout, r: &mut R, a: Anomaly, value: u32) {
+    r.note(a, 0, value);
+    l.end = u32::try_from(packet.len()).unwrap_or(u32::MAX);
 }
 
 #[inline(always)]

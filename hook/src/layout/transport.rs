@@ -2,49 +2,52 @@
 
 use super::anomaly::{Anomaly, Recorder};
 use super::options::TcpOptions;
-use super::{Layout, be16, proto, seen, tcp_flags as f};
+use super::{Layout, Position, be16, proto, seen, tcp_flags as f};
 
 /// TCP (RFC 9293 section 3.1).
 #[inline(always)]
-pub(super) fn tcp<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
-    l.upper = at as u32;
-    l.payload = at as u32;
-    let segment = packet.get(at..l.end as usize).unwrap_or_default();
+pub(super) fn tcp<R: Recorder>(packet: &[u8], p: Position, l: &mut Layout, r: &mut R) {
+    let at = p.at;
+    l.upper = at.min(p.end) as u32;
+    l.end = p.end as u32;
+    l.proto = proto::TCP;
+    let segment = packet.get(at..p.end).unwrap_or_default();
     let Some(h) = segment.first_chunk::<20>() else {
-        return truncated(segment, at, l, Anomaly::TcpTruncated, r);
+        return truncated(segment, p, l, Anomaly::TcpTruncated, r);
     };
-    l.src_port = be16(h[0], h[1]);
-    l.dst_port = be16(h[2], h[3]);
+    let (src, dst) = (be16(h[0], h[1]), be16(h[2], h[3]));
+    l.src_port = src;
+    l.dst_port = dst;
     l.tcp_flags = h[13];
-    l.seen |= seen::PORTS | seen::UPPER;
     let header = usize::from(h[12] >> 4) * 4;
-    if header < 20 || header > segment.len() {
+    let mut seen = p.seen | seen::PORTS | seen::UPPER;
+    if header == 20 {
+        l.payload = (at + 20) as u32;
+    } else if let Some(options) = segment.get(20..header) {
+        l.payload = (at + header) as u32;
+        seen |= seen::TCP_OPTIONS;
+        // The timestamp option alone, aligned as RFC 7323 appendix A recommends, is what nearly
+        // every established segment carries: nothing to check.
+        if !(options.len() == 12 && options.first_chunk() == Some(&[1_u8, 1, 8, 10])) {
+            tcp_options(options, at + 20, r);
+        }
+    } else {
         r.note(Anomaly::TcpDataOffset, at + 12, u32::from(h[12] >> 4));
         if l.fragment != 0 {
             r.note(Anomaly::FragmentTiny, at, segment.len() as u32);
         }
         l.payload = (at + 20) as u32;
-    } else {
-        l.payload = (at + header) as u32;
-        if header > 20 {
-            l.seen |= seen::TCP_OPTIONS;
-            // The timestamp option alone, aligned as RFC 7323 appendix A recommends, is what
-            // nearly every established segment carries: nothing to check.
-            let options = segment.get(20..header).unwrap_or_default();
-            if !(options.len() == 12 && options.starts_with(&[1, 1, 8, 10])) {
-                tcp_options(options, at + 20, r);
-            }
-        }
     }
+    l.seen = seen;
+    // One test for all that is unusual; what it was is found out off the fast path.
     let odd = UNUSUAL >> (h[13] & 0x3f) & 1 != 0
-        || h[12] & 0x0e != 0
-        || h[18] | h[19] != 0
-        || l.src_port == 0
-        || l.dst_port == 0;
-    if odd || h[13] & f::ACK == 0 {
+        || h[13] & f::ACK == 0
+        || u32::from_be_bytes([h[12] & 0x0e, 0, h[18], h[19]]) != 0
+        || src == 0
+        || dst == 0;
+    if odd {
         tcp_unusual(h, at, segment.len(), r);
     }
-    l
 }
 
 /// The flag combinations that no TCP sends (the six classic flags; ECE and CWR do not matter).
@@ -143,22 +146,24 @@ fn tcp_options<R: Recorder>(options: &[u8], base: usize, r: &mut R) {
 
 /// UDP (RFC 768).
 #[inline(always)]
-pub(super) fn udp<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
-    l.upper = at as u32;
-    l.payload = at as u32;
-    let datagram = packet.get(at..l.end as usize).unwrap_or_default();
+pub(super) fn udp<R: Recorder>(packet: &[u8], p: Position, l: &mut Layout, r: &mut R) {
+    let at = p.at;
+    l.upper = at.min(p.end) as u32;
+    l.end = p.end as u32;
+    l.proto = proto::UDP;
+    let datagram = packet.get(at..p.end).unwrap_or_default();
     let Some(h) = datagram.first_chunk::<8>() else {
-        return truncated(datagram, at, l, Anomaly::UdpTruncated, r);
+        return truncated(datagram, p, l, Anomaly::UdpTruncated, r);
     };
-    l.src_port = be16(h[0], h[1]);
-    l.dst_port = be16(h[2], h[3]);
+    let (src, dst) = (be16(h[0], h[1]), be16(h[2], h[3]));
+    l.src_port = src;
+    l.dst_port = dst;
     l.payload = (at + 8) as u32;
-    l.seen |= seen::PORTS | seen::UPPER;
+    l.seen = p.seen | seen::PORTS | seen::UPPER;
     let length = usize::from(be16(h[4], h[5]));
-    if length != datagram.len() || l.src_port == 0 || l.dst_port == 0 || be16(h[6], h[7]) == 0 {
+    if length != datagram.len() || src == 0 || dst == 0 || be16(h[6], h[7]) == 0 {
         udp_unusual(h, at, length, datagram.len(), l, r);
     }
-    l
 }
 
 #[cold]
@@ -167,7 +172,7 @@ fn udp_unusual<R: Recorder>(
     at: usize,
     length: usize,
     received: usize,
-    l: Layout,
+    l: &Layout,
     r: &mut R,
 ) {
     // The first fragment's UDP length is the whole datagram's. A packet that was cut off has
@@ -197,29 +202,44 @@ fn port_zero<R: Recorder>(ports: [u8; 4], at: usize, r: &mut R) {
 
 /// Everything else above IP.
 #[inline(never)]
-pub(super) fn upper<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
-    let bytes = packet.get(at..l.end as usize).unwrap_or_default();
-    match l.proto {
-        proto::TCP => return tcp(packet, at, l, r),
-        proto::UDP => return udp(packet, at, l, r),
+pub(super) fn upper<R: Recorder>(packet: &[u8], p: Position, l: &mut Layout, r: &mut R) {
+    let at = p.at;
+    let bytes = packet.get(at..p.end).unwrap_or_default();
+    match p.proto {
+        proto::TCP => return tcp(packet, p, l, r),
+        proto::UDP => return udp(packet, p, l, r),
+        _ => {}
+    }
+    l.upper = at.min(p.end) as u32;
+    l.payload = l.upper;
+    l.end = p.end as u32;
+    l.proto = p.proto;
+    l.seen = p.seen;
+    match p.proto {
         proto::ICMP | proto::ICMPV6 => {
-            if (l.proto == proto::ICMP) != (l.version == 4) {
-                r.note(Anomaly::IcmpWrongVersion, at, u32::from(l.proto));
+            if (p.proto == proto::ICMP) != (l.version == 4) {
+                r.note(Anomaly::IcmpWrongVersion, at, u32::from(p.proto));
             }
-            return icmp(bytes, at, l, r);
+            icmp(bytes, p, l, r);
         }
         proto::ESP => {
             l.seen |= seen::ESP;
             if bytes.len() < 8 {
-                return truncated(bytes, at, l, Anomaly::IpsecTruncated, r);
+                return truncated(
+                    bytes,
+                    Position { seen: l.seen, ..p },
+                    l,
+                    Anomaly::IpsecTruncated,
+                    r,
+                );
             }
             l.payload = (at + 8) as u32;
             l.seen |= seen::UPPER;
         }
         proto::SCTP | proto::DCCP | proto::UDP_LITE => {
-            let fixed = if l.proto == proto::UDP_LITE { 8 } else { 12 };
+            let fixed = if p.proto == proto::UDP_LITE { 8 } else { 12 };
             let Some(h) = bytes.first_chunk::<8>().filter(|_| bytes.len() >= fixed) else {
-                return truncated(bytes, at, l, Anomaly::TransportTruncated, r);
+                return truncated(bytes, p, l, Anomaly::TransportTruncated, r);
             };
             l.src_port = be16(h[0], h[1]);
             l.dst_port = be16(h[2], h[3]);
@@ -238,52 +258,44 @@ pub(super) fn upper<R: Recorder>(packet: &[u8], at: usize, mut l: Layout, r: &mu
         }
         _ => {}
     }
-    l
 }
 
 /// ICMP (RFC 792) and ICMPv6 (RFC 4443). Type and code are kept where ports would stand.
-fn icmp<R: Recorder>(bytes: &[u8], at: usize, mut l: Layout, r: &mut R) -> Layout {
+fn icmp<R: Recorder>(bytes: &[u8], p: Position, l: &mut Layout, r: &mut R) {
     let Some(h) = bytes.first_chunk::<8>() else {
-        return truncated(bytes, at, l, Anomaly::IcmpTruncated, r);
+        return truncated(bytes, p, l, Anomaly::IcmpTruncated, r);
     };
     l.src_port = be16(h[0], h[1]);
-    l.payload = (at + 8) as u32;
+    l.payload = (p.at + 8) as u32;
     l.seen |= seen::UPPER;
-    let error = match l.proto {
+    let error = match p.proto {
         proto::ICMP => matches!(h[0], 3 | 4 | 5 | 11 | 12),
         // Redirect (137) quotes in an option and is not an error by number.
         _ => (1..=4).contains(&h[0]),
     };
     if error {
         let quote = bytes.get(8..).unwrap_or_default();
-        let whole = match quote.first().map(|b| b >> 4) {
-            Some(4) => {
-                let ihl = quote.first().map_or(0, |b| usize::from(b & 0x0f) * 4);
-                ihl >= 20 && quote.len() >= ihl
-            }
-            Some(6) => quote.len() >= 40,
+        let whole = match quote.first().map(|b| (b >> 4, usize::from(b & 0x0f) * 4)) {
+            Some((4, ihl)) => ihl >= 20 && quote.len() >= ihl,
+            Some((6, _)) => quote.len() >= 40,
             _ => false,
         };
         if !whole {
-            r.note(Anomaly::IcmpQuoteTruncated, at + 8, quote.len() as u32);
+            r.note(Anomaly::IcmpQuoteTruncated, p.at + 8, quote.len() as u32);
         }
     }
-    l
 }
 
 #[cold]
-fn truncated<R: Recorder>(
-    bytes: &[u8],
-    at: usize,
-    l: Layout,
-    anomaly: Anomaly,
-    r: &mut R,
-) -> Layout {
+fn truncated<R: Recorder>(bytes: &[u8], p: Position, l: &mut Layout, anomaly: Anomaly, r: &mut R) {
+    l.upper = p.at.min(p.end) as u32;
+    l.payload = l.upper;
+    l.end = p.end as u32;
+    l.seen = p.seen;
     // A first fragment that is too small for its transport header hides the ports from filters
     // (RFC 1858); a packet that simply ends is truncated.
     if l.fragment != 0 {
-        r.note(Anomaly::FragmentTiny, at, bytes.len() as u32);
+        r.note(Anomaly::FragmentTiny, p.at, bytes.len() as u32);
     }
-    r.note(anomaly, at, bytes.len() as u32);
-    l
+    r.note(anomaly, p.at, bytes.len() as u32);
 }

@@ -1,0 +1,74 @@
+//! Packets for benches, made with etherparse.
+
+use etherparse::PacketBuilder;
+
+/// What the packets are.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Tcp4,
+    Tcp4Vlan,
+    Tcp6Extensions,
+    Udp4,
+}
+
+/// `n` different Ethernet frames.
+pub fn frames(n: usize, kind: Kind) -> Vec<Vec<u8>> {
+    (0..n).map(|i| frame(i as u32, kind)).collect()
+}
+
+fn frame(i: u32, kind: Kind) -> Vec<u8> {
+    let [_, a, b, c] = i.to_be_bytes();
+    let payload = [0x5a; 64];
+    let port = 1024 + (i % 60_000) as u16;
+    let mut out = Vec::new();
+    let eth = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+    let options = [
+        etherparse::TcpOptionElement::Noop,
+        etherparse::TcpOptionElement::Noop,
+        etherparse::TcpOptionElement::Timestamp(i, 7),
+    ];
+    match kind {
+        Kind::Tcp4 => eth
+            .ipv4([10, a, b, c], [192, 0, 2, 1], 64)
+            .tcp(port, 443, i, 1000)
+            .ack(i)
+            .options(&options)
+            .unwrap()
+            .write(&mut out, &payload)
+            .unwrap(),
+        Kind::Tcp4Vlan => eth
+            .single_vlan(etherparse::VlanId::try_new(7).unwrap())
+            .ipv4([10, a, b, c], [192, 0, 2, 1], 64)
+            .tcp(port, 443, i, 1000)
+            .ack(i)
+            .options(&options)
+            .unwrap()
+            .write(&mut out, &payload)
+            .unwrap(),
+        Kind::Udp4 => eth
+            .ipv4([10, a, b, c], [192, 0, 2, 1], 64)
+            .udp(port, 53)
+            .write(&mut out, &payload)
+            .unwrap(),
+        Kind::Tcp6Extensions => {
+            let mut tcp = Vec::new();
+            let mut h = etherparse::TcpHeader::new(port, 443, i, 1000);
+            h.ack = true;
+            h.write(&mut tcp).unwrap();
+            tcp.extend(payload);
+            let mut src = [0x20; 16];
+            src[13..].copy_from_slice(&[a, b, c]);
+            // Hop-by-hop with a router alert, destination options with padding.
+            let ext = [60, 0, 5, 2, 0, 0, 1, 0, 6, 0, 1, 4, 0, 0, 0, 0];
+            out.extend([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd]);
+            out.extend([0x60, 0, 0, 0]);
+            out.extend(((ext.len() + tcp.len()) as u16).to_be_bytes());
+            out.extend([0, 64]);
+            out.extend(src);
+            out.extend([0x20; 16]);
+            out.extend(ext);
+            out.extend(tcp);
+        }
+    }
+    out
+}

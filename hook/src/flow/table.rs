@@ -1,0 +1,752 @@
+//! The flow table: bounded memory, one cache line to find a flow.
+//!
+//! Entries stand in buckets of eight. A flow's keyed hash names two buckets and a one-byte tag;
+//! the tags of a bucket are one word, so a look-up reads that word and then, nearly always, one
+//! 64-byte entry. Entries never move. What only observers need (counters, per-flow state of the
+//! controls) stands apart.
+//!
+//! **At the bound.** A new flow that finds no free place, or a table that holds `capacity` flows
+//! already, may only replace one of the at most sixteen flows in its own two buckets, in this
+//! order: idle beyond its time-out, over, half-open or one-way, closing, two-way without
+//! connection; the oldest of the first kind found. Established connections are never replaced:
+//! the new flow goes without state instead ([`FLOW_TABLE_FULL`]). Since the hash is keyed, nobody
+//! can choose whom to displace. From three quarters of the capacity on, a source that holds more
+//! than its share gets no more entries ([`FLOW_SHARE_EXCEEDED`]); flows this host opens itself are
+//! exempt.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::hash::{Canonical, HashKey};
+use super::source::SourceSketch;
+use super::tcp::{FlowState, TcpSegment, Track};
+use super::{FlowId, FlowInfo, FlowKey};
+use crate::hooks::Side;
+use crate::ident::SaId;
+use crate::layout::proto;
+use crate::meta::{Direction, Meta};
+use crate::reason::{FLOW_SHARE_EXCEEDED, FLOW_TABLE_FULL, Reason};
+use crate::time::{Instant, Now};
+
+const WAYS: usize = 8;
+/// Packets whose memory accesses overlap in the batched look-up.
+const BATCH: usize = 32;
+
+/// How long a flow may be silent, by state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "configuration, to be written with `..default()`"
+)]
+pub struct Timeouts {
+    /// TCP before the handshake is complete. 30 s.
+    pub half_open: Duration,
+    /// TCP, established. 7,440 s (RFC 5382 section 5).
+    pub established: Duration,
+    /// TCP after the first FIN. 240 s (RFC 5382: transitory).
+    pub closing: Duration,
+    /// TCP after both FINs or a reset. 10 s.
+    pub over: Duration,
+    /// UDP and others, one side has sent. 60 s.
+    pub one_way: Duration,
+    /// UDP and others, both sides have sent. 300 s (RFC 4787 section 4.3).
+    pub two_way: Duration,
+    /// ICMP. 30 s.
+    pub icmp: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            half_open: Duration::from_secs(30),
+            established: Duration::from_secs(7_440),
+            closing: Duration::from_secs(240),
+            over: Duration::from_secs(10),
+            one_way: Duration::from_secs(60),
+            two_way: Duration::from_secs(300),
+            icmp: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Bounds of a flow table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "configuration, to be written with `..default()`"
+)]
+pub struct FlowConfig {
+    /// The most flows; memory for the hot halves (about 103 bytes a flow) is taken at once.
+    /// 65,536. At least 8 and at most 2³⁰ are used.
+    pub capacity: usize,
+    /// The most flows one source may open while the table is crowded (IPv6: one /64). An eighth
+    /// of the capacity when `None`.
+    pub source_share: Option<usize>,
+    /// Idle time-outs.
+    pub timeouts: Timeouts,
+}
+
+impl Default for FlowConfig {
+    fn default() -> Self {
+        Self {
+            capacity: 65_536,
+            source_share: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// The half of an entry that every packet touches: one cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Hot {
+    addrs: [u64; 4],
+    tail: u64,
+    /// Milliseconds since the table's origin, wrapping.
+    last: u32,
+    epoch: u32,
+    cold: u32,
+    next: [u32; 2],
+    state: FlowState,
+    tcp_bits: u8,
+    /// The initiator is the higher endpoint.
+    swapped: bool,
+    used: bool,
+}
+
+const _: () = assert!(size_of::<Hot>() == 64);
+
+impl Hot {
+    const EMPTY: Self = Self {
+        addrs: [0; 4],
+        tail: 0,
+        last: 0,
+        epoch: 0,
+        cold: 0,
+        next: [0; 2],
+        state: FlowState::OneWay,
+        tcp_bits: 0,
+        swapped: false,
+        used: false,
+    };
+
+    fn track(&self) -> Track {
+        Track {
+            next: self.next,
+            state: self.state,
+            bits: self.tcp_bits,
+        }
+    }
+}
+
+/// The half of an entry that observers and reports need.
+#[derive(Debug)]
+struct Cold<S> {
+    info: FlowInfo,
+    /// A SYN that would begin a new connection if the other side answers it: the acknowledgment
+    /// it needs and who sent it.
+    pending_syn: Option<(u32, Side)>,
+    slot: S,
+}
+
+/// A flow that was found, and which side of it the packet is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The entry.
+    pub id: FlowId,
+    /// The side that sent the packet.
+    pub from: Side,
+}
+
+/// Whether there is a place for a new flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Room {
+    /// There is.
+    Free,
+    /// There is once this flow is removed.
+    Evict(FlowId),
+    /// There is none: the packet goes without flow state.
+    Refused(Reason),
+}
+
+/// What a packet means to the flow its key names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Belongs {
+    /// It is part of it.
+    Yes,
+    /// The flow was idle for longer than its state allows: it is over, and the packet begins
+    /// another.
+    Expired,
+    /// The packet begins a new connection between the same endpoints; who opens it.
+    Reused(Side),
+}
+
+/// A bounded table of flows with state `S` for each.
+///
+/// `S` is assembled by whoever composes the controls. Nothing here locks: a table belongs to one
+/// core.
+#[derive(Debug)]
+pub struct FlowTable<S> {
+    key: HashKey,
+    config: FlowConfig,
+    buckets: usize,
+    tags: Vec<u64>,
+    slots: Vec<Hot>,
+    cold: Vec<Cold<S>>,
+    free: Vec<u32>,
+    sources: SourceSketch,
+    share: u32,
+    len: usize,
+    epoch: u32,
+    origin: Option<Instant>,
+    hand: usize,
+    next_sweep: Option<Instant>,
+}
+
+impl core::fmt::Debug for Hot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Hot")
+            .field("state", &self.state)
+            .field("used", &self.used)
+            .finish()
+    }
+}
+
+/// How often idle flows are looked for, and in how many steps the whole table is covered.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+const SWEEP_STEPS: usize = 32;
+
+impl<S: Default> FlowTable<S> {
+    /// A table with its memory, keyed by random bytes of the host.
+    #[must_use]
+    pub fn new(config: FlowConfig, key: HashKey) -> Self {
+        let capacity = config.capacity.clamp(8, 1 << 30);
+        // Five of eight places taken on average: the chance that a bucket overflows into the
+        // second choice is about one in eight, that both are full about one in a hundred.
+        let buckets = capacity.div_ceil(5).max(2);
+        let share = config
+            .source_share
+            .unwrap_or(capacity / 8)
+            .clamp(1, capacity);
+        Self {
+            key: key.derive(0x666c_6f77),
+            config: FlowConfig { capacity, ..config },
+            buckets,
+            tags: vec![0; buckets],
+            slots: vec![Hot::EMPTY; buckets * WAYS],
+            cold: Vec::with_capacity(capacity),
+            free: Vec::with_capacity(capacity),
+            sources: SourceSketch::new(key.derive(0x736f_7572)),
+            share: u32::try_from(share).unwrap_or(u32::MAX),
+            len: 0,
+            epoch: 0,
+            origin: None,
+            hand: 0,
+            next_sweep: None,
+        }
+    }
+
+    /// Number of flows.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no flow.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The most flows there can be.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.config.capacity
+    }
+
+    /// Finds the flow of a packet. One or two cache misses when the flow is cold, no allocation.
+    #[inline]
+    #[must_use]
+    pub fn lookup(&self, key: &FlowKey) -> Option<Found> {
+        let c = Canonical::of(key);
+        let places = self.places(c.hash(&self.key));
+        self.find(&c, &places)
+    }
+
+    /// Finds the flows of several packets: the same answers as [`lookup`](Self::lookup) one by
+    /// one, with the memory accesses of up to 32 packets overlapped. `None` keys are passed over.
+    ///
+    /// The stages touch what the next one needs and do not depend on each other, so the processor
+    /// has many loads in flight: this is prefetching with ordinary loads.
+    pub fn lookup_batch(&self, keys: &[Option<FlowKey>], found: &mut [Option<Found>]) {
+        for (keys, found) in keys.chunks(BATCH).zip(found.chunks_mut(BATCH)) {
+            let mut work = [Pending::NONE; BATCH];
+            for (key, w) in keys.iter().zip(&mut work) {
+                if let Some(key) = key {
+                    w.canonical = Canonical::of(key);
+                    w.places = self.places(w.canonical.hash(&self.key));
+                }
+            }
+            for w in work.iter_mut().take(keys.len()) {
+                w.matches = matching(
+                    self.tags.get(w.places.first).copied().unwrap_or(0),
+                    w.places.tag,
+                );
+            }
+            // Only the first match is touched; a second one is rare. The sum keeps the loads.
+            let mut touched = 0;
+            for w in work.iter().take(keys.len()) {
+                let slot = w.places.first * WAYS + (w.matches.trailing_zeros() / 8) as usize;
+                touched ^= self.slots.get(slot).map_or(0, |h| h.tail);
+            }
+            core::hint::black_box(touched);
+            for ((key, w), found) in keys.iter().zip(&work).zip(found) {
+                *found = key.as_ref().and_then(|_| {
+                    let hit = self.find_in(&w.canonical, w.places.first, w.matches);
+                    hit.or_else(|| self.find_second(&w.canonical, &w.places))
+                });
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn places(&self, hash: u64) -> Places {
+        // Multiply-shift: any number of buckets, no division.
+        let pick = |h: u64| ((h * self.buckets as u64) >> 32) as usize;
+        let first = pick(hash & 0xffff_ffff);
+        let other = pick(hash.rotate_left(24) & 0xffff_ffff);
+        let second = if other == first {
+            (first + 1) % self.buckets
+        } else {
+            other
+        };
+        Places {
+            first,
+            second,
+            tag: ((hash >> 32) as u8).max(1),
+        }
+    }
+
+    #[inline(always)]
+    fn find(&self, c: &Canonical, places: &Places) -> Option<Found> {
+        let tags = self.tags.get(places.first).copied()?;
+        self.find_in(c, places.first, matching(tags, places.tag))
+            .or_else(|| self.find_second(c, places))
+    }
+
+    #[inline(never)]
+    fn find_second(&self, c: &Canonical, places: &Places) -> Option<Found> {
+        let tags = self.tags.get(places.second).copied()?;
+        self.find_in(c, places.second, matching(tags, places.tag))
+    }
+
+    #[inline(always)]
+    fn find_in(&self, c: &Canonical, bucket: usize, mut matches: u64) -> Option<Found> {
+        while matches != 0 {
+            let slot = bucket * WAYS + (matches.trailing_zeros() / 8) as usize;
+            let hot = self.slots.get(slot)?;
+            if hot.tail == c.tail && hot.addrs == c.addrs && hot.used {
+                let from = if hot.swapped == c.swapped {
+                    Side::Initiator
+                } else {
+                    Side::Responder
+                };
+                return Some(Found {
+                    id: FlowId {
+                        slot: slot as u32,
+                        epoch: hot.epoch,
+                    },
+                    from,
+                });
+            }
+            matches &= matches - 1;
+        }
+        None
+    }
+
+    /// Whether a packet that was found to name this flow is really part of it.
+    pub fn belongs(&mut self, found: Found, segment: Option<&TcpSegment>, now: Instant) -> Belongs {
+        let ms = self.millis(now);
+        let Some(hot) = self.hot(found.id) else {
+            return Belongs::Expired;
+        };
+        if self.is_idle(hot, ms) {
+            return Belongs::Expired;
+        }
+        let Some(s) = segment else {
+            return Belongs::Yes;
+        };
+        let (state, next) = (hot.state, hot.next);
+        let over = matches!(
+            state,
+            FlowState::Closing | FlowState::Closed | FlowState::Reset
+        );
+        let cold = hot.cold as usize;
+        let Some(cold) = self.cold.get_mut(cold) else {
+            return Belongs::Expired;
+        };
+        if s.is_syn() {
+            let [a, b] = next;
+            let seen = if found.from == Side::Initiator { a } else { b };
+            let again = s.end() == seen && state != FlowState::OneWay;
+            if again && !over {
+                return Belongs::Yes;
+            }
+            if over && !again {
+                return Belongs::Reused(found.from);
+            }
+            if !over {
+                // RFC 5961 section 4: a SYN inside a connection proves nothing. If the other side
+                // answers it, the old connection was gone.
+                cold.pending_syn = Some((s.end().wrapping_sub(s.len), found.from));
+            }
+        } else if s.is_syn_ack()
+            && let Some((ack, by)) = cold.pending_syn
+            && by == found.from.other()
+            && ack == s.ack
+        {
+            return Belongs::Reused(by);
+        }
+        Belongs::Yes
+    }
+
+    /// Whether a new flow of this key can have an entry, and what must go for it.
+    pub fn room(&mut self, key: &FlowKey, direction: Direction, now: Instant) -> Room {
+        let crowded = self.len >= self.config.capacity - self.config.capacity / 4;
+        if crowded && direction == Direction::Inbound && self.sources.estimate(key) >= self.share {
+            return Room::Refused(FLOW_SHARE_EXCEEDED);
+        }
+        let full = self.len >= self.config.capacity;
+        let c = Canonical::of(key);
+        let places = self.places(c.hash(&self.key));
+        if !full && self.free_slot(&places).is_some() {
+            return Room::Free;
+        }
+        let ms = self.millis(now);
+        let mut victim: Option<((u8, u32), FlowId)> = None;
+        for bucket in [places.first, places.second] {
+            for slot in bucket * WAYS..bucket * WAYS + WAYS {
+                let Some(hot) = self.slots.get(slot).filter(|h| h.used) else {
+                    continue;
+                };
+                let rank = match hot.state {
+                    _ if self.is_idle(hot, ms) => 0,
+                    FlowState::Closed | FlowState::Reset => 1,
+                    FlowState::OneWay | FlowState::SynSent | FlowState::SynReceived => 2,
+                    FlowState::Closing | FlowState::HalfClosed => 3,
+                    FlowState::TwoWay => 4,
+                    FlowState::Established => continue,
+                };
+                let age = u32::MAX - ms.wrapping_sub(hot.last);
+                let id = FlowId {
+                    slot: slot as u32,
+                    epoch: hot.epoch,
+                };
+                if victim.is_none_or(|(worst, _)| (rank, age) < worst) {
+                    victim = Some(((rank, age), id));
+                }
+            }
+        }
+        victim.map_or(Room::Refused(FLOW_TABLE_FULL), |(_, id)| Room::Evict(id))
+    }
+
+    /// Makes an entry for a new flow. The key's source is the initiator.
+    ///
+    /// # Errors
+    /// [`FLOW_TABLE_FULL`] when there is no place; [`room`](Self::room) tells beforehand and what
+    /// to remove.
+    pub fn insert(&mut self, key: &FlowKey, meta: &Meta, packet: u64) -> Result<FlowId, Reason> {
+        let c = Canonical::of(key);
+        let places = self.places(c.hash(&self.key));
+        if self.len >= self.config.capacity {
+            return Err(FLOW_TABLE_FULL);
+        }
+        let (bucket, way) = self.free_slot(&places).ok_or(FLOW_TABLE_FULL)?;
+        let ms = self.millis(meta.now.mono);
+        self.epoch = self.epoch.wrapping_add(1).max(1);
+        let slot = bucket * WAYS + way;
+        let id = FlowId {
+            slot: slot as u32,
+            epoch: self.epoch,
+        };
+        let info = FlowInfo::new(id, *key, meta, packet);
+        let fresh = Cold {
+            info,
+            pending_syn: None,
+            slot: S::default(),
+        };
+        let at = match self.free.pop() {
+            Some(at) => {
+                *self.cold.get_mut(at as usize).ok_or(FLOW_TABLE_FULL)? = fresh;
+                at
+            }
+            None => {
+                self.cold.push(fresh);
+                (self.cold.len() - 1) as u32
+            }
+        };
+        let hot = self.slots.get_mut(slot).ok_or(FLOW_TABLE_FULL)?;
+        *hot = Hot {
+            addrs: c.addrs,
+            tail: c.tail,
+            last: ms,
+            epoch: id.epoch,
+            cold: at,
+            swapped: c.swapped,
+            used: true,
+            ..Hot::EMPTY
+        };
+        if let Some(tags) = self.tags.get_mut(bucket) {
+            *tags |= u64::from(places.tag) << (way * 8);
+        }
+        self.len += 1;
+        self.sources.add(key);
+        Ok(id)
+    }
+
+    /// Takes a flow out and gives what was known of it.
+    pub fn remove(&mut self, id: FlowId) -> Option<(FlowInfo, S)> {
+        let hot = *self.hot(id)?;
+        let slot = id.slot as usize;
+        if let Some(tags) = self.tags.get_mut(slot / WAYS) {
+            *tags &= !(0xff << (slot % WAYS * 8));
+        }
+        *self.slots.get_mut(slot)? = Hot::EMPTY;
+        let cold = self.cold.get_mut(hot.cold as usize)?;
+        let (info, state) = (cold.info, core::mem::take(&mut cold.slot));
+        self.free.push(hot.cold);
+        self.len -= 1;
+        self.sources.remove(&info.key);
+        Some((info, state))
+    }
+
+    /// Counts a packet into its flow and follows its TCP state. `false` when a segment's numbers
+    /// did not fit and it changed nothing.
+    pub fn update(
+        &mut self,
+        found: Found,
+        segment: Option<&TcpSegment>,
+        bytes: u64,
+        now: Now,
+        sa: Option<SaId>,
+    ) -> bool {
+        let ms = self.millis(now.mono);
+        let Some(hot) = self.hot_mut(found.id) else {
+            return false;
+        };
+        let mut fits = true;
+        if let Some(s) = segment {
+            let mut track = hot.track();
+            fits = track.segment(found.from, s);
+            (hot.next, hot.state, hot.tcp_bits) = (track.next, track.state, track.bits);
+        } else if found.from == Side::Responder {
+            hot.state = FlowState::TwoWay;
+        }
+        if fits {
+            hot.last = ms;
+        }
+        let at = hot.cold as usize;
+        if let Some(cold) = self.cold.get_mut(at) {
+            let info = &mut cold.info;
+            if info.packets() == 0 && segment.is_some_and(|s| !s.is_syn()) {
+                info.midstream = true;
+            }
+            let side = match found.from {
+                Side::Initiator => &mut info.initiator,
+                Side::Responder => &mut info.responder,
+            };
+            side.packets += 1;
+            side.bytes += bytes;
+            info.last = now;
+            info.sa = sa;
+        }
+        fits
+    }
+
+    /// The state of a flow.
+    #[must_use]
+    pub fn state(&self, id: FlowId) -> Option<FlowState> {
+        self.hot(id).map(|h| h.state)
+    }
+
+    /// What is known of a flow.
+    #[must_use]
+    pub fn info(&self, id: FlowId) -> Option<&FlowInfo> {
+        let cold = self.hot(id)?.cold as usize;
+        self.cold.get(cold).map(|c| &c.info)
+    }
+
+    /// What is known of a flow and the controls' state of it.
+    pub fn slot_mut(&mut self, id: FlowId) -> Option<(&FlowInfo, &mut S)> {
+        let cold = self.hot(id)?.cold as usize;
+        self.cold.get_mut(cold).map(|c| (&c.info, &mut c.slot))
+    }
+
+    /// All flows, in no order: for reports and for closing everything.
+    pub fn ids(&self) -> impl Iterator<Item = FlowId> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, h)| h.used)
+            .map(|(i, h)| FlowId {
+                slot: i as u32,
+                epoch: h.epoch,
+            })
+    }
+
+    /// When [`expired`](Self::expired) wants to be asked next; `None` while there is no flow.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.len == 0 {
+            None
+        } else {
+            self.next_sweep.or(Some(Instant::ZERO))
+        }
+    }
+
+    /// Starts a step of the search for idle flows if one is due: a thirty-second of the table
+    /// every quarter second. The caller then takes them with [`expired`](Self::expired).
+    ///
+    /// An idle flow is found at most eight seconds after its time-out; a packet that names it
+    /// earlier finds it [expired](Belongs::Expired).
+    pub fn sweep(&mut self, now: Instant) -> Option<Sweep> {
+        if self.next_sweep.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.next_sweep = Some(now.saturating_add(SWEEP_EVERY));
+        let from = self.hand;
+        let to = (from + self.buckets.div_ceil(SWEEP_STEPS)).min(self.buckets);
+        self.hand = if to == self.buckets { 0 } else { to };
+        Some(Sweep {
+            bucket: from,
+            end: to,
+            way: 0,
+            now: self.millis(now),
+        })
+    }
+
+    /// The next idle flow of a step of the search; the caller removes it.
+    pub fn expired(&self, sweep: &mut Sweep) -> Option<FlowId> {
+        while sweep.bucket < sweep.end {
+            if self.tags.get(sweep.bucket).is_none_or(|t| *t == 0) {
+                sweep.bucket += 1;
+                sweep.way = 0;
+                continue;
+            }
+            while sweep.way < WAYS {
+                let slot = sweep.bucket * WAYS + sweep.way;
+                sweep.way += 1;
+                if let Some(h) = self
+                    .slots
+                    .get(slot)
+                    .filter(|h| h.used && self.is_idle(h, sweep.now))
+                {
+                    return Some(FlowId {
+                        slot: slot as u32,
+                        epoch: h.epoch,
+                    });
+                }
+            }
+            sweep.bucket += 1;
+            sweep.way = 0;
+        }
+        None
+    }
+
+    fn free_slot(&self, places: &Places) -> Option<(usize, usize)> {
+        [places.first, places.second]
+            .into_iter()
+            .find_map(|bucket| {
+                let empty = matching(self.tags.get(bucket).copied()?, 0);
+                (empty != 0).then(|| (bucket, (empty.trailing_zeros() / 8) as usize))
+            })
+    }
+
+    fn hot(&self, id: FlowId) -> Option<&Hot> {
+        self.slots
+            .get(id.slot as usize)
+            .filter(|h| h.used && h.epoch == id.epoch)
+    }
+
+    fn hot_mut(&mut self, id: FlowId) -> Option<&mut Hot> {
+        self.slots
+            .get_mut(id.slot as usize)
+            .filter(|h| h.used && h.epoch == id.epoch)
+    }
+
+    /// Wrapping milliseconds, so that ages up to 24 days compare right.
+    fn millis(&mut self, now: Instant) -> u32 {
+        let origin = *self.origin.get_or_insert(now);
+        now.as_millis().wrapping_sub(origin.as_millis()) as u32
+    }
+
+    fn is_idle(&self, hot: &Hot, ms: u32) -> bool {
+        let t = &self.config.timeouts;
+        let icmp = matches!((hot.tail >> 32) as u8, proto::ICMP | proto::ICMPV6);
+        let limit = match hot.state {
+            FlowState::OneWay | FlowState::TwoWay if icmp => t.icmp,
+            FlowState::OneWay => t.one_way,
+            FlowState::TwoWay => t.two_way,
+            FlowState::SynSent | FlowState::SynReceived => t.half_open,
+            FlowState::Established => t.established,
+            FlowState::HalfClosed | FlowState::Closing => t.closing,
+            FlowState::Closed | FlowState::Reset => t.over,
+        };
+        let age = ms.wrapping_sub(hot.last);
+        // A clock that steps back makes ages huge; those are not idle.
+        age < 1 << 31 && u128::from(age) > limit.as_millis()
+    }
+}
+
+/// A step of the search for idle flows, see [`FlowTable::sweep`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    bucket: usize,
+    end: usize,
+    way: usize,
+    now: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Places {
+    first: usize,
+    second: usize,
+    tag: u8,
+}
+
+/// One packet in the batched look-up.
+#[derive(Clone, Copy)]
+struct Pending {
+    canonical: Canonical,
+    places: Places,
+    matches: u64,
+}
+
+impl Pending {
+    const NONE: Self = Self {
+        canonical: Canonical {
+            addrs: [0; 4],
+            tail: 0,
+            swapped: false,
+        },
+        places: Places {
+            first: 0,
+            second: 0,
+            tag: 0,
+        },
+        matches: 0,
+    };
+}
+
+/// The bytes of `tags` that equal `tag`, as their top bits. A byte above a true match can be a
+/// false one; the full key decides.
+#[inline(always)]
+const fn matching(tags: u64, tag: u8) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let x = tags ^ (ONES * tag as u64);
+    x.wrapping_sub(ONES) & !x & (ONES << 7)
+}
