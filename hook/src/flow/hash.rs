@@ -28,15 +28,16 @@ impl HashKey {
     #[must_use]
     pub fn derive(&self, purpose: u64) -> Self {
         Self {
-            k0: self.hash([purpose, 0]),
-            k1: self.hash([purpose, 1]),
+            k0: self.hash([purpose], 0),
+            k1: self.hash([purpose], 1),
         }
     }
 
-    /// Hashes a message of whole little-endian words.
+    /// Hashes a message of whole little-endian words and seven more bytes, the low ones of `tail`:
+    /// the shape that costs one round a word and none for the length.
     #[inline(always)]
     #[must_use]
-    pub fn hash<const N: usize>(&self, words: [u64; N]) -> u64 {
+    pub fn hash<const N: usize>(&self, words: [u64; N], tail: u64) -> u64 {
         let mut s = [
             self.k0 ^ 0x736f_6d65_7073_6575,
             self.k1 ^ 0x646f_7261_6e64_6f6d,
@@ -48,8 +49,7 @@ impl HashKey {
             round(&mut s);
             s[0] ^= m;
         }
-        // The length byte of the original: a multiple of eight bytes follows no other word.
-        let last = ((N as u64 * 8) & 0xff) << 56;
+        let last = tail & (u64::MAX >> 8) | ((N as u64 * 8 + 7) & 0xff) << 56;
         s[3] ^= last;
         round(&mut s);
         s[0] ^= last;
@@ -94,17 +94,41 @@ pub(super) struct Canonical {
 }
 
 impl Canonical {
+    pub(super) const NONE: Self = Self {
+        addrs: [0; 4],
+        tail: 4 << 40,
+        swapped: false,
+    };
+
     #[inline(always)]
-    pub(super) fn of(key: &FlowKey) -> Self {
+    pub(super) fn hashed(key: &FlowKey, secret: &HashKey) -> (Self, u64) {
         let word = |at: usize| {
             key.addrs
                 .get(at..)
                 .and_then(|b| b.first_chunk::<8>())
                 .map_or(0, |b| u64::from_le_bytes(*b))
         };
+        // Which end is the higher one is as good as random, so the swap is done without a branch.
+        let kind = u64::from(key.proto) << 32 | u64::from(key.version) << 40;
+        if key.version == 4 {
+            // Address and port of an end fit one word.
+            let src = word(0) << 16 | u64::from(key.sport);
+            let dst = word(16) << 16 | u64::from(key.dport);
+            let swapped = src > dst;
+            let (lo, hi) = (src.min(dst), src.max(dst));
+            let tail = lo & 0xffff | (hi & 0xffff) << 16 | kind;
+            let hash = secret.hash([(lo >> 16) | (hi >> 16) << 32], tail);
+            return (
+                Self {
+                    addrs: [lo >> 16, 0, hi >> 16, 0],
+                    tail,
+                    swapped,
+                },
+                hash,
+            );
+        }
         let (s0, s1, d0, d1) = (word(0), word(8), word(16), word(24));
         let (sport, dport) = (u64::from(key.sport), u64::from(key.dport));
-        // Which end is the higher one is as good as random, so the swap is done without a branch.
         let swapped = (s0 > d0) | ((s0 == d0) & ((s1 > d1) | ((s1 == d1) & (sport > dport))));
         let mask = u64::from(swapped).wrapping_neg();
         let swap = |a: u64, b: u64| {
@@ -114,25 +138,24 @@ impl Canonical {
         let (lo0, hi0) = swap(s0, d0);
         let (lo1, hi1) = swap(s1, d1);
         let (lo_port, hi_port) = swap(sport, dport);
-        Self {
-            addrs: [lo0, lo1, hi0, hi1],
-            tail: lo_port
-                | hi_port << 16
-                | u64::from(key.proto) << 32
-                | u64::from(key.version) << 40,
-            swapped,
-        }
+        let addrs = [lo0, lo1, hi0, hi1];
+        let tail = lo_port | hi_port << 16 | kind;
+        (
+            Self {
+                addrs,
+                tail,
+                swapped,
+            },
+            secret.hash(addrs, tail),
+        )
     }
 
+    /// Compares word by word: comparing the arrays would load with wide instructions what was
+    /// just stored in words, which stalls.
     #[inline(always)]
-    pub(super) fn hash(&self, key: &HashKey) -> u64 {
-        let [a, b, c, d] = self.addrs;
-        if self.tail >> 40 == 4 {
-            // Both IPv4 addresses share a word: the other halves are zero.
-            key.hash([a | c << 32, self.tail])
-        } else {
-            key.hash([a, b, c, d, self.tail])
-        }
+    pub(super) fn is(&self, addrs: &[u64; 4], tail: u64) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.addrs, *addrs);
+        (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) | (self.tail ^ tail) == 0
     }
 }
 
@@ -146,20 +169,26 @@ mod tests {
     fn equals_the_reference_implementation() {
         let random = *b"0123456789abcdef";
         let key = HashKey::new(random);
-        for words in [[0, 0], [1, u64::MAX], [0x0123_4567_89ab_cdef, 42]] {
+        for (words, tail) in [
+            ([0, 0], 0),
+            ([1, u64::MAX], 7),
+            ([0x0123_4567_89ab_cdef, 42], 1 << 55),
+        ] {
             let mut oracle = siphasher::sip::SipHasher13::new_with_key(&random);
             for w in words {
                 oracle.write(&w.to_le_bytes());
             }
-            assert_eq!(key.hash(words), oracle.finish());
+            oracle.write(&u64::to_le_bytes(tail)[..7]);
+            assert_eq!(key.hash(words, tail), oracle.finish());
         }
     }
 
     #[test]
     fn both_directions_are_one_flow() {
         let a = FlowKey::v4([10, 0, 0, 1, 10, 0, 0, 2], 1234, 80, 6);
-        let x = Canonical::of(&a);
-        let y = Canonical::of(&a.reversed());
-        assert!(x.addrs == y.addrs && x.tail == y.tail && x.swapped != y.swapped);
+        let secret = HashKey::new([7; 16]);
+        let (x, h) = Canonical::hashed(&a, &secret);
+        let (y, i) = Canonical::hashed(&a.reversed(), &secret);
+        assert!(x.is(&y.addrs, y.tail) && x.swapped != y.swapped && h == i);
     }
 }

@@ -47,7 +47,7 @@ impl SourceSketch {
             .addrs
             .first_chunk::<8>()
             .map_or(0, |b| u64::from_le_bytes(*b));
-        let hash = self.key.hash([prefix, u64::from(key.version)]);
+        let hash = self.key.hash([prefix], u64::from(key.version));
         for (row, counts) in self.counts.chunks_exact_mut(WIDTH).enumerate() {
             let at = (hash >> (row * 16)) as usize % WIDTH;
             if let Some(c) = counts.get_mut(at) {

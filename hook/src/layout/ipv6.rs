@@ -23,17 +23,38 @@ pub(super) fn walk<R: Recorder>(packet: &[u8], l: &mut Layout, r: &mut R) {
     } else {
         40 + payload
     };
-    upper(
-        packet,
-        Position {
-            at: 40,
-            end,
-            proto: h[6],
-            seen: 0,
-        },
-        l,
-        r,
-    );
+    let mut p = Position {
+        at: 40,
+        end,
+        proto: h[6],
+        seen: 0,
+    };
+    if matches!(p.proto, proto::HOP_BY_HOP | proto::DESTINATION) && payload != 0 {
+        plain_options(packet, &mut p);
+    }
+    upper(packet, p, l, r);
+}
+
+/// Passes the option headers that carry what they carry nearly always: eight bytes of padding, or
+/// the router alert of MLD with its padding. The general walk goes on from there.
+#[inline(always)]
+fn plain_options(packet: &[u8], p: &mut Position) {
+    while let Some(h) = packet.get(p.at..p.end).and_then(|b| b.first_chunk::<8>()) {
+        let bit = match p.proto {
+            proto::HOP_BY_HOP if p.at == 40 => seen::HOP_BY_HOP,
+            proto::DESTINATION if p.seen & seen::DESTINATION == 0 => seen::DESTINATION,
+            _ => return,
+        };
+        let word = u64::from_be_bytes(*h) & 0x00ff_ffff_ffff_ffff;
+        let padding = word == 0x0000_0104_0000_0000;
+        let router_alert = word & 0x00ff_ffff_0000_ffff == 0x0000_0502_0000_0100;
+        if !(padding || router_alert) {
+            return;
+        }
+        p.seen |= bit;
+        p.proto = h[0];
+        p.at += 8;
+    }
 }
 
 /// From the end of the IP header to the payload.
@@ -53,8 +74,8 @@ pub(super) fn upper<R: Recorder>(packet: &[u8], p: Position, l: &mut Layout, r: 
 fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &mut R) {
     let bytes = packet.get(..p.end).unwrap_or(packet);
     let v6 = l.version == 6;
-    let mut destinations = 0_u8;
-    let mut step = 0;
+    let mut destinations = u8::from(p.seen & seen::DESTINATION != 0);
+    let mut step = if v6 { (p.at - 40) / 8 } else { 0 };
     loop {
         let known = match p.proto {
             proto::HOP_BY_HOP
@@ -146,7 +167,11 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
     if l.fragment & !7 != 0 {
         return stop(p, l);
     }
-    transport::upper(packet, p, l, r);
+    match p.proto {
+        proto::TCP => transport::tcp(packet, p, l, r),
+        proto::UDP => transport::udp(packet, p, l, r),
+        _ => transport::upper(packet, p, l, r),
+    }
 }
 
 /// Ends the walk where it stands.
@@ -197,14 +222,6 @@ fn fragment<R: Recorder>(l: &mut Layout, h: &[u8; 8], at: usize, end: usize, r: 
 /// Options of a hop-by-hop or destination header. `jumbo` is the packet where the jumbo payload
 /// option may stand.
 fn options<R: Recorder>(body: &[u8], base: usize, jumbo: Option<&[u8]>, r: &mut R) {
-    // Padding to the next eight bytes, and the router alert of MLD with its padding, are what
-    // these headers carry nearly always.
-    if jumbo.is_none_or(|p| p.get(4..6) != Some(&[0, 0])) {
-        match body {
-            [1, 4, 0, 0, 0, 0] | [5, 2, _, _, 1, 0] => return,
-            _ => {}
-        }
-    }
     let mut jumbo_seen = false;
     for option in Ip6Options::new(body) {
         let Ip6Option { kind, offset, data } = match option {
