@@ -1,3 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod address;
+mod filter;
+mod rule;
+
+pub use address::{AddressError, AddressSpec, Prefix, Range};
+pub use filter::{
+    CODES, DENIED, Decision, Filter, IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
+};
+pub use rule::{
+    Action, Connect, Discard, Logging, Rule, RuleDirection, RuleRouting, RuleSet, Selectors, Upper,
+};
