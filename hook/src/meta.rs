@@ -87,6 +87,9 @@ pub struct Meta {
     pub routing: Routing,
     /// State of the checksums.
     pub checksums: Checksums,
+    /// The buffer holds only the beginning of the packet (the snap length of a capture): what is
+    /// missing says nothing about the sender.
+    pub cut: bool,
     /// Security class of the interface, 1–255 (`SecurityClass`); 0 when the host has none.
     pub security_class: u8,
     /// Interface of arrival or departure.
@@ -136,6 +139,13 @@ impl Meta {
     #[must_use]
     pub const fn with_checksums(mut self, checksums: Checksums) -> Self {
         self.checksums = checksums;
+        self
+    }
+
+    /// The same metadata for a packet of which only the beginning was captured.
+    #[must_use]
+    pub const fn with_cut(mut self, cut: bool) -> Self {
+        self.cut = cut;
         self
     }
 

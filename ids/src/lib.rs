@@ -9,3 +9,8 @@
         clippy::alloc_instead_of_core
     )
 )]
+
+mod ids;
+pub mod malformed;
+
+pub use ids::{Config, Ids};

@@ -1,0 +1,258 @@
+//! Malformed packets: headers that no correct sender produces and that would confuse a weaker
+//! stack (`MALFORMED_PACKET`).
+//!
+//! IBM does not publish z/OS's list. This one follows the RFCs: each finding has a code of its
+//! own, whether it is an [`Anomaly`] of the layout (3100 plus its number) or something that needs
+//! more than header structure (3200 and above). A finding is either *malformed*, and the packet is
+//! discarded as z/OS discards it whatever the policy says, or *odd*: told, and the packet passes.
+
+mod addresses;
+mod icmp;
+
+use core::any::Any;
+
+use hostward_hook::action::Cx;
+use hostward_hook::checksum::{self, ChecksumState};
+use hostward_hook::event::{Class, Detail, FieldVisitor, Value};
+use hostward_hook::layout::{Anomalies, Anomaly, Layout};
+use hostward_hook::meta::{Checksums, Direction};
+use hostward_hook::packet::Packet;
+use hostward_hook::reason::{Code, CodeInfo};
+use hostward_hook::verdict::Verdict;
+
+hostward_hook::codes! {
+    /// Codes of findings that are no anomaly of the layout.
+    pub static CODES;
+    /// Source and destination are the same address and port (LAND, CERT CA-1997-28).
+    LAND = 3201, "land";
+    /// The source address cannot be a sender's: multicast, broadcast, unspecified, loopback or reserved (RFC 1122 section 3.2.1.3).
+    SOURCE_ADDRESS = 3202, "source-address";
+    /// The destination address cannot be a receiver's: unspecified, or loopback or mapped on the wire (RFC 4291).
+    DESTINATION_ADDRESS = 3203, "destination-address";
+    /// The IPv4 header checksum is wrong (RFC 1122 section 3.2.1.2).
+    IP_CHECKSUM = 3204, "ip-checksum";
+    /// The TCP, UDP or ICMP checksum is wrong.
+    TRANSPORT_CHECKSUM = 3205, "transport-checksum";
+    /// TCP is sent to a multicast or broadcast address (RFC 1122 section 4.2.3.10).
+    TCP_TO_GROUP = 3206, "tcp-to-group";
+    /// The ICMP type or code is not assigned.
+    ICMP_TYPE = 3207, "icmp-type";
+    /// An ICMP error about an ICMP error (RFC 1122 section 3.2.2).
+    ICMP_ERROR_ABOUT_ERROR = 3208, "icmp-error-about-error";
+    /// An ICMP error about a packet sent to a group, or sent to a group itself (RFC 1122 section 3.2.2).
+    ICMP_ERROR_ABOUT_GROUP = 3209, "icmp-error-about-group";
+    /// An ICMP echo request to a broadcast address (RFC 1122 section 3.2.2.6).
+    ICMP_ECHO_BROADCAST = 3210, "icmp-echo-broadcast";
+    /// An ICMP echo with more than 1,024 bytes of data.
+    ICMP_ECHO_LARGE = 3211, "icmp-echo-large";
+    /// Neighbour discovery from beyond the link: hop limit is not 255, or the source of an advertisement or redirect is not link-local (RFC 4861 section 6.1).
+    ND_NOT_LOCAL = 3212, "nd-not-local";
+    /// A neighbour discovery option of length zero, or one that runs past the message (RFC 4861 section 4.6).
+    ND_OPTION = 3213, "nd-option";
+    /// A multicast listener message whose hop limit is not 1 (RFC 3810 section 5).
+    MLD_HOP_LIMIT = 3214, "mld-hop-limit";
+}
+
+/// The code of an anomaly of the layout.
+#[must_use]
+pub const fn code_of(anomaly: Anomaly) -> Code {
+    Code::new(3100 + anomaly as u16)
+}
+
+/// All codes of this detector with their meaning, anomalies first.
+pub fn codes() -> impl Iterator<Item = CodeInfo> {
+    let anomalies = Anomaly::ALL
+        .iter()
+        .map(|a| CodeInfo::new(code_of(*a), a.name(), a.text()));
+    anomalies.chain(CODES.iter().copied())
+}
+
+/// Anomalies that are told but do not make a packet malformed.
+///
+/// Some are sent by correct stacks (atomic fragments, RFC 6946; UDP without checksum through
+/// tunnels, RFC 6935), some only by scanners whose packets still are well formed.
+pub const ODD: Anomalies = Anomalies::of(&[
+    Anomaly::FragmentAtomic,
+    Anomaly::Ip4OptionPadding,
+    Anomaly::Ip6OptionPadding,
+    Anomaly::Ip6DataAfterNoNext,
+    Anomaly::TcpUrgentPointer,
+    Anomaly::TcpAckNumber,
+    Anomaly::TcpReserved,
+    Anomaly::UdpTrailing,
+    Anomaly::UdpNoChecksum,
+]);
+
+/// Anomalies that a packet cut off by its capture shows through no fault of its sender.
+const CUT: Anomalies = Anomalies::of(&[
+    Anomaly::IpTruncated,
+    Anomaly::IpLengthBeyondBuffer,
+    Anomaly::Ip4HeaderLength,
+    Anomaly::Ip6ExtensionLength,
+    Anomaly::TcpTruncated,
+    Anomaly::TcpDataOffset,
+    Anomaly::UdpTruncated,
+    Anomaly::UdpLength,
+    Anomaly::IcmpTruncated,
+    Anomaly::IcmpQuoteTruncated,
+    Anomaly::IpsecTruncated,
+    Anomaly::TransportTruncated,
+    Anomaly::FragmentTiny,
+    Anomaly::FragmentLength,
+]);
+
+/// What is done about malformed packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "configuration, to be written with `..default()`"
+)]
+pub struct Config {
+    /// Look at all. On.
+    pub enabled: bool,
+    /// Look at packets this host sends as well. Off, as in z/OS.
+    pub outbound: bool,
+    /// Verify checksums nobody has verified yet ([`Checksums::Unchecked`]). On.
+    pub checksums: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            outbound: false,
+            checksums: true,
+        }
+    }
+}
+
+/// One finding: what, where, and what is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What.
+    pub code: Code,
+    /// Short stable name of it.
+    pub name: &'static str,
+    /// The header field at fault.
+    pub field: &'static str,
+    /// Where the field is, from the start of the IP header.
+    pub offset: Option<u16>,
+    /// The value found there.
+    pub value: Option<u32>,
+    /// Whether the packet is discarded for it.
+    pub discard: bool,
+}
+
+impl Finding {
+    /// The probe id as z/OS writes it: attack, malformed packet, and a number of our own from
+    /// 8000 (hexadecimal) up.
+    #[must_use]
+    pub const fn probe_id(&self) -> u32 {
+        0x0401_8000 + (self.code.get() as u32 - 3000)
+    }
+}
+
+impl Detail for Finding {
+    fn visit(&self, v: &mut dyn FieldVisitor) {
+        v.field("kind", Value::Str("attack.malformed_packet"));
+        v.field("name", Value::Str(self.name));
+        v.field("field", Value::Str(self.field));
+        if let Some(offset) = self.offset {
+            v.field("offset", Value::U64(offset.into()));
+        }
+        if let Some(value) = self.value {
+            v.field("value", Value::U64(value.into()));
+        }
+        v.field("probe_id", Value::U64(self.probe_id().into()));
+        v.field(
+            "action",
+            Value::Str(if self.discard { "discard" } else { "report" }),
+        );
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+/// Looks at one packet. A few comparisons when nothing is wrong (and the checksums, if they are
+/// to be verified); no allocation.
+#[inline]
+pub(crate) fn check(config: &Config, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
+    if !config.enabled || (packet.meta.direction() == Direction::Outbound && !config.outbound) {
+        return Verdict::Continue;
+    }
+    let l = packet.layout();
+    let structure = l.anomalies();
+    let address = addresses::check(packet);
+    let message = if l.icmp().is_some() {
+        icmp::check(packet)
+    } else {
+        None
+    };
+    let sum = if config.checksums && packet.meta.checksums == Checksums::Unchecked {
+        checksums(packet)
+    } else {
+        None
+    };
+    if structure.is_empty() && address.is_none() && message.is_none() && sum.is_none() {
+        return Verdict::Continue;
+    }
+    report(cx, packet, structure, [address, message, sum])
+}
+
+fn checksums(packet: &Packet<'_>) -> Option<Finding> {
+    let found = |code, name, field| Finding {
+        code,
+        name,
+        field,
+        offset: None,
+        value: None,
+        discard: true,
+    };
+    let state = checksum::verify(packet);
+    if state.ip == ChecksumState::Wrong {
+        return Some(found(IP_CHECKSUM, "ip-checksum", "header checksum"));
+    }
+    if state.transport == ChecksumState::Wrong {
+        return Some(found(TRANSPORT_CHECKSUM, "transport-checksum", "checksum"));
+    }
+    None
+}
+
+#[cold]
+fn report(
+    cx: &mut Cx<'_>,
+    packet: &Packet<'_>,
+    structure: Anomalies,
+    others: [Option<Finding>; 3],
+) -> Verdict {
+    let mut verdict = Verdict::Continue;
+    let evidence = Layout::evidence(packet.bytes());
+    let anomalies = structure
+        .iter()
+        .filter(|a| !(packet.meta.cut && CUT.contains(*a)))
+        .map(|a| {
+            let e = evidence.of(a);
+            Finding {
+                code: code_of(a),
+                name: a.name(),
+                field: a.field(),
+                offset: e.map(|e| e.offset),
+                value: e.map(|e| e.value),
+                discard: !ODD.contains(a),
+            }
+        });
+    for finding in anomalies.chain(others.into_iter().flatten()) {
+        if finding.discard && verdict.is_continue() {
+            verdict = Verdict::Drop(finding.code);
+        }
+        if cx.events.wants(Class::Detection) {
+            let mut event = cx.event(finding.code, Class::Detection, &finding);
+            event.key = packet.key();
+            cx.events.emit(&event);
+        }
+    }
+    verdict
+}
