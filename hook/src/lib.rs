@@ -16,7 +16,11 @@ pub mod ident;
 pub mod layout;
 pub mod meta;
 pub mod packet;
+#[cfg(feature = "alloc")]
+mod pool;
 pub mod reason;
+#[cfg(feature = "alloc")]
+pub mod stream;
 pub mod time;
 pub mod verdict;
 
