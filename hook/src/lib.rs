@@ -25,7 +25,11 @@ pub mod layout;
 pub mod link;
 pub mod meta;
 pub mod packet;
+#[cfg(feature = "alloc")]
+mod pool;
 pub mod reason;
+#[cfg(feature = "alloc")]
+pub mod stream;
 pub mod time;
 pub mod verdict;
 

@@ -189,6 +189,10 @@ codes! {
     FRAGMENT_BAD_LENGTH = 1107, "fragment-bad-length";
     /// The reassembled datagram does not fit into the frame the host lent.
     FRAGMENT_NO_ROOM = 1108, "fragment-no-room";
+    /// A packet has more than one IPv6 fragment header.
+    FRAGMENT_NESTED = 1109, "fragment-nested";
+    /// A first fragment does not hold the whole header chain (RFC 7112, RFC 8200 section 4.5).
+    FRAGMENT_TINY = 1110, "fragment-tiny";
     /// A retransmitted TCP segment carries other bytes than the first one did.
     STREAM_OVERLAP_DIFFERS = 1201, "stream-overlap-differs";
     /// TCP data is missing from the stream and will not come any more.
@@ -201,6 +205,9 @@ codes! {
     STREAM_DATA_AFTER_FIN = 1205, "stream-data-after-fin";
     /// A TCP segment lies too far from the expected sequence number to belong to the stream.
     STREAM_OUT_OF_WINDOW = 1206, "stream-out-of-window";
+    /// A TCP reset lies in the window but not at the next sequence number; a receiver challenges
+    /// it instead of believing it (RFC 5961 section 3.2).
+    STREAM_RST_CHALLENGED = 1207, "stream-rst-challenged";
     /// The hold queue is full, so a packet that should wait was discarded.
     HOLD_QUEUE_FULL = 1301, "hold-queue-full";
     /// A held packet waited longer than the queue allows.
