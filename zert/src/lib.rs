@@ -9,3 +9,28 @@
         clippy::alloc_instead_of_core
     )
 )]
+
+extern crate alloc;
+
+mod cert;
+pub mod code;
+mod config;
+mod conn;
+pub mod discovery;
+mod fingerprint;
+mod names;
+mod pair;
+mod pool;
+mod reader;
+pub mod record;
+mod ssh;
+mod text;
+mod tls;
+mod watch;
+mod zert;
+
+pub use config::Config;
+pub use names::{SUITES, Suite};
+pub use record::{Protocol, Record};
+pub use text::{CertTime, Hex, Ja4, KeyFingerprint, Text};
+pub use zert::{Counts, Slot, Zert};

@@ -1,0 +1,388 @@
+//! The few fields of an X.509 certificate that a record shows, read with a bounded DER reader.
+//!
+//! Nothing is verified here: the bytes are what one side sent. Lengths are never trusted, only
+//! checked; no recursion, no allocation.
+
+use core::fmt::Write as _;
+
+use crate::text::{CertTime, Text};
+
+const INTEGER: u8 = 0x02;
+const OID: u8 = 0x06;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const VERSION: u8 = 0xA0;
+
+/// DER values in a row (X.690).
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    /// The next value: its tag and contents. `None` at the end and for anything that is no
+    /// definite-length single-byte-tag encoding within the bytes at hand.
+    fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        let (&tag, rest) = self.0.split_first()?;
+        if tag & 0x1F == 0x1F {
+            return None;
+        }
+        let (&first, mut rest) = rest.split_first()?;
+        let mut len = usize::from(first & 0x7F);
+        if first & 0x80 != 0 {
+            if len == 0 || len > 4 {
+                return None;
+            }
+            let (bytes, after) = rest.split_at_checked(len)?;
+            len = 0;
+            for b in bytes {
+                len = len.checked_mul(256)?.checked_add((*b).into())?;
+            }
+            rest = after;
+        }
+        let (value, after) = rest.split_at_checked(len)?;
+        self.0 = after;
+        Some((tag, value))
+    }
+
+    fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (t, value) = self.next()?;
+        (t == tag).then_some(value)
+    }
+}
+
+/// What is read of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fields<'a> {
+    /// Contents of the serial number.
+    pub(crate) serial: &'a [u8],
+    /// Contents of the subject's `RDNSequence`.
+    pub(crate) subject: &'a [u8],
+    pub(crate) not_after: Option<CertTime>,
+}
+
+/// RFC 5280 §4.1: the head of a `TBSCertificate` as far as the subject.
+pub(crate) fn parse(der: &[u8]) -> Option<Fields<'_>> {
+    let cert = Der(der).expect(SEQUENCE)?;
+    let mut tbs = Der(Der(cert).expect(SEQUENCE)?);
+    let (mut tag, mut value) = tbs.next()?;
+    if tag == VERSION {
+        (tag, value) = tbs.next()?;
+    }
+    if tag != INTEGER {
+        return None;
+    }
+    let serial = value;
+    tbs.expect(SEQUENCE)?; // signature algorithm
+    tbs.expect(SEQUENCE)?; // issuer
+    let mut validity = Der(tbs.expect(SEQUENCE)?);
+    validity.next()?;
+    let not_after = validity.next().and_then(|(tag, value)| time(tag, value));
+    let subject = tbs.expect(SEQUENCE)?;
+    Some(Fields {
+        serial,
+        subject,
+        not_after,
+    })
+}
+
+/// Writes a serial number in upper-case hexadecimal. Says whether it fitted.
+pub(crate) fn write_serial(serial: &[u8], out: &mut Text) -> bool {
+    // A leading zero octet only keeps the number positive (X.690 §8.3).
+    let digits = match serial {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        all => all,
+    };
+    out.clear();
+    digits.iter().all(|b| write!(out, "{b:02X}").is_ok())
+}
+
+/// RFC 5280 §4.1.2.5: `YYMMDDHHMMSSZ` (50 and above are 19xx) or `YYYYMMDDHHMMSSZ`. Old
+/// certificates leave the seconds out or carry an offset; then the offset is applied.
+fn time(tag: u8, value: &[u8]) -> Option<CertTime> {
+    fn two(b: &mut &[u8]) -> Option<u8> {
+        let (&[a, c], rest) = b.split_first_chunk::<2>()?;
+        if !a.is_ascii_digit() || !c.is_ascii_digit() {
+            return None;
+        }
+        *b = rest;
+        Some((a - b'0') * 10 + (c - b'0'))
+    }
+    let mut b = value;
+    let year = match tag {
+        UTC_TIME => {
+            let yy = u16::from(two(&mut b)?);
+            if yy >= 50 { 1900 + yy } else { 2000 + yy }
+        }
+        GENERALIZED_TIME => u16::from(two(&mut b)?) * 100 + u16::from(two(&mut b)?),
+        _ => return None,
+    };
+    let (month, day, hour, minute) = (two(&mut b)?, two(&mut b)?, two(&mut b)?, two(&mut b)?);
+    let second = two(&mut b).unwrap_or(0);
+    if let [b'.', rest @ ..] = b {
+        let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+        b = rest.get(digits..).unwrap_or_default();
+    }
+    let valid = (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60
+        && b == b"Z";
+    valid.then_some(CertTime {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    })
+}
+
+/// Writes a name as RFC 4514 says: the last relative name first, `,` between them, `+` within
+/// one. Types without a short name there are written as object identifiers, their values still as
+/// text. Says whether all fitted.
+pub(crate) fn write_name(name: &[u8], out: &mut Text) -> bool {
+    /// Names with more parts than this are cut: real ones have fewer than 20.
+    const PARTS: usize = 64;
+    out.clear();
+    let mut sets = [&[][..]; PARTS];
+    let mut count = 0;
+    let mut all = true;
+    let mut der = Der(name);
+    while let Some((SET, set)) = der.next() {
+        match sets.get_mut(count) {
+            Some(place) => {
+                *place = set;
+                count += 1;
+            }
+            None => all = false,
+        }
+    }
+    all &= der.0.is_empty();
+    // An empty name is known to be empty.
+    all &= out.push_str("");
+    for (i, set) in sets.iter().take(count).rev().enumerate() {
+        if i > 0 {
+            all &= out.push(',');
+        }
+        all &= write_relative(set, out);
+    }
+    all
+}
+
+fn write_relative(set: &[u8], out: &mut Text) -> bool {
+    let mut set = Der(set);
+    let mut all = true;
+    let mut first = true;
+    while let Some((SEQUENCE, pair)) = set.next() {
+        let mut pair = Der(pair);
+        let (Some(oid), Some((tag, value))) = (pair.expect(OID), pair.next()) else {
+            return false;
+        };
+        if !first {
+            all &= out.push('+');
+        }
+        first = false;
+        all &= write_type(oid, out) && out.push('=') && write_value(tag, value, out);
+    }
+    all && set.0.is_empty()
+}
+
+fn write_type(oid: &[u8], out: &mut Text) -> bool {
+    // RFC 4514 §3: the types with a short name.
+    let short = match oid {
+        [0x55, 4, 3] => "CN",
+        [0x55, 4, 6] => "C",
+        [0x55, 4, 7] => "L",
+        [0x55, 4, 8] => "ST",
+        [0x55, 4, 9] => "STREET",
+        [0x55, 4, 10] => "O",
+        [0x55, 4, 11] => "OU",
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25] => "DC",
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 1] => "UID",
+        _ => "",
+    };
+    if !short.is_empty() {
+        return out.push_str(short);
+    }
+    let mut arc: u64 = 0;
+    let mut first = true;
+    for b in oid {
+        arc = arc << 7 & !0x7F | u64::from(b & 0x7F);
+        if b & 0x80 == 0 {
+            let fits = if first {
+                let top = (arc / 40).min(2);
+                write!(out, "{top}.{}", arc - top * 40)
+            } else {
+                write!(out, ".{arc}")
+            };
+            if fits.is_err() {
+                return false;
+            }
+            first = false;
+            arc = 0;
+        }
+    }
+    true
+}
+
+fn write_value(tag: u8, value: &[u8], out: &mut Text) -> bool {
+    let mut w = Escaper {
+        out,
+        started: false,
+        spaces: 0,
+    };
+    let all = match tag {
+        // UTF8String; NumericString, PrintableString, IA5String, VisibleString are ASCII.
+        0x0C | 0x12 | 0x13 | 0x16 | 0x1A => value.utf8_chunks().all(|c| {
+            c.valid().chars().all(|c| w.push(c)) && (c.invalid().is_empty() || w.push('\u{FFFD}'))
+        }),
+        // TeletexString: in practice Latin-1.
+        0x14 => value.iter().all(|b| w.push(char::from(*b))),
+        // BMPString: UTF-16, big endian.
+        0x1E => char::decode_utf16(crate::reader::u16s(value))
+            .all(|c| w.push(c.unwrap_or(char::REPLACEMENT_CHARACTER))),
+        // UniversalString: UTF-32, big endian.
+        0x1C => value.as_chunks::<4>().0.iter().all(|b| {
+            w.push(char::from_u32(u32::from_be_bytes(*b)).unwrap_or(char::REPLACEMENT_CHARACTER))
+        }),
+        // RFC 4514 §2.4: no string form, so `#` and the encoding in hexadecimal.
+        _ => {
+            let all = out.push('#') && write!(out, "{tag:02X}").is_ok();
+            return all && value.iter().all(|b| write!(out, "{b:02X}").is_ok());
+        }
+    };
+    all && w.finish()
+}
+
+/// RFC 4514 §2.4: which characters of a value need a backslash.
+struct Escaper<'t> {
+    out: &'t mut Text,
+    started: bool,
+    /// Blanks held back until it is known whether they are the last characters.
+    spaces: usize,
+}
+
+impl Escaper<'_> {
+    fn push(&mut self, c: char) -> bool {
+        if c == ' ' && self.started {
+            self.spaces += 1;
+            return true;
+        }
+        let mut all = (0..self.spaces).all(|_| self.out.push(' '));
+        self.spaces = 0;
+        all &= match c {
+            '\0' => self.out.push_str("\\00"),
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => self.out.push('\\') && self.out.push(c),
+            '#' | ' ' if !self.started => self.out.push('\\') && self.out.push(c),
+            c => self.out.push(c),
+        };
+        self.started = true;
+        all
+    }
+
+    fn finish(self) -> bool {
+        let inner = self.spaces.saturating_sub(1);
+        (0..inner).all(|_| self.out.push(' ')) && (self.spaces == 0 || self.out.push_str("\\ "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+        let mut v = alloc::vec![tag];
+        if value.len() < 128 {
+            v.push(value.len() as u8);
+        } else {
+            v.extend([0x82, (value.len() >> 8) as u8, value.len() as u8]);
+        }
+        v.extend(value);
+        v
+    }
+
+    fn rdn(parts: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
+        let pairs: Vec<u8> = parts
+            .iter()
+            .flat_map(|(oid, tag, value)| {
+                tlv(SEQUENCE, &[tlv(OID, oid), tlv(*tag, value)].concat())
+            })
+            .collect();
+        tlv(SET, &pairs)
+    }
+
+    fn name(rdns: &[Vec<u8>]) -> Option<alloc::string::String> {
+        let mut t = Text::default();
+        write_name(&rdns.concat(), &mut t).then(|| t.get().unwrap().into())
+    }
+
+    #[test]
+    // RFC 4514 §2.1, §2.4 and §4: order, escapes, multi-valued names.
+    fn names_follow_rfc_4514() {
+        let cn: &[u8] = &[0x55, 4, 3];
+        let ou: &[u8] = &[0x55, 4, 11];
+        assert_eq!(
+            name(&[
+                rdn(&[(&[0x55, 4, 10], 0x13, b"Sue, Grabbit and Runn")]),
+                rdn(&[(ou, 0x0C, b"Sales"), (cn, 0x0C, b" #J. Smith  ")]),
+            ])
+            .as_deref(),
+            Some("OU=Sales+CN=\\ #J. Smith \\ ,O=Sue\\, Grabbit and Runn")
+        );
+        assert_eq!(name(&[]).as_deref(), Some(""));
+        assert_eq!(
+            name(&[rdn(&[(cn, 0x1E, &[0, b'L', 1, 0x0D])])]).as_deref(),
+            Some("CN=L\u{10D}")
+        );
+        assert_eq!(
+            name(&[rdn(&[(
+                &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 1],
+                0x16,
+                b"a@b"
+            )])])
+            .as_deref(),
+            Some("1.2.840.113549.1.9.1=a@b")
+        );
+        assert_eq!(
+            name(&[rdn(&[(cn, 0x03, &[0, 1])])]).as_deref(),
+            Some("CN=#030001")
+        );
+    }
+
+    #[test]
+    fn hostile_lengths_are_refused() {
+        for bad in [
+            &[0x30, 0x80, 0, 0][..],
+            &[0x30, 0x85, 1, 1, 1, 1, 1],
+            &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF],
+            &[0x3F, 0x01, 0x00],
+            &[0x30],
+            &[],
+        ] {
+            assert_eq!(parse(bad), None);
+        }
+    }
+
+    #[test]
+    // RFC 5280 §4.1.2.5: both time forms.
+    fn times() {
+        let t = |tag, s: &[u8]| time(tag, s).map(|t| alloc::format!("{t}"));
+        assert_eq!(
+            t(UTC_TIME, b"491231235959Z").as_deref(),
+            Some("2049-12-31T23:59:59Z")
+        );
+        assert_eq!(
+            t(UTC_TIME, b"500101000000Z").as_deref(),
+            Some("1950-01-01T00:00:00Z")
+        );
+        assert_eq!(
+            t(GENERALIZED_TIME, b"20510102030405Z").as_deref(),
+            Some("2051-01-02T03:04:05Z")
+        );
+        assert_eq!(t(UTC_TIME, b"491331235959Z"), None);
+        assert_eq!(t(UTC_TIME, b"4912312359"), None);
+        assert_eq!(t(SET, b"491231235959Z"), None);
+    }
+}

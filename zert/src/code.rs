@@ -1,0 +1,26 @@
+//! The codes of this control (6000–6999).
+
+hostward_hook::codes! {
+    /// Codes of the cryptographic-protection observer.
+    pub static CODES;
+    /// A connection has ended; the detail is its protection record.
+    RECORD = 6001, "protection-record";
+    /// Discovery event 1: a connection has settled, or its first handshake is decided.
+    INITIATION = 6011, "connection-initiation";
+    /// Discovery event 2: the protection of a reported connection has changed.
+    CHANGE = 6012, "protection-change";
+    /// Discovery event 3: a reported connection has ended.
+    TERMINATION = 6013, "connection-termination";
+    /// Discovery event 4: a connection has ended before it was reported.
+    SHORT_TERMINATION = 6014, "short-connection-termination";
+    /// Discovery event 5: the observer was switched on; connections from now on are watched.
+    ENABLED = 6015, "discovery-enabled";
+    /// Discovery event 6: the observer was switched off and has forgotten everything.
+    DISABLED = 6016, "discovery-disabled";
+    /// As many connections are watched as the configuration allows; this one is not.
+    CONNECTIONS_FULL = 6101, "connections-full";
+    /// A handshake message is longer than the configuration allows and was skipped.
+    MESSAGE_TOO_LONG = 6102, "handshake-message-too-long";
+    /// The memory set aside for handshake messages is used up; this handshake is not read on.
+    MEMORY_FULL = 6103, "handshake-memory-full";
+}

@@ -1,0 +1,99 @@
+//! Byte buffers with one common bound, used again and again.
+
+use alloc::vec::Vec;
+
+/// Smallest buffer that is made.
+const SMALLEST: usize = 1024;
+/// How many unused buffers are kept.
+const KEPT: usize = 32;
+
+/// Hands out buffers and takes them back; together they never hold more than a set number of
+/// bytes.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    free: Vec<Vec<u8>>,
+    /// Bytes of capacity in all buffers, lent and unused.
+    held: usize,
+    max: usize,
+}
+
+impl Pool {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            free: Vec::with_capacity(KEPT),
+            held: 0,
+            max,
+        }
+    }
+
+    pub(crate) const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Appends to a lent buffer (an empty one needs no lending). `false` when the common bound
+    /// stands against it; then nothing was appended.
+    pub(crate) fn append(&mut self, buf: &mut Vec<u8>, data: &[u8]) -> bool {
+        if data.is_empty() {
+            return true;
+        }
+        if buf.capacity() == 0
+            && let Some(used) = self.free.pop()
+        {
+            *buf = used;
+        }
+        let need = buf.len() + data.len();
+        if need > buf.capacity() {
+            let capacity = need.next_power_of_two().max(SMALLEST);
+            let more = capacity - buf.capacity();
+            while self.held + more > self.max {
+                let Some(unused) = self.free.pop() else {
+                    return false;
+                };
+                self.held -= unused.capacity();
+            }
+            let before = buf.capacity();
+            buf.reserve_exact(capacity - buf.len());
+            self.held += buf.capacity() - before;
+        }
+        buf.extend_from_slice(data);
+        true
+    }
+
+    /// Takes a buffer back.
+    pub(crate) fn give(&mut self, buf: &mut Vec<u8>) {
+        let mut buf = core::mem::take(buf);
+        if buf.capacity() == 0 {
+            return;
+        }
+        if self.free.len() < KEPT {
+            buf.clear();
+            self.free.push(buf);
+        } else {
+            self.held -= buf.capacity();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_holds_and_buffers_come_back() {
+        let mut pool = Pool::new(4096);
+        let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
+        assert!(pool.append(&mut a, &[1; 2000]));
+        assert!(pool.append(&mut b, &[1; 2000]));
+        assert!(!pool.append(&mut c, &[1]));
+        assert!(!pool.append(&mut a, &[1; 2000]));
+        assert_eq!(a.len(), 2000);
+        let held = pool.held();
+        pool.give(&mut a);
+        assert!(pool.append(&mut c, &[1]));
+        assert_eq!(pool.held(), held);
+        pool.give(&mut b);
+        pool.give(&mut c);
+        assert!(pool.append(&mut a, &[1; 4000]));
+        assert!(pool.held() <= 4096);
+    }
+}

@@ -1,0 +1,373 @@
+//! SSH: identification lines, key exchange negotiation, host key (RFC 4253).
+
+mod kex;
+
+use alloc::vec::Vec;
+
+use hostward_hook::Side;
+
+use crate::conn::Env;
+use crate::fingerprint::{hassh, sha256};
+use crate::pair::Pair;
+use crate::reader::Reader;
+use crate::record::{PqClass, Record};
+use crate::text::{Hex, KeyFingerprint, Text};
+use kex::KexInit;
+
+const DISCONNECT: u8 = 1;
+const KEXINIT: u8 = 20;
+const NEWKEYS: u8 = 21;
+/// RFC 4253 §8, RFC 5656 §4: the client's half of the exchange; RFC 4419 §5: an old request.
+const KEXDH_INIT: u8 = 30;
+/// The server's half with the host key; for group exchange the group instead.
+const KEXDH_REPLY: u8 = 31;
+const GEX_INIT: u8 = 32;
+const GEX_REPLY: u8 = 33;
+const GEX_REQUEST: u8 = 34;
+
+/// RFC 4253 §4.2: the identification line, line end included.
+const LONGEST_LINE: usize = 255;
+/// RFC 4253 §6.1: the longest packet everyone must accept.
+const LONGEST_PACKET: u32 = 35_000;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Within the identification line.
+    #[default]
+    Line,
+    /// Within binary packets.
+    Packets,
+    /// Nothing more can be learnt.
+    Done,
+}
+
+/// One side.
+#[derive(Debug, Default)]
+struct End {
+    state: State,
+    /// Line or packet in progress.
+    buf: Vec<u8>,
+    skip: u32,
+    banner: Text,
+    /// Payload of `KEXINIT`, until both are known and compared.
+    kexinit: Vec<u8>,
+    /// The digest if this is the client, if it is the server.
+    hassh: Option<(Hex<16>, Hex<16>)>,
+    newkeys: bool,
+}
+
+impl End {
+    fn clear(&mut self, env: &mut Env<'_>) {
+        env.pool.give(&mut self.buf);
+        env.pool.give(&mut self.kexinit);
+        let mut banner = core::mem::take(&mut self.banner);
+        banner.clear();
+        *self = Self {
+            banner,
+            ..Self::default()
+        };
+    }
+
+    /// Version 1 and nothing else (`1.99` means both, RFC 4253 §5.1).
+    fn only_version_1(&self) -> bool {
+        self.banner
+            .get()
+            .is_some_and(|b| b.starts_with("SSH-1.") && !b.starts_with("SSH-1.99"))
+    }
+}
+
+/// The SSH part of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Ssh {
+    ends: Pair<End>,
+    /// Who is the client, as far as messages have shown.
+    pub(crate) client: Option<Side>,
+    negotiated: bool,
+    disconnected: bool,
+}
+
+impl Ssh {
+    pub(crate) fn clear(&mut self, env: &mut Env<'_>) {
+        self.ends.initiator.clear(env);
+        self.ends.responder.clear(env);
+        self.client = None;
+        self.negotiated = false;
+        self.disconnected = false;
+    }
+
+    pub(crate) fn release(&mut self, env: &mut Env<'_>) {
+        env.pool.give(&mut self.ends.initiator.buf);
+        env.pool.give(&mut self.ends.responder.buf);
+    }
+
+    pub(crate) fn done(&self, side: Side) -> bool {
+        self.ends.of(side).state == State::Done
+    }
+
+    /// Bytes of one side are missing: its packets cannot be found any more.
+    pub(crate) fn gap(&mut self, from: Side) {
+        self.ends.of_mut(from).state = State::Done;
+    }
+
+    /// The next bytes of one side, from its identification line on.
+    pub(crate) fn feed(
+        &mut self,
+        from: Side,
+        mut data: &[u8],
+        record: &mut Record,
+        env: &mut Env<'_>,
+    ) {
+        while !data.is_empty() {
+            let old = self.ends.of(from.other()).only_version_1();
+            let end = self.ends.of_mut(from);
+            match end.state {
+                State::Done => return,
+                State::Line => {
+                    let n = data.iter().position(|b| *b == b'\n').map(|i| i + 1);
+                    let (part, rest) = data
+                        .split_at_checked(n.unwrap_or(data.len()))
+                        .unwrap_or((data, &[]));
+                    data = rest;
+                    let part = part
+                        .get(..part.len().min(LONGEST_LINE + 1 - end.buf.len()))
+                        .unwrap_or_default();
+                    if !env.pool.append(&mut end.buf, part) {
+                        env.hits.memory = true;
+                        record.cut = true;
+                        end.state = State::Done;
+                    } else if end.buf.len() > LONGEST_LINE {
+                        record.malformed = true;
+                        end.state = State::Done;
+                    } else if n.is_some() {
+                        let mut line = end.buf.as_slice();
+                        while let [head @ .., b'\r' | b'\n'] = line {
+                            line = head;
+                        }
+                        end.banner.set(line);
+                        end.buf.clear();
+                        end.state = if end.only_version_1() {
+                            // Version 1 negotiates in another form, which is not followed.
+                            State::Done
+                        } else {
+                            State::Packets
+                        };
+                    }
+                }
+                State::Packets if old => end.state = State::Done,
+                State::Packets => {
+                    data = self.packet(from, data, record, env);
+                }
+            }
+        }
+    }
+
+    /// Takes a part of a packet and returns the rest of the bytes.
+    fn packet<'d>(
+        &mut self,
+        from: Side,
+        data: &'d [u8],
+        record: &mut Record,
+        env: &mut Env<'_>,
+    ) -> &'d [u8] {
+        let end = self.ends.of_mut(from);
+        if end.skip > 0 {
+            let n = data.len().min(end.skip as usize);
+            end.skip -= n as u32;
+            return data.get(n..).unwrap_or_default();
+        }
+        let have = end.buf.len();
+        // Length, padding length, message number.
+        let want = match end.buf.first_chunk::<6>() {
+            None => 6,
+            Some([a, b, c, d, ..]) => 4 + u32::from_be_bytes([*a, *b, *c, *d]) as usize,
+        };
+        let n = data.len().min(want - have);
+        let (part, rest) = data.split_at_checked(n).unwrap_or((data, &[]));
+        if !env.pool.append(&mut end.buf, part) {
+            env.hits.memory = true;
+            record.cut = true;
+            end.state = State::Done;
+            env.pool.give(&mut end.buf);
+            return rest;
+        }
+        if end.buf.len() < want {
+            return rest;
+        }
+        let Some([a, b, c, d, padding, kind]) = end.buf.first_chunk::<6>().copied() else {
+            return rest;
+        };
+        if want == 6 {
+            let len = u32::from_be_bytes([a, b, c, d]);
+            if !(6..=LONGEST_PACKET).contains(&len) || u32::from(padding) + 2 > len {
+                record.malformed = true;
+                end.state = State::Done;
+                return rest;
+            }
+            if !matches!(kind, KEXINIT | KEXDH_REPLY | GEX_REPLY) {
+                end.skip = len - 2;
+                end.buf.clear();
+                self.message(from, kind);
+            }
+            return rest;
+        }
+        let whole = core::mem::take(&mut end.buf);
+        let payload = whole
+            .get(5..want.saturating_sub(padding.into()))
+            .unwrap_or_default();
+        match kind {
+            KEXINIT => self.kexinit(from, payload, record, env),
+            _ => {
+                self.host_key(payload, record);
+                self.message(from, kind);
+            }
+        }
+        let end = self.ends.of_mut(from);
+        end.buf = whole;
+        end.buf.clear();
+        self.negotiate(None, record, env);
+        rest
+    }
+
+    /// A message whose content is not needed.
+    fn message(&mut self, from: Side, kind: u8) {
+        let rsa =
+            |end: &End| KexInit::parse(&end.kexinit).is_some_and(|k| k.kex.starts_with(b"rsa"));
+        // RFC 4432 gives the numbers 30 to 32 other senders.
+        let usual = !rsa(&self.ends.initiator) && !rsa(&self.ends.responder);
+        match kind {
+            KEXDH_INIT | GEX_INIT | GEX_REQUEST if usual && self.client.is_none() => {
+                self.client = Some(from);
+            }
+            KEXDH_REPLY | GEX_REPLY if usual && self.client.is_none() => {
+                self.client = Some(from.other());
+            }
+            NEWKEYS => {
+                let end = self.ends.of_mut(from);
+                end.newkeys = true;
+                end.state = State::Done;
+            }
+            DISCONNECT => {
+                self.disconnected = true;
+                self.ends.of_mut(from).state = State::Done;
+            }
+            _ => {}
+        }
+    }
+
+    fn kexinit(&mut self, from: Side, payload: &[u8], record: &mut Record, env: &mut Env<'_>) {
+        let end = self.ends.of_mut(from);
+        if !end.kexinit.is_empty() || self.negotiated {
+            return;
+        }
+        let Some(kex) = KexInit::parse(payload) else {
+            record.malformed = true;
+            return;
+        };
+        end.hassh = Some((
+            hassh(kex.kex, kex.cipher_c2s, kex.mac_c2s, kex.compression_c2s),
+            hassh(kex.kex, kex.cipher_s2c, kex.mac_s2c, kex.compression_s2c),
+        ));
+        if self.client.is_none() {
+            self.client = match kex.says_client() {
+                Some(true) => Some(from),
+                Some(false) => Some(from.other()),
+                None => None,
+            };
+        }
+        if !env.pool.append(&mut end.kexinit, payload) {
+            env.hits.memory = true;
+            record.cut = true;
+        }
+    }
+
+    /// The host key in the server's reply: a string that begins with the string of its type.
+    fn host_key(&mut self, payload: &[u8], record: &mut Record) {
+        let Some(blob) = Reader(payload.get(1..).unwrap_or_default()).vec32() else {
+            return;
+        };
+        let Some(kind) = Reader(blob).vec32() else {
+            return;
+        };
+        // The group of a group exchange stands in the same place and is no such thing.
+        let is_name = !kind.is_empty() && kind.len() <= 64 && kind.iter().all(u8::is_ascii_graphic);
+        if is_name && !record.ssh.host_key_type.is_known() {
+            record.ssh.host_key_type.set(kind);
+            record.ssh.host_key_fingerprint = Some(KeyFingerprint(sha256(blob)));
+        }
+    }
+
+    /// Compares both offers as soon as it is known whose is whose.
+    fn negotiate(&mut self, assumed: Option<Side>, record: &mut Record, env: &mut Env<'_>) {
+        let Some(client) = self.client.or(assumed) else {
+            return;
+        };
+        let (c, s) = (self.ends.of(client), self.ends.of(client.other()));
+        if self.negotiated || c.kexinit.is_empty() || s.kexinit.is_empty() {
+            return;
+        }
+        if let (Some(a), Some(b)) = (KexInit::parse(&c.kexinit), KexInit::parse(&s.kexinit)) {
+            a.negotiate(&b, &mut record.ssh);
+        }
+        if self.client.is_some() {
+            self.negotiated = true;
+            env.pool.give(&mut self.ends.initiator.kexinit);
+            env.pool.give(&mut self.ends.responder.kexinit);
+        }
+    }
+
+    /// Both sides have changed to the new keys.
+    pub(crate) fn established(&self) -> bool {
+        self.ends.initiator.newkeys && self.ends.responder.newkeys
+    }
+
+    /// The handshake cannot be completed any more.
+    pub(crate) fn failed(&self) -> bool {
+        self.disconnected && !self.established()
+    }
+
+    /// Puts the conclusions into the record. `usual` is the client if nothing has shown it;
+    /// `over`: the connection has ended by itself.
+    pub(crate) fn conclude(
+        &mut self,
+        usual: Side,
+        over: bool,
+        record: &mut Record,
+        env: &mut Env<'_>,
+    ) {
+        self.negotiate(Some(usual), record, env);
+        let client = self.client.unwrap_or(usual);
+        let (c, s) = (self.ends.of(client), self.ends.of(client.other()));
+        let facts = &mut record.ssh;
+        for (from, to) in [
+            (&c.banner, &mut facts.client_version),
+            (&s.banner, &mut facts.server_version),
+        ] {
+            to.clear();
+            if let Some(text) = from.get() {
+                to.push_str(text);
+            }
+        }
+        facts.protocol = match (c.banner.is_known(), s.banner.is_known()) {
+            (true, true) if c.only_version_1() || s.only_version_1() => Some(1),
+            (true, true) => Some(2),
+            _ => None,
+        };
+        facts.hassh = c.hassh.map(|h| h.0);
+        facts.hassh_server = s.hassh.map(|h| h.1);
+        facts.newkeys_client = c.newkeys;
+        facts.newkeys_server = s.newkeys;
+        let both = c.banner.is_known() && s.banner.is_known();
+        // Of version 1 the end of the handshake is not followed.
+        let followed = both && facts.protocol != Some(1);
+        record.established = if self.established() {
+            Some(true)
+        } else {
+            followed.then_some(false)
+        };
+        record.failed = record.established == Some(false) && (self.failed() || over && !record.gap);
+        record.pq = match record.ssh.kex.get() {
+            Some(kex) => crate::names::ssh_kex_class(kex),
+            None => PqClass::None,
+        };
+    }
+}

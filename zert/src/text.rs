@@ -1,0 +1,280 @@
+//! Small values that records are made of: text, digests, fingerprints, certificate times.
+
+use core::fmt;
+use core::str;
+
+use alloc::string::String;
+
+/// Text a peer sent, or nothing. It keeps its memory when it is cleared, so that recycled records
+/// do not allocate.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Text {
+    buf: String,
+    known: bool,
+}
+
+impl Text {
+    /// Longest text that is kept, in bytes; what is longer is cut there.
+    pub const MAX: usize = 1024;
+
+    /// The text, if there is one.
+    #[must_use]
+    pub fn get(&self) -> Option<&str> {
+        self.known.then_some(self.buf.as_str())
+    }
+
+    /// Whether there is a text.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.known
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.known = false;
+        self.buf.clear();
+    }
+
+    /// Takes bytes over; what is no UTF-8 becomes U+FFFD. Says whether all fitted.
+    pub(crate) fn set(&mut self, bytes: &[u8]) -> bool {
+        self.clear();
+        self.known = true;
+        let mut all = true;
+        for chunk in bytes.utf8_chunks() {
+            all &= self.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                all &= self.push_str("\u{FFFD}");
+            }
+            if !all {
+                break;
+            }
+        }
+        all
+    }
+
+    pub(crate) fn push_str(&mut self, s: &str) -> bool {
+        self.known = true;
+        let mut all = true;
+        for c in s.chars() {
+            all &= self.push(c);
+            if !all {
+                break;
+            }
+        }
+        all
+    }
+
+    pub(crate) fn push(&mut self, c: char) -> bool {
+        self.known = true;
+        let fits = self.buf.len() + c.len_utf8() <= Self::MAX;
+        if fits {
+            self.buf.push(c);
+        }
+        fits
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        if self.push_str(s) {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.get(), f)
+    }
+}
+
+/// A digest or other raw bytes shown in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "bytes are all there ever is")]
+pub struct Hex<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for b in self.0 {
+            write!(f, "{b:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A short text in place, without memory of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Inline<const N: usize> {
+    buf: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Inline<N> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            buf: [0; N],
+            len: 0,
+        }
+    }
+
+    /// A value in its written form; what does not fit is cut.
+    pub(crate) fn of(value: impl fmt::Display) -> Self {
+        let mut me = Self::new();
+        // Only a full buffer fails, and then the cut text is the answer.
+        let _cut = fmt::write(&mut me, format_args!("{value}"));
+        me
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.buf
+            .get(..self.len)
+            .and_then(|b| str::from_utf8(b).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Write for Inline<N> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        let end = self.len + s.len();
+        let Some(room) = self.buf.get_mut(self.len..end) else {
+            return Err(fmt::Error);
+        };
+        room.copy_from_slice(s.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// A JA4 client fingerprint: `a_b_c`, 36 characters.
+#[derive(Clone, Copy)]
+pub struct Ja4(pub(crate) Inline<36>);
+
+impl Ja4 {
+    /// The fingerprint as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl PartialEq for Ja4 {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Ja4 {}
+
+impl fmt::Display for Ja4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Ja4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A point in time as a certificate gives it (UTC, RFC 5280 §4.1.2.5), shown as
+/// `2027-11-22T06:49:04Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct CertTime {
+    /// Year, 0–9999.
+    pub year: u16,
+    /// Month, 1–12.
+    pub month: u8,
+    /// Day of the month, 1–31.
+    pub day: u8,
+    /// Hour, 0–23.
+    pub hour: u8,
+    /// Minute, 0–59.
+    pub minute: u8,
+    /// Second, 0–60.
+    pub second: u8,
+}
+
+impl fmt::Display for CertTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            self.year, self.month, self.day, self.hour, self.minute, self.second
+        )
+    }
+}
+
+/// The SHA-256 fingerprint of an SSH host key, shown as `SHA256:` and unpadded base64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a digest is all there ever is")]
+pub struct KeyFingerprint(pub [u8; 32]);
+
+impl fmt::Display for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use core::fmt::Write as _;
+        f.write_str("SHA256:")?;
+        for three in self.0.chunks(3) {
+            let mut bits = 0u32;
+            for i in 0..3 {
+                bits = bits << 8 | u32::from(three.get(i).copied().unwrap_or(0));
+            }
+            for i in 0..=three.len() {
+                let six = (bits >> (18 - 6 * i) & 63) as u8;
+                f.write_char(match six {
+                    0..=25 => (b'A' + six) as char,
+                    26..=51 => (b'a' + six - 26) as char,
+                    52..=61 => (b'0' + six - 52) as char,
+                    62 => '+',
+                    _ => '/',
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn text_is_bounded_and_keeps_what_fits() {
+        let mut t = Text::default();
+        assert_eq!(t.get(), None);
+        assert!(t.set(b"a\xffb"));
+        assert_eq!(t.get(), Some("a\u{FFFD}b"));
+        assert!(!t.set(&[b'x'; Text::MAX + 1]));
+        assert_eq!(t.get().map(str::len), Some(Text::MAX));
+        t.clear();
+        assert_eq!(t.get(), None);
+    }
+
+    #[test]
+    fn fingerprints_are_base64_without_padding() {
+        let mut d = [0; 32];
+        for (i, b) in d.iter_mut().enumerate() {
+            *b = i as u8;
+        }
+        assert_eq!(
+            KeyFingerprint(d).to_string(),
+            "SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+        );
+        assert_eq!(Hex([0xde, 0xad]).to_string(), "dead");
+    }
+}

@@ -1,0 +1,362 @@
+//! Watches one side of a clear-text stream for the place where protection begins.
+//!
+//! A handshake can begin at the start of the stream, at the first byte a side sends after the
+//! other has spoken (STARTTLS of every protocol, `CONNECT` through a proxy), and after a line end
+//! (a client that does not wait, an SSH server that says other lines first). These places do not
+//! depend on how the stream was cut into segments. At each of them the first bytes must have the
+//! exact shape of a handshake; no port numbers are believed.
+
+/// Longest prefix that is needed to decide.
+pub(crate) const HEAD: usize = 11;
+
+/// What begins here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// TLS records.
+    Tls,
+    /// A hello in SSL 2.0 form.
+    Ssl2,
+    /// An SSH identification line.
+    Ssh,
+}
+
+/// What is known of the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Other {
+    /// It has sent nothing.
+    Silent,
+    /// It has sent clear text.
+    Clear,
+    /// It speaks TLS (or SSL 2.0).
+    Tls,
+    /// It speaks SSH.
+    Ssh,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Match {
+    No,
+    More,
+    Yes(Found),
+}
+
+/// The state of one side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    head: [u8; HEAD],
+    len: u8,
+    /// Where in `head` the other side last interrupted, 0 if it did not.
+    mark: u8,
+    /// The next byte belongs to a place where a handshake may begin.
+    collecting: bool,
+    /// That place is where it is only because a line ended before it.
+    line: bool,
+}
+
+impl Watch {
+    pub(crate) const fn new() -> Self {
+        Self {
+            head: [0; HEAD],
+            len: 0,
+            mark: 0,
+            collecting: true,
+            line: false,
+        }
+    }
+
+    /// The bytes that led to a find.
+    pub(crate) fn head(&self) -> &[u8] {
+        self.head.get(..self.len.into()).unwrap_or_default()
+    }
+
+    /// The other side has spoken since this one did.
+    pub(crate) const fn turn(&mut self) {
+        if self.collecting {
+            self.mark = self.len;
+            self.line &= self.len > 0;
+        } else {
+            self.collecting = true;
+            self.line = false;
+            self.len = 0;
+            self.mark = 0;
+        }
+    }
+
+    /// Looks at the next bytes. A find leaves its first bytes in [`head`](Self::head) and what
+    /// follows them in `data`; otherwise `data` is used up.
+    pub(crate) fn feed(&mut self, data: &mut &[u8], other: Other) -> Option<Found> {
+        loop {
+            if !self.collecting {
+                let Some(at) = data.iter().position(|b| *b == b'\n') else {
+                    *data = &[];
+                    return None;
+                };
+                *data = data.get(at + 1..).unwrap_or_default();
+                self.collecting = true;
+                self.line = true;
+                self.len = 0;
+                self.mark = 0;
+            }
+            match classify(self.head(), other, self.line) {
+                Match::Yes(found) => return Some(found),
+                Match::More => {
+                    let (b, rest) = data.split_first()?;
+                    let Some(place) = self.head.get_mut(usize::from(self.len)) else {
+                        // Every shape is decided within `HEAD` bytes.
+                        self.collecting = false;
+                        continue;
+                    };
+                    *place = *b;
+                    self.len += 1;
+                    *data = rest;
+                }
+                Match::No => self.restart(),
+            }
+        }
+    }
+
+    /// The head is clear text: goes on at the next place within it where a handshake may begin.
+    fn restart(&mut self) {
+        let line = self.head().iter().position(|b| *b == b'\n').map(|i| i + 1);
+        let mark = (self.mark > 0).then_some(usize::from(self.mark));
+        let next = match (line, mark) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        };
+        match next {
+            Some(at) => {
+                self.line = mark != next;
+                self.head.rotate_left(at.min(HEAD));
+                let at = at as u8;
+                self.len = self.len.saturating_sub(at);
+                self.mark = self.mark.saturating_sub(at);
+            }
+            None => {
+                self.collecting = false;
+            }
+        }
+    }
+}
+
+fn classify(head: &[u8], other: Other, line: bool) -> Match {
+    let mut all = Match::No;
+    for m in [tls(head, other), ssl2(head), ssh(head, other, line)] {
+        match m {
+            Match::Yes(_) => return m,
+            Match::More => all = m,
+            Match::No => {}
+        }
+    }
+    all
+}
+
+/// Checks bytes one by one as far as they are there.
+fn shape(head: &[u8], wanted: &[&dyn Fn(u8) -> bool], found: Found) -> Match {
+    for (i, ok) in wanted.iter().enumerate() {
+        match head.get(i) {
+            None => return Match::More,
+            Some(b) if !ok(*b) => return Match::No,
+            Some(_) => {}
+        }
+    }
+    Match::Yes(found)
+}
+
+/// RFC 8446 §5.1, §4: a record whose handshake message is a client or server hello, or an alert
+/// in answer to one.
+fn tls(head: &[u8], other: Other) -> Match {
+    let any = |_: u8| true;
+    let major = |b: u8| b == 3;
+    let minor = |b: u8| b <= 4;
+    // At most 2^14 bytes.
+    let length = |b: u8| b <= 0x40;
+    if head.first() == Some(&21) {
+        if other != Other::Tls {
+            return Match::No;
+        }
+        return shape(
+            head,
+            &[
+                &|b| b == 21,
+                &major,
+                &minor,
+                &|b| b == 0,
+                &|b| b == 2,
+                &|b| b == 1 || b == 2,
+            ],
+            Found::Tls,
+        );
+    }
+    let hello = shape(
+        head,
+        &[
+            &|b| b == 22,
+            &major,
+            &minor,
+            &length,
+            &any,
+            // Hello request, client hello, server hello; a retry request in old drafts.
+            &|b| b == 1 || b == 2 || (other == Other::Tls && (b == 0 || b == 6)),
+        ],
+        Found::Tls,
+    );
+    if hello != Match::Yes(Found::Tls) {
+        return hello;
+    }
+    let long = match head {
+        [_, _, _, a, b, ..] => u16::from_be_bytes([*a, *b]),
+        _ => 0,
+    };
+    if long == 0 {
+        return Match::No;
+    }
+    if long < 6 || other == Other::Tls {
+        // A message cut into tiny records; the rest of its head lies in other records.
+        return hello;
+    }
+    // 24-bit length, then the version of the hello.
+    shape(
+        head,
+        &[
+            &any,
+            &any,
+            &any,
+            &any,
+            &any,
+            &any,
+            &|b| b <= 1,
+            &any,
+            &any,
+            &|b| b == 3 || b == 0x7F,
+            &any,
+        ],
+        Found::Tls,
+    )
+}
+
+/// RFC 6101 appendix E: two bytes of length with the high bit set, message type 1, a version, and
+/// three lengths that add up.
+fn ssl2(head: &[u8]) -> Match {
+    let first = shape(
+        head,
+        &[
+            &|b| b & 0x80 != 0,
+            &|_| true,
+            &|b| b == 1,
+            &|b| b == 3 || b == 0,
+            &|b| b <= 3,
+        ],
+        Found::Ssl2,
+    );
+    if first != Match::Yes(Found::Ssl2) {
+        return first;
+    }
+    let [a, b, _, major, minor, s0, s1, i0, i1, c0, c1] = head else {
+        return Match::More;
+    };
+    let pair = |a: &u8, b: &u8| u16::from_be_bytes([*a, *b]);
+    let (suites, id, challenge) = (pair(s0, s1), pair(i0, i1), pair(c0, c1));
+    let length = pair(a, b) & 0x7FFF;
+    let good = (*major == 3 || *minor == 2)
+        && suites > 0
+        && suites % 3 == 0
+        && id <= 32
+        && (16..=32).contains(&challenge)
+        && u32::from(length) == 9 + u32::from(suites) + u32::from(id) + u32::from(challenge);
+    if good {
+        Match::Yes(Found::Ssl2)
+    } else {
+        Match::No
+    }
+}
+
+/// RFC 4253 §4.2: the identification line. Only a server says other lines before, and then the
+/// client has said nothing that is not SSH.
+fn ssh(head: &[u8], other: Other, line: bool) -> Match {
+    if other == Other::Tls || (line && other == Other::Clear) {
+        return Match::No;
+    }
+    let wanted = b"SSH-";
+    let n = head.len().min(wanted.len());
+    if head.get(..n) != wanted.get(..n) {
+        return Match::No;
+    }
+    match head.get(4..6) {
+        None => Match::More,
+        Some([b'1' | b'2', b'.']) => Match::Yes(Found::Ssh),
+        Some(_) => Match::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(chunks: &[&[u8]], other: Other) -> Option<Found> {
+        let mut w = Watch::new();
+        for c in chunks {
+            let mut data = *c;
+            if let Some(f) = w.feed(&mut data, other) {
+                return Some(f);
+            }
+        }
+        None
+    }
+
+    const HELLO: &[u8] = &[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
+
+    #[test]
+    fn hello_at_the_start_after_a_line_and_cut_in_pieces() {
+        assert_eq!(find(&[HELLO], Other::Silent), Some(Found::Tls));
+        assert_eq!(
+            find(&[b"STARTTLS\r\n", HELLO], Other::Clear),
+            Some(Found::Tls)
+        );
+        let mut w = Watch::new();
+        for (i, b) in HELLO.iter().enumerate() {
+            let found = w.feed(&mut core::slice::from_ref(b), Other::Clear);
+            assert_eq!(found.is_some(), i + 1 == HELLO.len());
+        }
+        // Not in the middle of a line.
+        assert_eq!(find(&[b"x", HELLO], Other::Clear), None);
+    }
+
+    #[test]
+    fn a_turn_begins_anew_even_after_a_beginning_of_something_else() {
+        // PostgreSQL answers an SSL request with one letter, which could begin an SSH line.
+        let mut w = Watch::new();
+        assert_eq!(w.feed(&mut &b"S"[..], Other::Clear), None);
+        w.turn();
+        let server = [22, 3, 3, 0, 90, 2, 0, 0, 86, 3, 3];
+        assert_eq!(w.feed(&mut &server[..], Other::Tls), Some(Found::Tls));
+        assert_eq!(w.head(), server.get(..w.head().len()).unwrap());
+    }
+
+    #[test]
+    fn ssh_lines() {
+        assert_eq!(
+            find(&[b"hello\r\nSSH-2.0-x\r\n"], Other::Silent),
+            Some(Found::Ssh)
+        );
+        assert_eq!(find(&[b"SSH-1.99-x\r\n"], Other::Ssh), Some(Found::Ssh));
+        assert_eq!(find(&[b"SSH-x\r\n"], Other::Silent), None);
+        // A page that quotes such a line is none.
+        assert_eq!(find(&[b"<pre>\nSSH-2.0-x\r\n"], Other::Clear), None);
+    }
+
+    #[test]
+    fn ssl2_hello_must_add_up() {
+        let good = [0x80, 9 + 6 + 16, 1, 3, 1, 0, 6, 0, 0, 0, 16];
+        assert_eq!(find(&[&good], Other::Silent), Some(Found::Ssl2));
+        let mut bad = good;
+        bad[1] += 1;
+        assert_eq!(find(&[&bad], Other::Silent), None);
+    }
+
+    #[test]
+    fn an_alert_counts_only_in_answer_to_a_hello() {
+        let alert = [21, 3, 3, 0, 2, 2, 40];
+        assert_eq!(find(&[&alert], Other::Silent), None);
+        assert_eq!(find(&[&alert], Other::Tls), Some(Found::Tls));
+    }
+}
