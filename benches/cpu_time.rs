@@ -128,7 +128,7 @@ fn flow_lookup() {
             let [a, b, c, d] = i.to_be_bytes();
             let src: SocketAddr = ([10, b, c, d], 1024 + (a as u16)).into();
             let key = FlowKey::new(src, ([192, 0, 2, 1], 443).into(), 6).unwrap();
-            if t.insert(&key, &meta, 0).is_ok() {
+            if t.insert(&key, &meta, meta.direction(), 0).is_ok() {
                 keys.push(Some(if i % 2 == 0 { key } else { key.reversed() }));
             }
         }

@@ -9,3 +9,24 @@
         clippy::alloc_instead_of_core
     )
 )]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod codes;
+mod config;
+mod counters;
+mod detail;
+mod guard;
+
+pub use codes::codes;
+pub use config::{GuardConfig, Mode};
+pub use counters::Counters;
+pub use detail::Detail;
+pub use guard::{Guard, Slots};
+
+pub use hostward_filter as filter;
+pub use hostward_hook as hook;
+pub use hostward_ids as ids;
+pub use hostward_zert as zert;

@@ -51,6 +51,27 @@ pub trait PacketHook {
         let _ = (cx, packet, slot, filter);
         Verdict::Continue
     }
+
+    /// Judges several packets, exactly as [`after`](Self::after) would one after the other.
+    /// `slots` and `filter` belong to the packet of the same position; packets whose verdict is
+    /// not [`Verdict::Continue`] are left alone.
+    fn after_batch(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packets: &[Packet<'_>],
+        slots: &mut [Option<&mut Self::Slot>],
+        filter: &[Verdict],
+        verdicts: &mut [Verdict],
+    ) {
+        for (((packet, slot), filter), verdict) in
+            packets.iter().zip(slots).zip(filter).zip(verdicts)
+        {
+            if verdict.is_continue() {
+                cx.packet = packet.number;
+                *verdict = self.after(cx, packet, slot.as_deref_mut(), *filter);
+            }
+        }
+    }
 }
 
 /// A control that decides by rules whether a packet may pass, such as the IP filter.

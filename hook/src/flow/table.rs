@@ -161,6 +161,14 @@ pub struct Found {
     pub from: Side,
 }
 
+impl Found {
+    /// A packet from one side of a flow.
+    #[must_use]
+    pub const fn new(id: FlowId, from: Side) -> Self {
+        Self { id, from }
+    }
+}
+
 /// Whether there is a place for a new flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -203,6 +211,7 @@ pub struct FlowTable<S> {
     share: u32,
     len: usize,
     epoch: u32,
+    insertions: u64,
     origin: Option<Instant>,
     hand: usize,
     next_sweep: Option<Instant>,
@@ -245,6 +254,7 @@ impl<S: Default> FlowTable<S> {
             share: u32::try_from(share).unwrap_or(u32::MAX),
             len: 0,
             epoch: 0,
+            insertions: 0,
             origin: None,
             hand: 0,
             next_sweep: None,
@@ -464,7 +474,8 @@ impl<S: Default> FlowTable<S> {
         victim.map_or(Room::Refused(FLOW_TABLE_FULL), |(_, id)| Room::Evict(id))
     }
 
-    /// Makes an entry for a new flow. The key's source is the initiator.
+    /// Makes an entry for a new flow. The key's source is the initiator; `opening` tells whether
+    /// the initiator's packets come in or go out.
     ///
     /// # Errors
     /// [`FLOW_TABLE_FULL`] when there is no place; [`room`](Self::room) tells beforehand and what
@@ -482,7 +493,8 @@ impl<S: Default> FlowTable<S> {
             slot: slot as u32,
             epoch: self.epoch,
         };
-        let info = FlowInfo::new(id, *key, meta, packet);
+        let mut info = FlowInfo::new(id, *key, meta, packet);
+        info.direction = opening;
         let fresh = Cold {
             info,
             pending_syn: None,
@@ -513,6 +525,7 @@ impl<S: Default> FlowTable<S> {
             *tags |= u64::from(tag(hash)) << (way * 8);
         }
         self.len += 1;
+        self.insertions += 1;
         self.sources.add(key);
         Ok(id)
     }
@@ -561,9 +574,6 @@ impl<S: Default> FlowTable<S> {
         let at = hot.cold as usize;
         if let Some(cold) = self.cold.get_mut(at) {
             let info = &mut cold.info;
-            if info.packets() == 0 && segment.is_some_and(|s| !s.is_syn()) {
-                info.midstream = true;
-            }
             let side = match found.from {
                 Side::Initiator => &mut info.initiator,
                 Side::Responder => &mut info.responder,
@@ -574,6 +584,29 @@ impl<S: Default> FlowTable<S> {
             info.sa = sa;
         }
         fits
+    }
+
+    /// Notes that the beginning of a flow was not seen.
+    pub fn set_midstream(&mut self, id: FlowId) {
+        if let Some(at) = self.hot(id).map(|h| h.cold as usize)
+            && let Some(cold) = self.cold.get_mut(at)
+        {
+            cold.info.midstream = true;
+        }
+    }
+
+    /// Whether the flow is still in the table.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, id: FlowId) -> bool {
+        self.hot(id).is_some()
+    }
+
+    /// How many flows were ever put in: tells whether an earlier look-up that found nothing still
+    /// counts.
+    #[must_use]
+    pub const fn insertions(&self) -> u64 {
+        self.insertions
     }
 
     /// The state of a flow.

@@ -100,6 +100,13 @@ impl TcpSegment {
         })
     }
 
+    /// The same segment as stream reassembly sees it.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn of_stream(s: &crate::stream::Segment<'_>) -> Self {
+        Self { flags: s.flags, seq: s.seq, ack: s.ack, window: s.window, len: s.length() }
+    }
+
     /// Whether all of these flags are set.
     #[must_use]
     pub const fn has(&self, flags: u8) -> bool {

@@ -1,0 +1,35 @@
+//! The union of the events' details, for sinks that know the suite.
+
+use hostward_hook::event::Event;
+
+/// What an event of the suite adds to its envelope, by the control's own type.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Detail<'a> {
+    /// A decision of the filter.
+    Filter(&'a hostward_filter::Decision),
+    /// A malformed or odd packet.
+    Malformed(&'a hostward_ids::malformed::Finding),
+    /// The protection of a connection, at its end or at a step of its life.
+    Protection(&'a hostward_zert::Record),
+    /// Something else: read it field by field through the envelope's
+    /// [`Detail`](hostward_hook::event::Detail).
+    Other,
+}
+
+impl<'a> Detail<'a> {
+    /// The details of an event.
+    #[must_use]
+    pub fn of(event: &Event<'a>) -> Self {
+        let Some(any) = event.detail.as_any() else { return Self::Other };
+        if let Some(d) = any.downcast_ref() {
+            Self::Filter(d)
+        } else if let Some(d) = any.downcast_ref() {
+            Self::Malformed(d)
+        } else if let Some(d) = any.downcast_ref() {
+            Self::Protection(d)
+        } else {
+            Self::Other
+        }
+    }
+}
