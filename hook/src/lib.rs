@@ -16,8 +16,11 @@ extern crate alloc;
 extern crate std;
 
 pub mod action;
+pub mod checksum;
 pub mod event;
 pub mod flow;
+#[cfg(feature = "alloc")]
+pub mod fragment;
 pub mod frame;
 pub mod hooks;
 pub mod ident;

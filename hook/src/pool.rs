@@ -62,10 +62,6 @@ impl<M: Copy + Default> Pool<M> {
         self.used
     }
 
-    pub(crate) const fn limit(&self) -> u32 {
-        self.limit
-    }
-
     pub(crate) fn free_blocks(&self) -> u32 {
         self.limit.saturating_sub(self.used)
     }

@@ -193,6 +193,8 @@ codes! {
     FRAGMENT_NESTED = 1109, "fragment-nested";
     /// A first fragment does not hold the whole header chain (RFC 7112, RFC 8200 section 4.5).
     FRAGMENT_TINY = 1110, "fragment-tiny";
+    /// A fragment met congestion and another is not ECN-capable (RFC 3168 section 5.3).
+    FRAGMENT_ECN = 1111, "fragment-ecn";
     /// A retransmitted TCP segment carries other bytes than the first one did.
     STREAM_OVERLAP_DIFFERS = 1201, "stream-overlap-differs";
     /// TCP data is missing from the stream and will not come any more.

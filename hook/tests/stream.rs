@@ -144,7 +144,7 @@ impl Bench {
     }
 
     fn out(&mut self) -> Vec<Out> {
-        std::mem::take(&mut self.tape.out)
+        core::mem::take(&mut self.tape.out)
     }
 }
 
@@ -794,7 +794,9 @@ fn differing_overlaps_follow_the_policy() {
             .into_iter()
             .flat_map(|o| match o {
                 Out::Bytes(I, bytes) => bytes,
-                other => panic!("{other:?}"),
+                other @ (Out::Bytes(..) | Out::Gap(..) | Out::Finished(_) | Out::Reset(_)) => {
+                    panic!("{other:?}")
+                }
             })
             .collect();
         assert_eq!(got, model.out);
