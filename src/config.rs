@@ -18,7 +18,10 @@ pub enum Mode {
 
 /// Bounds and choices of a guard. The memory of the flow table is taken when the guard is made.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "configuration, to be written with `..default()`")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "configuration, to be written with `..default()`"
+)]
 pub struct GuardConfig {
     /// Whether refusals count.
     pub mode: Mode,

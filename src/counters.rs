@@ -67,7 +67,11 @@ impl Counters {
     /// Refusals by one control.
     #[must_use]
     pub fn control(&self, control: Control) -> u64 {
-        self.reasons.iter().filter(|(c, _)| c.control() == Some(control)).map(|(_, n)| n).sum()
+        self.reasons
+            .iter()
+            .filter(|(c, _)| c.control() == Some(control))
+            .map(|(_, n)| n)
+            .sum()
     }
 
     /// Refusals whose reason found no place of its own among the counters.
@@ -84,7 +88,9 @@ impl Counters {
                 self.refused += 1;
                 self.count(code);
             }
-            _ => self.diverted += 1,
+            Verdict::Protect { .. } | Verdict::Hold(_) | Verdict::Handoff(_) | _ => {
+                self.diverted += 1;
+            }
         }
     }
 

@@ -21,7 +21,9 @@ impl<'a> Detail<'a> {
     /// The details of an event.
     #[must_use]
     pub fn of(event: &Event<'a>) -> Self {
-        let Some(any) = event.detail.as_any() else { return Self::Other };
+        let Some(any) = event.detail.as_any() else {
+            return Self::Other;
+        };
         if let Some(d) = any.downcast_ref() {
             Self::Filter(d)
         } else if let Some(d) = any.downcast_ref() {

@@ -7,14 +7,12 @@ use hostward_hook::flow::{Belongs, FlowTable, Found, HashKey, Room, TcpSegment};
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, earlier};
 use hostward_hook::layout::{Fragment, Layout, proto};
-use hostward_hook::reason::{
-    FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason,
-};
+use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::time::{Instant, Now};
 use hostward_hook::{
-    Direction, FlowId, FlowInfo, FrameBuf, Meta, Packet, PacketFilter, PacketHook,
-    PacketTransform, Side, StreamObserver, Timers, Verdict,
+    Direction, FlowId, FlowInfo, FrameBuf, Meta, Packet, PacketFilter, PacketHook, PacketTransform,
+    Side, StreamObserver, Timers, Verdict,
 };
 use hostward_ids::Ids;
 use hostward_zert::Zert;
@@ -46,6 +44,13 @@ pub struct Slots {
 /// packets, nothing by default.
 #[derive(Debug)]
 pub struct Guard<T = ()> {
+    core: Core<T>,
+    actions: ActionQueue<ACTIONS>,
+}
+
+/// The guard but for what it lends the controls in [`Cx`].
+#[derive(Debug)]
+struct Core<T> {
     mode: Mode,
     nesting: u8,
     filter: Option<Filter>,
@@ -55,7 +60,6 @@ pub struct Guard<T = ()> {
     flows: FlowTable<Slots>,
     fragments: Option<FragmentReassembler>,
     streams: Option<Reassembler>,
-    actions: ActionQueue<ACTIONS>,
     counters: Counters,
 }
 
@@ -72,7 +76,7 @@ impl<T: PacketTransform> Guard<T> {
     /// A guard that opens and seals protected packets.
     #[must_use]
     pub fn with_ipsec(config: GuardConfig, key: HashKey, ipsec: T) -> Self {
-        Self {
+        let core = Core {
             mode: config.mode,
             nesting: config.nesting,
             filter: None,
@@ -80,60 +84,63 @@ impl<T: PacketTransform> Guard<T> {
             zert: None,
             ipsec,
             flows: FlowTable::new(config.flows, key),
-            fragments: config.fragments.map(|c| FragmentReassembler::new(c, key)),
+            fragments: config.fragments.map(FragmentReassembler::new),
             streams: config.streams.map(Reassembler::new),
-            actions: ActionQueue::new(),
             counters: Counters::default(),
+        };
+        Self {
+            core,
+            actions: ActionQueue::new(),
         }
     }
 
     /// The same guard with an IP filter.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
-        self.filter = Some(filter);
+        self.core.filter = Some(filter);
         self
     }
 
     /// The same guard with intrusion detection.
     #[must_use]
     pub fn ids(mut self, ids: Ids) -> Self {
-        self.ids = Some(ids);
+        self.core.ids = Some(ids);
         self
     }
 
     /// The same guard with a record of how connections are protected.
     #[must_use]
     pub fn zert(mut self, zert: Zert) -> Self {
-        self.zert = Some(zert);
+        self.core.zert = Some(zert);
         self
     }
 
     /// The IP filter, to install other rules between two packets.
     pub const fn filter_mut(&mut self) -> Option<&mut Filter> {
-        self.filter.as_mut()
+        self.core.filter.as_mut()
     }
 
     /// The protection observer.
     pub const fn zert_mut(&mut self) -> Option<&mut Zert> {
-        self.zert.as_mut()
+        self.core.zert.as_mut()
     }
 
     /// What was counted so far.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
-        &self.counters
+        &self.core.counters
     }
 
     /// The flows that are known.
     #[must_use]
     pub const fn flows(&self) -> &FlowTable<Slots> {
-        &self.flows
+        &self.core.flows
     }
 
     /// The most bytes that protection adds to a packet: lower the MTU by it.
     #[must_use]
     pub fn max_overhead(&self) -> usize {
-        self.ipsec.max_overhead()
+        self.core.ipsec.max_overhead()
     }
 
     /// Judges one packet: `frame` holds it from its IP header on, `meta` says where it stands.
@@ -177,16 +184,20 @@ impl<T: PacketTransform> Guard<T> {
             }
             let n = frames.len();
             if let (Some(keys), Some(found)) = (keys.get(..n), found.get_mut(..n)) {
-                self.flows.lookup_batch(keys, found);
+                self.core.flows.lookup_batch(keys, found);
             }
-            let insertions = self.flows.insertions();
-            for ((((frame, meta), layout), hint), verdict) in
-                frames.iter_mut().zip(metas).zip(&layouts).zip(&found).zip(verdicts)
+            let insertions = self.core.flows.insertions();
+            for ((((frame, meta), layout), hint), verdict) in frames
+                .iter_mut()
+                .zip(metas)
+                .zip(&layouts)
+                .zip(&found)
+                .zip(verdicts)
             {
                 // What was looked up ahead counts as long as no packet in between changed it.
                 let hint = match hint {
-                    Some(f) if self.flows.contains(f.id) => Some(Some(*f)),
-                    None if self.flows.insertions() == insertions => Some(None),
+                    Some(f) if self.core.flows.contains(f.id) => Some(Some(*f)),
+                    None if self.core.flows.insertions() == insertions => Some(None),
                     Some(_) | None => None,
                 };
                 *verdict = self.judge(frame, *layout, *meta, hint, events);
@@ -202,19 +213,57 @@ impl<T: PacketTransform> Guard<T> {
         hint: Option<Option<Found>>,
         events: &mut dyn EventSink,
     ) -> Verdict {
-        self.counters.packets += 1;
-        self.counters.bytes += frame.bytes().len() as u64;
-        let number = self.counters.packets;
-        let mut actions = core::mem::take(&mut self.actions);
-        let mut cx = Cx::new(meta.now, events, &mut actions);
-        cx.packet = number;
-        cx.generation = self.generation();
-        let verdict = self.pass(&mut cx, frame, layout, meta, number, hint);
-        self.actions = actions;
-        self.counters.verdict(verdict);
+        let counters = &mut self.core.counters;
+        counters.packets += 1;
+        counters.bytes += frame.bytes().len() as u64;
+        let mut cx = Cx::new(meta.now, events, &mut self.actions);
+        cx.packet = counters.packets;
+        cx.generation = self.core.generation();
+        let verdict = self.core.pass(&mut cx, frame, layout, meta, hint);
+        self.core.counters.verdict(verdict);
         verdict
     }
 
+    /// Takes the oldest action that a control asks of the host.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.poll()
+    }
+
+    /// When [`handle_deadline`](Self::handle_deadline) wants to be called next, if ever.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let c = &self.core;
+        let mut next = c.flows.next_deadline();
+        next = earlier(next, c.fragments.as_ref().and_then(Timers::next_deadline));
+        next = earlier(
+            next,
+            c.streams.as_ref().and_then(Reassembler::next_deadline),
+        );
+        next = earlier(next, c.zert.as_ref().and_then(Timers::next_deadline));
+        earlier(next, c.ids.as_ref().and_then(Timers::next_deadline))
+    }
+
+    /// Does what is due: ends idle flows, gives up incomplete datagrams and streams with holes,
+    /// lets the controls act. Each call does a bounded amount of work.
+    pub fn handle_deadline(&mut self, now: Now, events: &mut dyn EventSink) {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        self.core.handle_deadline(&mut cx);
+    }
+
+    /// Ends all flows: the input is over or the host shuts down. What observers have to say of
+    /// open connections is said now.
+    pub fn finish(&mut self, now: Now, events: &mut dyn EventSink) {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        let open: alloc::vec::Vec<FlowId> = self.core.flows.ids().collect();
+        for id in open {
+            self.core.close(&mut cx, id, CloseCause::EndOfInput);
+        }
+    }
+}
+
+impl<T: PacketTransform> Core<T> {
     /// Steps 1 to 9 of the pass.
     fn pass(
         &mut self,
@@ -222,14 +271,13 @@ impl<T: PacketTransform> Guard<T> {
         frame: &mut dyn FrameBuf,
         mut layout: Layout,
         mut meta: Meta,
-        number: u64,
         mut hint: Option<Option<Found>>,
     ) -> Verdict {
         // The first refusal is the answer; when only observing the pass goes on regardless.
         let mut answer = Verdict::Continue;
         let mut nested = 0;
         loop {
-            let packet = Packet::with_layout(frame.bytes(), layout, meta, number);
+            let packet = Packet::with_layout(frame.bytes(), layout, meta, cx.packet);
             if let Some(ids) = &mut self.ids {
                 let verdict = ids.before(cx, &packet);
                 if self.ends(&mut answer, verdict) {
@@ -246,7 +294,11 @@ impl<T: PacketTransform> Guard<T> {
                 match fragments.push(&packet, cx) {
                     Outcome::Whole => {}
                     Outcome::Pending => {
-                        return if answer.is_continue() { Verdict::Consumed } else { answer };
+                        return if answer.is_continue() {
+                            Verdict::Consumed
+                        } else {
+                            answer
+                        };
                     }
                     Outcome::Dropped(reason) => {
                         let _ = self.ends(&mut answer, Verdict::Drop(reason));
@@ -313,7 +365,7 @@ impl<T: PacketTransform> Guard<T> {
                     opener = Some(side == f.from);
                     ended = Some((f.id, CloseCause::Reused));
                 }
-                _ => {}
+                Belongs::Yes => {}
             }
             if ended.is_some() {
                 found = None;
@@ -377,7 +429,11 @@ impl<T: PacketTransform> Guard<T> {
             (key.reversed(), Side::Responder)
         };
         let local_opens = (packet.meta.direction() == Direction::Outbound) == by_sender;
-        let opening = if local_opens { Direction::Outbound } else { Direction::Inbound };
+        let opening = if local_opens {
+            Direction::Outbound
+        } else {
+            Direction::Inbound
+        };
         match self.flows.room(&key, opening, cx.now.mono) {
             Room::Free => {}
             Room::Evict(id) => {
@@ -393,9 +449,11 @@ impl<T: PacketTransform> Guard<T> {
                 }
                 return None;
             }
-            _ => return None,
         }
-        let id = self.flows.insert(&key, &packet.meta, opening, packet.number).ok()?;
+        let id = self
+            .flows
+            .insert(&key, &packet.meta, opening, packet.number)
+            .ok()?;
         if tcp.is_some_and(|s| !s.is_syn()) {
             self.flows.set_midstream(id);
         }
@@ -421,8 +479,12 @@ impl<T: PacketTransform> Guard<T> {
         let sa = packet.meta.sa;
         let before = self.flows.info(f.id).and_then(|i| i.sa);
         self.flows.update(f, tcp, bytes, cx.now, sa);
-        let Some(state) = self.flows.state(f.id) else { return };
-        let Some((info, slots)) = self.flows.slot_mut(f.id) else { return };
+        let Some(state) = self.flows.state(f.id) else {
+            return;
+        };
+        let Some((info, slots)) = self.flows.slot_mut(f.id) else {
+            return;
+        };
         if slots.closed {
             return;
         }
@@ -430,13 +492,22 @@ impl<T: PacketTransform> Guard<T> {
         if before != sa {
             zert.sa_bound(cx, info, &mut slots.zert, sa);
         }
-        let (Some(streams), Some(segment)) = (&mut self.streams, segment) else { return };
-        let mut sink = Observe { observer: zert, slot: &mut slots.zert };
+        let (Some(streams), Some(segment)) = (&mut self.streams, segment) else {
+            return;
+        };
+        let mut sink = Observe {
+            observer: zert,
+            slot: &mut slots.zert,
+        };
         streams.segment(&mut slots.stream, cx, info, f.from, segment, &mut sink);
         if state.is_over() {
             // The entry stays a while for stragglers, the observers need not wait.
             let reset = state == hostward_hook::flow::FlowState::Reset;
-            let cause = if reset { CloseCause::Reset(f.from) } else { CloseCause::Fin };
+            let cause = if reset {
+                CloseCause::Reset(f.from)
+            } else {
+                CloseCause::Fin
+            };
             slots.closed = true;
             streams.finish(&mut slots.stream, cx, info, &mut sink);
             zert.closed(cx, info, &mut slots.zert, cause);
@@ -445,7 +516,9 @@ impl<T: PacketTransform> Guard<T> {
 
     /// Ends a flow: its observers are told, its entry is free again.
     fn close(&mut self, cx: &mut Cx<'_>, id: FlowId, cause: CloseCause) {
-        let Some((info, mut slots)) = self.flows.remove(id) else { return };
+        let Some((info, mut slots)) = self.flows.remove(id) else {
+            return;
+        };
         if slots.closed {
             return;
         }
@@ -453,7 +526,10 @@ impl<T: PacketTransform> Guard<T> {
             && info.key.protocol() == proto::TCP
         {
             if let Some(streams) = &mut self.streams {
-                let mut sink = Observe { observer: zert, slot: &mut slots.zert };
+                let mut sink = Observe {
+                    observer: zert,
+                    slot: &mut slots.zert,
+                };
                 streams.finish(&mut slots.stream, cx, &info, &mut sink);
             }
             zert.closed(cx, &info, &mut slots.zert, cause);
@@ -469,76 +545,37 @@ impl<T: PacketTransform> Guard<T> {
         }
     }
 
-    /// Takes the oldest action that a control asks of the host.
-    pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.poll()
-    }
-
-    /// When [`handle_deadline`](Self::handle_deadline) wants to be called next, if ever.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let mut next = self.flows.next_deadline();
-        next = earlier(next, self.fragments.as_ref().and_then(Timers::next_deadline));
-        next = earlier(next, self.streams.as_ref().and_then(Reassembler::next_deadline));
-        next = earlier(next, self.zert.as_ref().and_then(Timers::next_deadline));
-        earlier(next, self.ids.as_ref().and_then(Timers::next_deadline))
-    }
-
-    /// Does what is due: ends idle flows, gives up incomplete datagrams and streams with holes,
-    /// lets the controls act. Each call does a bounded amount of work.
-    pub fn handle_deadline(&mut self, now: Now, events: &mut dyn EventSink) {
-        self.outside(now, events, |guard, cx| {
-            if let Some(fragments) = &mut guard.fragments {
-                fragments.handle_deadline(cx);
-            }
-            guard.expire_streams(cx);
-            if let Some(zert) = &mut guard.zert {
-                zert.handle_deadline(cx);
-            }
-            if let Some(ids) = &mut guard.ids {
-                ids.handle_deadline(cx);
-            }
-            if let Some(mut sweep) = guard.flows.sweep(now.mono) {
-                while let Some(id) = guard.flows.expired(&mut sweep) {
-                    guard.close(cx, id, CloseCause::Idle);
-                }
-            }
-        });
-    }
-
-    fn expire_streams(&mut self, cx: &mut Cx<'_>) {
-        let (Some(streams), Some(zert)) = (&mut self.streams, &mut self.zert) else { return };
-        while let Some(id) = streams.poll_expired(cx.now.mono) {
-            if let Some((info, slots)) = self.flows.slot_mut(id) {
-                let mut sink = Observe { observer: zert, slot: &mut slots.zert };
-                streams.expire(&mut slots.stream, cx, info, &mut sink);
+    fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
+        if let Some(fragments) = &mut self.fragments {
+            fragments.handle_deadline(cx);
+        }
+        self.expire_streams(cx);
+        if let Some(zert) = &mut self.zert {
+            zert.handle_deadline(cx);
+        }
+        if let Some(ids) = &mut self.ids {
+            ids.handle_deadline(cx);
+        }
+        if let Some(mut sweep) = self.flows.sweep(cx.now.mono) {
+            while let Some(id) = self.flows.expired(&mut sweep) {
+                self.close(cx, id, CloseCause::Idle);
             }
         }
     }
 
-    /// Ends all flows: the input is over or the host shuts down. What observers have to say of
-    /// open connections is said now.
-    pub fn finish(&mut self, now: Now, events: &mut dyn EventSink) {
-        self.outside(now, events, |guard, cx| {
-            let open: alloc::vec::Vec<FlowId> = guard.flows.ids().collect();
-            for id in open {
-                guard.close(cx, id, CloseCause::EndOfInput);
+    fn expire_streams(&mut self, cx: &mut Cx<'_>) {
+        let (Some(streams), Some(zert)) = (&mut self.streams, &mut self.zert) else {
+            return;
+        };
+        while let Some(id) = streams.poll_expired(cx.now.mono) {
+            if let Some((info, slots)) = self.flows.slot_mut(id) {
+                let mut sink = Observe {
+                    observer: zert,
+                    slot: &mut slots.zert,
+                };
+                streams.expire(&mut slots.stream, cx, info, &mut sink);
             }
-        });
-    }
-
-    /// Runs something that no packet is in hand for.
-    fn outside(
-        &mut self,
-        now: Now,
-        events: &mut dyn EventSink,
-        work: impl FnOnce(&mut Self, &mut Cx<'_>),
-    ) {
-        let mut actions = core::mem::take(&mut self.actions);
-        let mut cx = Cx::new(now, events, &mut actions);
-        cx.generation = self.generation();
-        work(self, &mut cx);
-        self.actions = actions;
+        }
     }
 
     fn generation(&self) -> u64 {
@@ -551,6 +588,7 @@ impl<T: PacketTransform> Guard<T> {
 fn has_flow(packet: &Packet<'_>) -> bool {
     let l = packet.layout();
     let ike = l.protocol() == proto::UDP
-        && l.ports().is_some_and(|(s, d)| matches!(d, 500 | 4500) || matches!(s, 500 | 4500));
+        && l.ports()
+            .is_some_and(|(s, d)| matches!(d, 500 | 4500) || matches!(s, 500 | 4500));
     l.protocol() != proto::ESP && !ike && l.fragment() == Fragment::Whole
 }

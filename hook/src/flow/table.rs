@@ -171,7 +171,7 @@ impl Found {
 
 /// Whether there is a place for a new flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle every case")]
 pub enum Room {
     /// There is.
     Free,
@@ -183,7 +183,7 @@ pub enum Room {
 
 /// What a packet means to the flow its key names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle every case")]
 pub enum Belongs {
     /// It is part of it.
     Yes,
@@ -480,7 +480,13 @@ impl<S: Default> FlowTable<S> {
     /// # Errors
     /// [`FLOW_TABLE_FULL`] when there is no place; [`room`](Self::room) tells beforehand and what
     /// to remove.
-    pub fn insert(&mut self, key: &FlowKey, meta: &Meta, packet: u64) -> Result<FlowId, Reason> {
+    pub fn insert(
+        &mut self,
+        key: &FlowKey,
+        meta: &Meta,
+        opening: Direction,
+        packet: u64,
+    ) -> Result<FlowId, Reason> {
         let (c, hash) = Canonical::hashed(key, &self.key);
         if self.len >= self.config.capacity {
             return Err(FLOW_TABLE_FULL);

@@ -104,7 +104,13 @@ impl TcpSegment {
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn of_stream(s: &crate::stream::Segment<'_>) -> Self {
-        Self { flags: s.flags, seq: s.seq, ack: s.ack, window: s.window, len: s.length() }
+        Self {
+            flags: s.flags,
+            seq: s.seq,
+            ack: s.ack,
+            window: s.window,
+            len: s.length(),
+        }
     }
 
     /// Whether all of these flags are set.

@@ -211,14 +211,13 @@ fn checksums(packet: &Packet<'_>) -> Option<Finding> {
         value: None,
         discard: true,
     };
-    let state = checksum::verify(packet);
-    if state.ip == ChecksumState::Wrong {
-        return Some(found(IP_CHECKSUM, "ip-checksum", "header checksum"));
+    match checksum::verify(packet) {
+        ChecksumState::Right => None,
+        ChecksumState::WrongIp => Some(found(IP_CHECKSUM, "ip-checksum", "header checksum")),
+        ChecksumState::WrongUpper => {
+            Some(found(TRANSPORT_CHECKSUM, "transport-checksum", "checksum"))
+        }
     }
-    if state.transport == ChecksumState::Wrong {
-        return Some(found(TRANSPORT_CHECKSUM, "transport-checksum", "checksum"));
-    }
-    None
 }
 
 #[cold]
