@@ -601,6 +601,14 @@ impl<S: Default> FlowTable<S> {
         }
     }
 
+    /// The two buckets in which a flow of this key can stand: for tests of the hash.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn buckets_of(&self, key: &FlowKey) -> (usize, usize) {
+        let (_, hash) = Canonical::hashed(key, &self.key);
+        (self.first(hash), self.second(hash))
+    }
+
     /// Whether the flow is still in the table.
     #[inline]
     #[must_use]
