@@ -1,4 +1,5 @@
 //! Packets for benches, made with etherparse.
+#![allow(unreachable_pub, dead_code, reason = "each bench takes what it needs")]
 
 use etherparse::PacketBuilder;
 

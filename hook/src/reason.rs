@@ -192,7 +192,7 @@ codes! {
     /// A packet has more than one IPv6 fragment header.
     FRAGMENT_NESTED = 1109, "fragment-nested";
     /// A first fragment does not hold the whole header chain (RFC 7112, RFC 8200 section 4.5).
-    FRAGMENT_TINY = 1110, "fragment-tiny";
+    FRAGMENT_TINY = 1110, "fragment-first-too-short";
     /// A fragment met congestion and another is not ECN-capable (RFC 3168 section 5.3).
     FRAGMENT_ECN = 1111, "fragment-ecn";
     /// A retransmitted TCP segment carries other bytes than the first one did.
