@@ -5,11 +5,18 @@
 //! packet block), plain or gzip, from a file or from standard input. What a file is is found from
 //! its first bytes, never from its name. It streams: one record is in memory at a time, and a
 //! record longer than [`MAX_PACKET`] ends the reading with an error.
+//!
+//! [`network`] finds the IP packet in a [`Frame`]; [`decapsulate`] opens the tunnels in an IP
+//! packet.
 
+mod bytes;
 mod error;
+mod layers;
+pub mod link;
 mod pcap;
 mod pcapng;
 mod source;
+pub mod tunnel;
 mod window;
 
 use std::io::Read;
@@ -22,6 +29,9 @@ use hostward_hook::Direction;
 use hostward_hook::time::UnixTime;
 
 pub use error::{CaptureError, CutOff};
+pub use layers::{Layer, LayerKind, Layers, MAX_LAYERS, Miss};
+pub use link::{Network, network};
+pub use tunnel::{Decap, decapsulate};
 
 use pcap::Pcap;
 use pcapng::PcapNg;
