@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// itself is doubled, so that no two texts look the same.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    if !text.chars().any(|c| c == '\\' || acts(c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
@@ -27,10 +27,15 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn acts(c: char) -> bool {
-    c == '\\'
-        || c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+/// Whether a terminal would act upon the character instead of showing it.
+pub(crate) fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}')
 }
 
 #[cfg(test)]
@@ -56,7 +61,7 @@ mod tests {
         arbtest::arbtest(|u| {
             let text: String = u.arbitrary()?;
             let out = escaped(&text);
-            assert!(!out.chars().any(|c| c != '\\' && acts(c)));
+            assert!(!out.chars().any(acts));
             Ok(())
         });
     }

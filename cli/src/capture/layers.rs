@@ -121,6 +121,14 @@ impl Layers {
         Ok(())
     }
 
+    /// These layers and then those, as many as there is room for.
+    #[must_use]
+    pub fn joined(mut self, inner: &Self) -> Self {
+        // Layers that do not fit are not told.
+        let _ = self.append(inner);
+        self
+    }
+
     pub(super) fn append(&mut self, more: &Self) -> Result<(), Miss> {
         more.as_slice()
             .iter()
