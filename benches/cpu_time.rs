@@ -5,6 +5,13 @@
 //!
 //!     cargo bench --bench cpu_time
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a bench may panic"
+)]
+
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::Duration;

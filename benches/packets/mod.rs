@@ -1,5 +1,6 @@
 //! Packets for benches, made with etherparse.
 #![allow(unreachable_pub, dead_code, reason = "each bench takes what it needs")]
+#![allow(clippy::unwrap_used, reason = "the packets are made to be right")]
 
 use etherparse::PacketBuilder;
 

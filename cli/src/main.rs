@@ -1,5 +1,13 @@
 //! The `hostward` command.
 
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::std_instead_of_core,
+    reason = "the command needs an operating system anyway"
+)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hostward_cli::command::run(std::env::args_os()).into()
+}

@@ -1,0 +1,204 @@
+//! `hostward inspect`: the guard over capture files.
+
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ipnet::IpNet;
+
+use super::Outcome;
+use crate::capture::tunnel::DEFAULT_DEPTH;
+use crate::engine::{Engine, FlowCounter};
+use crate::feed::{Feed, Watcher};
+use crate::local::{Local, parse_prefix};
+use crate::report::line::SummaryLine;
+use crate::report::{JsonReport, Output, Remark, TextReport};
+
+/// Input from which a progress bar is worth showing.
+const LARGE: u64 = 32 * 1024 * 1024;
+
+/// Arguments of `inspect`.
+#[derive(Args, Debug)]
+#[non_exhaustive]
+pub struct Inspect {
+    /// Captures, read one after the other: pcap or pcapng, plain or gzip; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The addresses that are this host, as a prefix; may be repeated. Without it the side that
+    /// accepts connections is taken, or else the most frequent address
+    #[arg(long, value_name = "PREFIX", value_parser = parse_prefix, value_delimiter = ',')]
+    pub local: Vec<IpNet>,
+
+    /// Tell every event of every control
+    #[arg(long)]
+    pub events: bool,
+
+    /// Tell the decision about every packet
+    #[arg(long)]
+    pub decisions: bool,
+
+    /// Write JSON, one object a line, instead of a report to read
+    #[arg(long)]
+    pub json: bool,
+
+    /// How deep tunnels are opened; 0 takes every packet as it is
+    #[arg(long, value_name = "DEPTH", default_value_t = DEFAULT_DEPTH)]
+    pub tunnels: usize,
+}
+
+impl Inspect {
+    /// Runs it, writing to standard output and remarks to standard error.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing to standard output.
+    pub fn run(self) -> io::Result<Outcome> {
+        let stdout = io::stdout();
+        let out = BufWriter::with_capacity(64 * 1024, stdout.lock());
+        let mut engine = FlowCounter::default();
+        let mut watcher = Terminal::new(self.total_length());
+        if self.json {
+            let mut report = JsonReport::new(out, self.events, self.decisions);
+            self.drive(&mut engine, &mut report, &mut watcher)
+        } else {
+            let width = console::Term::stdout().size_checked().map(|(_, w)| w);
+            let mut report = TextReport::new(out, self.events, self.decisions, width, |_| None);
+            self.drive(&mut engine, &mut report, &mut watcher)
+        }
+    }
+
+    /// Feeds the files to an engine and tells the summary.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing.
+    pub fn drive(
+        &self,
+        engine: &mut dyn Engine,
+        out: &mut dyn Output,
+        watcher: &mut Terminal,
+    ) -> io::Result<Outcome> {
+        let started = Instant::now();
+        let local = (!self.local.is_empty()).then(|| Local::named(self.local.clone()));
+        let mut feed = Feed::new(&mut *engine, &mut *out, watcher, self.tunnels, local);
+        for file in &self.files {
+            feed.file(file)?;
+        }
+        let fed = feed.finish()?;
+        let totals = engine.finish(&mut *out)?;
+        watcher.finish();
+        let elapsed = started.elapsed();
+        let summary = SummaryLine {
+            packets: fed.packets,
+            bytes: fed.bytes,
+            flows: totals.flows,
+            dropped: totals.dropped,
+            elapsed_s: elapsed.as_secs_f64(),
+            cpu_s: processor_time().map(|t| t.as_secs_f64()),
+            packets_per_s: (!elapsed.is_zero()).then(|| fed.packets as f64 / elapsed.as_secs_f64()),
+        };
+        out.summary(&summary, &fed.input)?;
+        Ok(if fed.failed_files > 0 {
+            Outcome::Failed
+        } else {
+            Outcome::Done
+        })
+    }
+
+    /// Length of all files together, if all have one.
+    fn total_length(&self) -> Option<u64> {
+        self.files
+            .iter()
+            .map(|f| {
+                std::fs::metadata(f)
+                    .ok()
+                    .filter(|m| m.is_file())
+                    .map(|m| m.len())
+            })
+            .sum()
+    }
+}
+
+/// Processor time of the process so far.
+fn processor_time() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let seconds = u64::try_from(t.tv_sec).ok()?;
+        Some(Duration::new(seconds, u32::try_from(t.tv_nsec).ok()?))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Remarks on standard error, and a progress bar there while large files are read at a terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    bar: ProgressBar,
+    before: u64,
+    last: u64,
+}
+
+impl Terminal {
+    /// `total` is the length of all input, if it is known.
+    #[must_use]
+    pub fn new(total: Option<u64>) -> Self {
+        let bar = match total {
+            Some(total) if total >= LARGE && io::stderr().is_terminal() => {
+                let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+                if let Ok(style) = ProgressStyle::with_template(
+                    "{bytes} of {total_bytes} {wide_bar} {binary_bytes_per_sec}, {eta} left",
+                ) {
+                    bar.set_style(style);
+                }
+                bar
+            }
+            Some(_) | None => ProgressBar::hidden(),
+        };
+        Self {
+            bar,
+            before: 0,
+            last: 0,
+        }
+    }
+
+    fn finish(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watcher for Terminal {
+    fn remark(&mut self, remark: &Remark) {
+        // A closed standard error is no reason to stop.
+        self.bar.suspend(|| {
+            let _ = writeln!(io::stderr(), "{remark}");
+        });
+    }
+
+    fn progress(&mut self, read: u64) {
+        // A count that goes back is that of the next file.
+        if read < self.last {
+            self.before = self.before.saturating_add(self.last);
+        }
+        self.last = read;
+        self.bar.set_position(self.before.saturating_add(read));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_goes_on() {
+        let first = processor_time().unwrap();
+        let mut x = 0_u64;
+        while processor_time().unwrap() == first {
+            x = std::hint::black_box(x.wrapping_add(1));
+        }
+        assert!(processor_time().unwrap() > first);
+    }
+}

@@ -1,0 +1,101 @@
+//! The sub-commands, one file each.
+//!
+//! A new one is a file here with its arguments and a `run`, a variant of [`Command`] and an arm
+//! in [`Command::run`].
+
+pub mod inspect;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended, as its exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Everything was done: 0.
+    Done,
+    /// A file could not be read, or not to its end, or output could not be written: 1.
+    Failed,
+    /// The command line is wrong: 2.
+    Usage,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Usage => 2,
+        })
+    }
+}
+
+/// Security controls for any TCP/IP host.
+#[derive(Debug, Parser)]
+#[command(name = "hostward", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[non_exhaustive]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  everything was done
+  1  a file could not be read to its end, or the output could not be written
+  2  the command line is wrong";
+
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Run the guard over capture files and tell what it found
+    Inspect(inspect::Inspect),
+}
+
+impl Command {
+    fn run(self) -> io::Result<Outcome> {
+        match self {
+            Self::Inspect(inspect) => inspect.run(),
+        }
+    }
+}
+
+/// Runs the command line.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about a closed terminal; help and version are no errors.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Outcome::Usage
+            } else {
+                Outcome::Done
+            };
+        }
+    };
+    match cli.command.run() {
+        Ok(outcome) => outcome,
+        // Whoever reads the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: output cannot be written: {error}");
+            Outcome::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

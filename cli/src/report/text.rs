@@ -1,0 +1,696 @@
+//! A report to read: who talked to whom, how it was protected, what was dropped and why, what
+//! was detected.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::line::{
+    DecisionLine, EventLine, Pq, Proto, Session, SummaryLine, Timestamp, ZertEventLine, ZertLine,
+};
+use super::{InputFacts, Output};
+use crate::escape::escaped;
+
+/// Rows kept of each table; what comes beyond is counted in one sum.
+const MAX_KEPT: usize = 20_000;
+/// Rows shown of each table.
+const MAX_SHOWN: usize = 40;
+/// Characters shown of one text from the network.
+const MAX_TEXT: usize = 60;
+
+/// What a code means, if anyone knows.
+pub type Meaning = fn(u16) -> Option<&'static str>;
+
+/// Collects lines and writes tables at the end. Events and decisions are written as they come if
+/// the user asked for them.
+pub struct TextReport<W> {
+    out: W,
+    events: bool,
+    decisions: bool,
+    width: Option<u16>,
+    meaning: Meaning,
+    connections: Bounded<Connection, Traffic>,
+    protection: BTreeMap<String, Traffic>,
+    detected: Bounded<(String, Option<IpAddr>), Seen>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Connection {
+    client: IpAddr,
+    server: IpAddr,
+    port: Option<u16>,
+    protection: String,
+    name: String,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Traffic {
+    sessions: u64,
+    failed: u64,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Traffic {
+    fn add(&mut self, line: &ZertLine) {
+        self.sessions += 1;
+        self.failed += u64::from(line.failed);
+        self.packets = self.packets.saturating_add(line.packets);
+        self.bytes = self.bytes.saturating_add(line.bytes);
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    times: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Seen {
+    fn add(&mut self, at: Timestamp) {
+        if self.times == 0 {
+            self.first = at;
+        }
+        self.times += 1;
+        self.last = at;
+    }
+}
+
+/// A map that takes no new key once it is full; those go to `others` together.
+struct Bounded<K, V> {
+    map: BTreeMap<K, V>,
+    others: V,
+    refused: u64,
+}
+
+impl<K, V: Default> Default for Bounded<K, V> {
+    fn default() -> Self {
+        Self {
+            map: BTreeMap::new(),
+            others: V::default(),
+            refused: 0,
+        }
+    }
+}
+
+impl<K: Ord, V: Default> Bounded<K, V> {
+    fn entry(&mut self, key: K) -> &mut V {
+        if self.map.len() >= MAX_KEPT && !self.map.contains_key(&key) {
+            self.refused += 1;
+            return &mut self.others;
+        }
+        self.map.entry(key).or_default()
+    }
+}
+
+impl<W: Write> TextReport<W> {
+    /// Writes to `out`, with lines for events and decisions on demand. `width` is that of the
+    /// terminal, if there is one.
+    pub fn new(
+        out: W,
+        events: bool,
+        decisions: bool,
+        width: Option<u16>,
+        meaning: Meaning,
+    ) -> Self {
+        Self {
+            out,
+            events,
+            decisions,
+            width,
+            meaning,
+            connections: Bounded::default(),
+            protection: BTreeMap::new(),
+            detected: Bounded::default(),
+        }
+    }
+
+    fn table(&self, header: &[&str]) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(header.iter().copied());
+        if let Some(width) = self.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(width);
+        }
+        table
+    }
+
+    fn print(
+        &mut self,
+        title: &str,
+        mut table: Table,
+        numbers: std::ops::RangeFrom<usize>,
+        left_out: usize,
+    ) -> io::Result<()> {
+        for column in table.column_iter_mut().skip(numbers.start) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        writeln!(self.out, "{title}\n{table}")?;
+        if left_out > 0 {
+            writeln!(
+                self.out,
+                "… and {left_out} more rows (all of them with --json)"
+            )?;
+        }
+        writeln!(self.out)
+    }
+
+    fn print_connections(&mut self) -> io::Result<()> {
+        let kept = std::mem::take(&mut self.connections);
+        if kept.map.is_empty() {
+            return Ok(());
+        }
+        let mut rows: Vec<(Connection, Traffic)> = kept.map.into_iter().collect();
+        rows.sort_by_key(|(_, traffic)| std::cmp::Reverse(traffic.bytes));
+        let mut table = self.table(&[
+            "Client",
+            "Server",
+            "Port",
+            "Protection",
+            "Name",
+            "Sessions",
+            "Failed",
+            "Packets",
+            "Bytes",
+        ]);
+        let left_out = rows.len().saturating_sub(MAX_SHOWN);
+        for (connection, traffic) in rows.iter().take(MAX_SHOWN) {
+            table.add_row([
+                connection.client.to_string(),
+                connection.server.to_string(),
+                connection.port.map_or_else(String::new, |p| p.to_string()),
+                connection.protection.clone(),
+                connection.name.clone(),
+                traffic.sessions.to_string(),
+                traffic.failed.to_string(),
+                traffic.packets.to_string(),
+                traffic.bytes.to_string(),
+            ]);
+        }
+        if kept.refused > 0 {
+            let t = kept.others;
+            table.add_row([
+                "others".into(),
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+                t.sessions.to_string(),
+                t.failed.to_string(),
+                t.packets.to_string(),
+                t.bytes.to_string(),
+            ]);
+        }
+        self.print("Who talked to whom", table, 5.., left_out)
+    }
+
+    fn print_protection(&mut self) -> io::Result<()> {
+        let kept = std::mem::take(&mut self.protection);
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let mut table = self.table(&["Protection", "Sessions", "Failed", "Packets", "Bytes"]);
+        for (name, t) in &kept {
+            table.add_row([
+                name.clone(),
+                t.sessions.to_string(),
+                t.failed.to_string(),
+                t.packets.to_string(),
+                t.bytes.to_string(),
+            ]);
+        }
+        self.print("How it was protected", table, 1.., 0)
+    }
+
+    fn print_dropped(&mut self, dropped: &BTreeMap<u16, u64>) -> io::Result<()> {
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        let mut table = self.table(&["Reason", "Code", "Packets"]);
+        for (&code, count) in dropped {
+            let meaning = (self.meaning)(code).unwrap_or("unknown");
+            table.add_row([meaning.to_owned(), code.to_string(), count.to_string()]);
+        }
+        self.print("What was dropped", table, 1.., 0)
+    }
+
+    fn print_detected(&mut self) -> io::Result<()> {
+        let kept = std::mem::take(&mut self.detected);
+        if kept.map.is_empty() {
+            return Ok(());
+        }
+        let mut rows: Vec<_> = kept.map.into_iter().collect();
+        rows.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.times));
+        let left_out = rows.len().saturating_sub(MAX_SHOWN);
+        let mut table = self.table(&["What", "From", "First", "Last", "Times"]);
+        for ((kind, source), seen) in rows.into_iter().take(MAX_SHOWN) {
+            table.add_row([
+                kind,
+                source.map_or_else(String::new, |s| s.to_string()),
+                seen.first.to_string(),
+                seen.last.to_string(),
+                seen.times.to_string(),
+            ]);
+        }
+        if kept.refused > 0 {
+            table.add_row([
+                "others".into(),
+                String::new(),
+                kept.others.first.to_string(),
+                kept.others.last.to_string(),
+                kept.others.times.to_string(),
+            ]);
+        }
+        self.print("What was detected", table, 4.., left_out)
+    }
+
+    fn print_input(&mut self, summary: &SummaryLine, input: &InputFacts) -> io::Result<()> {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{} frames, {} IP packets, {} bytes, {} flows",
+            input.frames, summary.packets, summary.bytes, summary.flows
+        );
+        if let Some(local) = &input.local {
+            let _ = writeln!(text, "Local side: {local}");
+        }
+        if input.not_ip > 0 {
+            let _ = writeln!(text, "Frames of other protocols than IP: {}", input.not_ip);
+        }
+        if input.unreadable > 0 {
+            let _ = writeln!(
+                text,
+                "Frames whose link header was cut off, encrypted or in parts: {}",
+                input.unreadable
+            );
+        }
+        for (link, frames) in &input.unknown_links {
+            let _ = writeln!(text, "Frames of unsupported link type {}: {frames}", link.0);
+        }
+        if input.truncated > 0 {
+            let _ = writeln!(
+                text,
+                "Packets of which the capture has only the beginning: {}",
+                input.truncated
+            );
+        }
+        for (kind, packets) in &input.tunnels {
+            let _ = writeln!(text, "Packets in {} tunnels: {packets}", kind.name());
+        }
+        let _ = write!(text, "Took {:.3} s", summary.elapsed_s);
+        if let Some(cpu) = summary.cpu_s {
+            let _ = write!(text, ", {cpu:.3} s of processor time");
+        }
+        if let Some(rate) = summary.packets_per_s {
+            let _ = write!(text, ", {rate:.0} packets a second");
+        }
+        writeln!(self.out, "{text}")
+    }
+}
+
+impl<W: Write> Output for TextReport<W> {
+    fn wants_decisions(&self) -> bool {
+        self.decisions
+    }
+
+    fn wants_events(&self) -> bool {
+        true
+    }
+
+    fn zert(&mut self, line: &ZertLine) -> io::Result<()> {
+        let key = Connection {
+            client: line.src,
+            server: line.dst,
+            port: line.dport,
+            protection: protection(line),
+            name: name(line),
+        };
+        self.connections.entry(key).add(line);
+        self.protection.entry(family(line)).or_default().add(line);
+        Ok(())
+    }
+
+    fn zert_event(&mut self, line: &ZertEventLine) -> io::Result<()> {
+        if !self.events {
+            return Ok(());
+        }
+        let s = &line.session;
+        writeln!(
+            self.out,
+            "{} session event {}: {} to {}: {}",
+            line.ts,
+            line.event,
+            endpoint(s.src, s.sport),
+            endpoint(s.dst, s.dport),
+            protection(s)
+        )
+    }
+
+    fn event(&mut self, line: &EventLine) -> io::Result<()> {
+        let kind = shown(&line.kind);
+        if !kind.starts_with("filter.") {
+            self.detected.entry((kind.clone(), line.src)).add(line.ts);
+        }
+        if !self.events {
+            return Ok(());
+        }
+        write!(self.out, "{} ", line.ts)?;
+        if let Some(packet) = line.packet {
+            write!(self.out, "packet {packet} ")?;
+        }
+        write!(self.out, "{kind} ({})", line.code)?;
+        if let Some(src) = line.src {
+            write!(self.out, " from {}", endpoint(src, line.sport))?;
+        }
+        if let Some(dst) = line.dst {
+            write!(self.out, " to {}", endpoint(dst, line.dport))?;
+        }
+        if let Some(rule) = &line.rule {
+            write!(self.out, ", rule {}", shown(rule))?;
+        }
+        if let Some(action) = &line.action {
+            write!(self.out, ", {}", shown(action))?;
+        }
+        writeln!(self.out)
+    }
+
+    fn decision(&mut self, line: &DecisionLine) -> io::Result<()> {
+        if !self.decisions {
+            return Ok(());
+        }
+        write!(self.out, "packet {} {}", line.packet, line.verdict)?;
+        if let Some(code) = line.code {
+            let meaning = (self.meaning)(code).unwrap_or("unknown");
+            write!(self.out, " ({code} {meaning})")?;
+        }
+        if let Some(control) = line.control {
+            write!(self.out, " by {control}")?;
+        }
+        if let Some(rule) = &line.rule {
+            write!(self.out, ", rule {}", shown(rule))?;
+        }
+        writeln!(self.out)
+    }
+
+    fn summary(&mut self, line: &SummaryLine, input: &InputFacts) -> io::Result<()> {
+        if self.events || self.decisions {
+            writeln!(self.out)?;
+        }
+        self.print_connections()?;
+        self.print_protection()?;
+        self.print_dropped(&line.dropped)?;
+        self.print_detected()?;
+        self.print_input(line, input)?;
+        self.out.flush()
+    }
+}
+
+fn endpoint(address: IpAddr, port: Option<u16>) -> String {
+    port.map_or_else(
+        || address.to_string(),
+        |port| SocketAddr::new(address, port).to_string(),
+    )
+}
+
+/// A text from the network, fit for a terminal and not too long.
+fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(MAX_TEXT).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    escaped(&short).into_owned()
+}
+
+/// The protocol and its version.
+fn family(line: &ZertLine) -> String {
+    let version = match &line.session {
+        Session::Tls(tls) => tls.version.as_deref(),
+        Session::Ssh(ssh) => match ssh.ssh_protocol {
+            Some(1) => Some("SSH-1"),
+            Some(2) => Some("SSH-2"),
+            _ => None,
+        },
+        Session::Ike(ike) => ike.version.as_deref(),
+        Session::Ipsec(_) | Session::Other {} => None,
+    };
+    let name = match (line.proto, version) {
+        (Proto::None, _) => "none".into(),
+        (Proto::Quic, Some(version)) => format!("QUIC ({})", shown(version)),
+        (_, Some(version)) => shown(version),
+        (proto, None) => proto.name().to_uppercase(),
+    };
+    match line.pq {
+        Some(Pq::Hybrid | Pq::Pq) => name + ", post-quantum",
+        Some(Pq::None | Pq::Classical) | None => name,
+    }
+}
+
+/// The protocol, its version and algorithms.
+fn protection(line: &ZertLine) -> String {
+    let mut text = family(line);
+    let more: [Option<&str>; 3] = match &line.session {
+        Session::Tls(tls) => [
+            tls.cipher.as_deref(),
+            tls.group.as_deref(),
+            (tls.resumed == Some(true)).then_some("resumed"),
+        ],
+        Session::Ssh(ssh) => [
+            ssh.kex.as_deref(),
+            ssh.cipher_c2s.as_deref(),
+            if ssh.mac_implicit_c2s == Some(true) {
+                None
+            } else {
+                ssh.mac_c2s.as_deref()
+            },
+        ],
+        Session::Ike(ike) => {
+            let chosen = |k| ike.chosen.as_ref()?.get(k).map(String::as_str);
+            [chosen("encr"), chosen("dh"), None]
+        }
+        Session::Ipsec(ipsec) => [
+            ipsec.spi.as_deref(),
+            ipsec.udp_encapsulated.then_some("in UDP"),
+            None,
+        ],
+        Session::Other {} => [None; 3],
+    };
+    for part in more.into_iter().flatten() {
+        text.push(' ');
+        text.push_str(&shown(part));
+    }
+    text
+}
+
+/// What the server is called.
+fn name(line: &ZertLine) -> String {
+    let name = match &line.session {
+        Session::Tls(tls) => tls.sni.as_deref().or(tls.server_cert_subject.as_deref()),
+        Session::Ssh(ssh) => ssh.server_version.as_deref(),
+        Session::Ike(_) | Session::Ipsec(_) | Session::Other {} => None,
+    };
+    name.map_or_else(String::new, shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::{IpsecFields, SshFields, TlsFields};
+    use super::*;
+    use hostward_hook::time::UnixTime;
+
+    fn line(proto: Proto, session: Session, n: u32) -> ZertLine {
+        ZertLine {
+            proto,
+            src: IpAddr::from((0x0a00_0000 + n).to_be_bytes()),
+            sport: Some(40_000),
+            dst: "10.77.0.2".parse().unwrap(),
+            dport: Some(443),
+            session,
+            failed: false,
+            established: Some(true),
+            inferred: false,
+            pq: Some(Pq::Classical),
+            first_packet: 1,
+            packets: 10,
+            bytes: 1_000 + u64::from(n),
+            open_at_end: false,
+        }
+    }
+
+    fn tls() -> Session {
+        Session::Tls(Box::new(TlsFields {
+            version: Some("TLSv1.2".into()),
+            cipher: Some("TLS_AES_128_GCM_SHA256".into()),
+            sni: Some("evil\u{1b}]0;name\u{7}".into()),
+            resumed: Some(true),
+            ..TlsFields::default()
+        }))
+    }
+
+    fn event(kind: &str, n: u8) -> EventLine {
+        EventLine {
+            ts: Timestamp(UnixTime::from_secs(n.into())),
+            packet: Some(n.into()),
+            control: Some("ids"),
+            code: 3_001,
+            kind: kind.into(),
+            src: Some(IpAddr::from([192, 0, 2, n % 2])),
+            sport: Some(1),
+            dst: Some("2001:db8::1".parse().unwrap()),
+            dport: Some(2),
+            ip_proto: Some(6),
+            rule: Some("a\nb".into()),
+            action: None,
+        }
+    }
+
+    fn render(feed: impl Fn(&mut TextReport<&mut Vec<u8>>), events: bool) -> String {
+        let mut out = Vec::new();
+        let meaning: Meaning = |code| (code == 2_001).then_some("no rule permits it");
+        let mut report = TextReport::new(&mut out, events, events, None, meaning);
+        feed(&mut report);
+        let summary = SummaryLine {
+            packets: 30,
+            dropped: [(2_001, 7), (2_002, 1)].into(),
+            ..SummaryLine::default()
+        };
+        let input = InputFacts {
+            frames: 33,
+            local: Some("10.77.0.2 (named)".into()),
+            not_ip: 3,
+            ..InputFacts::default()
+        };
+        report.summary(&summary, &input).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The cells of the row that has this text.
+    fn row<'t>(text: &'t str, has: &str) -> Vec<&'t str> {
+        let line = text.lines().find(|l| l.contains(has)).unwrap();
+        line.split("  ")
+            .map(str::trim)
+            .filter(|c| !c.is_empty())
+            .collect()
+    }
+
+    #[test]
+    fn the_report_tells_who_how_what_and_why() {
+        let text = render(
+            |r| {
+                r.zert(&line(Proto::Tls, tls(), 1)).unwrap();
+                r.zert(&line(Proto::Tls, tls(), 1)).unwrap();
+                let ssh = SshFields {
+                    ssh_protocol: Some(2),
+                    server_version: Some("SSH-2.0-x".into()),
+                    kex: Some("curve25519-sha256".into()),
+                    ..SshFields::default()
+                };
+                r.zert(&line(Proto::Ssh, Session::Ssh(Box::new(ssh)), 2))
+                    .unwrap();
+                let esp = IpsecFields {
+                    spi: Some("0x00000001".into()),
+                    udp_encapsulated: true,
+                };
+                r.zert(&line(Proto::Esp, Session::Ipsec(esp), 3)).unwrap();
+                r.zert(&ZertLine {
+                    failed: true,
+                    ..line(Proto::None, Session::Other {}, 4)
+                })
+                .unwrap();
+                for n in 0..5 {
+                    r.event(&event("scan.fast", n)).unwrap();
+                }
+                r.event(&event("filter.deny", 1)).unwrap();
+            },
+            false,
+        );
+        assert_eq!(
+            row(&text, "10.0.0.1"),
+            [
+                "10.0.0.1",
+                "10.77.0.2",
+                "443",
+                "TLSv1.2 TLS_AES_128_GCM_SHA256 resumed",
+                "evil\\u{1b}]0;name\\u{7}",
+                "2",
+                "0",
+                "20",
+                "2002"
+            ]
+        );
+        assert!(text.contains("SSH-2 curve25519-sha256"));
+        assert!(text.contains("ESP 0x00000001 in UDP"));
+        let (_, protection) = text.split_once("How it was protected").unwrap();
+        assert_eq!(row(protection, "none"), ["none", "1", "1", "10", "1004"]);
+        assert_eq!(
+            row(&text, "no rule permits it"),
+            ["no rule permits it", "2001", "7"]
+        );
+        assert_eq!(row(&text, "2002  "), row(&text, "unknown"));
+        assert_eq!(
+            row(&text, "192.0.2.0"),
+            [
+                "scan.fast",
+                "192.0.2.0",
+                "1970-01-01T00:00:00.000000Z",
+                "1970-01-01T00:00:04.000000Z",
+                "3"
+            ]
+        );
+        assert!(
+            !text.contains("filter.deny"),
+            "decisions are not detections"
+        );
+        assert!(text.contains("33 frames, 30 IP packets"));
+        assert!(text.contains("Local side: 10.77.0.2 (named)"));
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+    }
+
+    #[test]
+    fn events_and_decisions_are_lines_on_demand() {
+        let feed = |r: &mut TextReport<&mut Vec<u8>>| {
+            r.event(&event("scan.fast", 1)).unwrap();
+            r.decision(&DecisionLine {
+                packet: 9,
+                verdict: "drop",
+                control: Some("filter"),
+                rule: None,
+                code: Some(2_001),
+            })
+            .unwrap();
+        };
+        let text = render(feed, true);
+        assert!(text.contains(
+            "1970-01-01T00:00:01.000000Z packet 1 scan.fast (3001) from 192.0.2.1:1 to [2001:db8::1]:2, rule a\\u{a}b\n"
+        ));
+        assert!(text.contains("packet 9 drop (2001 no rule permits it) by filter\n"));
+        let text = render(feed, false);
+        assert!(!text.contains("packet 1 ") && !text.contains("packet 9"));
+    }
+
+    #[test]
+    fn tables_are_bounded() {
+        let text = render(
+            |r| {
+                for n in 0..MAX_KEPT as u32 + 100 {
+                    r.zert(&line(Proto::None, Session::Other {}, n)).unwrap();
+                }
+            },
+            false,
+        );
+        assert!(text.contains(&format!("… and {} more rows", MAX_KEPT - MAX_SHOWN)));
+        let others = row(&text, "others");
+        assert_eq!(others[..4], ["others", "100", "0", "1000"]);
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(shown(&"é".repeat(61)), "é".repeat(60) + "…");
+        assert_eq!(shown(&"é".repeat(60)), "é".repeat(60));
+    }
+}
