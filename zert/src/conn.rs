@@ -13,10 +13,9 @@ use crate::pair::Pair;
 use crate::pool::Pool;
 use crate::record::{Protocol, Record, Role};
 use crate::ssh::Ssh;
-use crate::tls::hello::ClientHello;
 use crate::tls::records::{Records, Sync};
-use crate::tls::session::Session;
-use crate::watch::{Found, HEAD, Other, Watch};
+use crate::tls::session::{Session, Ssl2Next};
+use crate::watch::{Found, HEAD, Other, TDS_PRELOGIN, Watch};
 
 /// Bounds that were reached.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,8 +37,10 @@ pub(crate) struct Env<'z> {
 enum Mode {
     #[default]
     Watch,
-    /// A hello in SSL 2.0 form.
+    /// Records of SSL 2.0.
     Ssl2,
+    /// TLS records inside packets of a Tabular Data Stream.
+    Tds,
     Tls,
     Ssh,
     Done,
@@ -60,6 +61,10 @@ struct End {
     mode: Mode,
     watch: Watch,
     records: Records,
+    /// Head of a packet of a Tabular Data Stream, and how much of the packet is to come.
+    tds: [u8; 8],
+    tds_len: u8,
+    tds_left: u16,
     /// Bytes of clear text.
     clear: u32,
     /// TLS or SSH was found on this side, also if it is not followed any more.
@@ -72,6 +77,9 @@ impl End {
             mode: Mode::Watch,
             watch: Watch::new(),
             records: Records::default(),
+            tds: [0; 8],
+            tds_len: 0,
+            tds_left: 0,
             clear: 0,
             found: None,
         }
@@ -127,15 +135,21 @@ impl Conn {
     }
 
     /// The next bytes of one side.
-    pub(crate) fn bytes(&mut self, from: Side, mut data: &[u8], env: &mut Env<'_>) -> Interest {
+    pub(crate) fn bytes(&mut self, from: Side, data: &[u8], env: &mut Env<'_>) -> Interest {
         if self.spoke != Some(from) {
             self.spoke = Some(from);
             self.ends.of_mut(from).watch.turn();
         }
+        self.read(from, data, env);
+        self.interest(from, env)
+    }
+
+    fn read(&mut self, from: Side, mut data: &[u8], env: &mut Env<'_>) {
         while !data.is_empty() {
             match self.ends.of(from).mode {
                 Mode::Watch => data = self.watch(from, data, env),
                 Mode::Ssl2 => data = self.ssl2(from, data, env),
+                Mode::Tds => data = self.tds(from, data, env),
                 Mode::Tls => {
                     self.tls(from, data, env);
                     break;
@@ -147,7 +161,11 @@ impl Conn {
                 Mode::Done => break,
             }
         }
-        self.interest(from, env)
+    }
+
+    /// One side has sent all it will send.
+    pub(crate) fn finished(&mut self, from: Side) {
+        self.tls.finished(from);
     }
 
     /// Bytes of one side are missing.
@@ -159,7 +177,7 @@ impl Conn {
                 end.clear = end.clear.saturating_add(missing);
                 end.watch = Watch::new();
             }
-            Mode::Ssl2 => {
+            Mode::Ssl2 | Mode::Tds => {
                 self.record.gap = true;
                 end.mode = Mode::Done;
             }
@@ -181,7 +199,8 @@ impl Conn {
     fn other(&self, from: Side) -> Other {
         let other = self.ends.of(from.other());
         match other.found {
-            Some(Found::Tls | Found::Ssl2) => Other::Tls,
+            Some(Found::Tls | Found::Tds) => Other::Tls,
+            Some(Found::Ssl2) => Other::Ssl2,
             Some(Found::Ssh) => Other::Ssh,
             None if other.clear > 0 || !other.watch.head().is_empty() => Other::Clear,
             None => Other::Silent,
@@ -219,21 +238,21 @@ impl Conn {
         let (protocol, mode) = match found {
             Found::Tls => (Protocol::Tls, Mode::Tls),
             Found::Ssl2 => (Protocol::Tls, Mode::Ssl2),
+            Found::Tds => (Protocol::Tls, Mode::Tds),
             Found::Ssh => (Protocol::Ssh, Mode::Ssh),
         };
         end.mode = mode;
         if self.record.protocol == Protocol::None {
             self.record.protocol = protocol;
         }
-        let head = head.get(..n).unwrap_or_default();
-        match mode {
-            Mode::Tls => self.tls(from, head, env),
-            Mode::Ssh => self.ssh.feed(from, head, &mut self.record, env),
-            Mode::Ssl2 => {
-                self.ssl2(from, head, env);
+        if found == Found::Ssl2 && self.tls.client.is_some() {
+            // The server has answered in SSL 2.0, so the client goes on in it.
+            let client = self.ends.of_mut(from.other());
+            if client.mode == Mode::Tls {
+                client.mode = Mode::Ssl2;
             }
-            Mode::Watch | Mode::Done => {}
         }
+        self.read(from, head.get(..n).unwrap_or_default(), env);
         data.get(used..).unwrap_or_default()
     }
 
@@ -248,14 +267,54 @@ impl Conn {
         }
     }
 
-    /// Collects a hello in SSL 2.0 form; TLS records follow it.
+    /// Unwraps packets of a Tabular Data Stream; after the handshake records come without them.
+    fn tds<'d>(&mut self, from: Side, mut data: &'d [u8], env: &mut Env<'_>) -> &'d [u8] {
+        let end = self.ends.of_mut(from);
+        if end.tds_left > 0 {
+            let n = data.len().min(end.tds_left.into());
+            let (part, rest) = data.split_at_checked(n).unwrap_or((data, &[]));
+            end.tds_left -= n as u16;
+            self.tls(from, part, env);
+            return rest;
+        }
+        if end.tds_len == 0 && data.first() != Some(&TDS_PRELOGIN) {
+            end.mode = Mode::Tls;
+            return data;
+        }
+        if let (Some((b, rest)), Some(place)) = (
+            data.split_first(),
+            end.tds.get_mut(usize::from(end.tds_len)),
+        ) {
+            *place = *b;
+            data = rest;
+        }
+        end.tds_len += 1;
+        if usize::from(end.tds_len) == end.tds.len() {
+            let [_, _, a, b, ..] = end.tds;
+            end.tds_len = 0;
+            end.tds_left = u16::from_be_bytes([a, b]).saturating_sub(8);
+        }
+        data
+    }
+
+    /// Collects a message of SSL 2.0 form.
     fn ssl2<'d>(&mut self, from: Side, data: &'d [u8], env: &mut Env<'_>) -> &'d [u8] {
         let end = self.ends.of_mut(from);
         let have = end.records.message.len();
-        let want = match end.records.message.first_chunk::<2>() {
-            None => 2,
-            Some([a, b]) => 2 + usize::from(u16::from_be_bytes([a & 0x7F, *b])),
+        // Two bytes of length, or three with padding (the SSL 2.0 record header).
+        let (head, want) = match end.records.message.first_chunk::<2>() {
+            None => (2, 2),
+            Some([a, b]) if a & 0x80 != 0 => {
+                (2, 2 + usize::from(u16::from_be_bytes([a & 0x7F, *b])))
+            }
+            Some([a, b]) => (3, 3 + usize::from(u16::from_be_bytes([a & 0x3F, *b]))),
         };
+        if want > env.config.handshake_limit {
+            env.hits.too_long = true;
+            self.record.cut = true;
+            end.mode = Mode::Done;
+            return &[];
+        }
         let n = data.len().min(want.saturating_sub(have));
         let (part, rest) = data.split_at_checked(n).unwrap_or((data, &[]));
         if !env.pool.append(&mut end.records.message, part) {
@@ -264,14 +323,16 @@ impl Conn {
             end.mode = Mode::Done;
             return &[];
         }
-        if want > 2 && end.records.message.len() == want {
+        if have + n == want && have >= 2 {
             let message = core::mem::take(&mut end.records.message);
-            end.mode = Mode::Tls;
-            match message.get(2..).and_then(ClientHello::parse_ssl2) {
-                Some(hello) => self.tls.client_hello(from, &hello, &mut self.record, env),
-                None => self.record.malformed = true,
-            }
+            let body = message.get(head..).unwrap_or_default();
+            let next = self.tls.ssl2(from, body, &mut self.record, env);
             let end = self.ends.of_mut(from);
+            end.mode = match next {
+                Ssl2Next::Tls => Mode::Tls,
+                Ssl2Next::Ssl2 => Mode::Ssl2,
+                Ssl2Next::Nothing => Mode::Done,
+            };
             end.records.message = message;
             end.records.message.clear();
             env.pool.give(&mut end.records.message);

@@ -118,6 +118,9 @@ impl Source {
 pub struct TlsVersion(pub u16);
 
 impl TlsVersion {
+    /// SSL 2.0.
+    pub const SSL_2: Self = Self(0x0002);
+
     /// TLS 1.3 or one of its drafts: the handshake is encrypted from the server hello on.
     #[must_use]
     pub const fn is_1_3(self) -> bool {
@@ -168,17 +171,36 @@ impl fmt::Display for Group {
     }
 }
 
-/// A cipher suite by its number on the wire, shown by its IANA name or as `0x1301`.
+/// A cipher suite by its number on the wire, shown by its IANA name or as `0x1301`. Those of SSL 2.0
+/// have three bytes and are shown as `SSL_CK_RC4_128_WITH_MD5` or `0x010080`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a number is all there ever is")]
-pub struct CipherSuite(pub u16);
+pub struct CipherSuite(pub u32);
+
+impl CipherSuite {
+    /// What the suite stands for, if it is registered with IANA.
+    #[must_use]
+    pub fn suite(self) -> Option<&'static Suite> {
+        Suite::of(u16::try_from(self.0).ok()?)
+    }
+}
 
 impl fmt::Display for CipherSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Suite::of(self.0) {
-            Some(suite) => f.write_str(suite.name),
-            None => write!(f, "{:#06x}", self.0),
+        if let Some(suite) = self.suite() {
+            return f.write_str(suite.name);
         }
+        f.write_str(match self.0 {
+            0x01_0080 => "SSL_CK_RC4_128_WITH_MD5",
+            0x02_0080 => "SSL_CK_RC4_128_EXPORT40_WITH_MD5",
+            0x03_0080 => "SSL_CK_RC2_128_CBC_WITH_MD5",
+            0x04_0080 => "SSL_CK_RC2_128_CBC_EXPORT40_WITH_MD5",
+            0x05_0080 => "SSL_CK_IDEA_128_CBC_WITH_MD5",
+            0x06_0040 => "SSL_CK_DES_64_CBC_WITH_MD5",
+            0x07_00C0 => "SSL_CK_DES_192_EDE3_CBC_WITH_MD5",
+            other if other > 0xFFFF => return write!(f, "{other:#08x}"),
+            other => return write!(f, "{other:#06x}"),
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 //! exact shape of a handshake; no port numbers are believed.
 
 /// Longest prefix that is needed to decide.
-pub(crate) const HEAD: usize = 11;
+pub(crate) const HEAD: usize = 16;
 
 /// What begins here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Found {
     Tls,
     /// A hello in SSL 2.0 form.
     Ssl2,
+    /// TLS records inside packets of the Tabular Data Stream (MS-TDS §2.2.6.5).
+    Tds,
     /// An SSH identification line.
     Ssh,
 }
@@ -27,8 +29,10 @@ pub(crate) enum Other {
     Silent,
     /// It has sent clear text.
     Clear,
-    /// It speaks TLS (or SSL 2.0).
+    /// It speaks TLS.
     Tls,
+    /// It has sent a hello in SSL 2.0 form.
+    Ssl2,
     /// It speaks SSH.
     Ssh,
 }
@@ -38,6 +42,8 @@ enum Match {
     No,
     More,
     Yes(Found),
+    /// Something else of known length comes first; so many bytes of it are still to come.
+    Skip(u32),
 }
 
 /// The state of one side.
@@ -51,6 +57,8 @@ pub(crate) struct Watch {
     collecting: bool,
     /// That place is where it is only because a line ended before it.
     line: bool,
+    /// Bytes after which a handshake may begin.
+    skip: u32,
 }
 
 impl Watch {
@@ -61,6 +69,7 @@ impl Watch {
             mark: 0,
             collecting: true,
             line: false,
+            skip: 0,
         }
     }
 
@@ -75,27 +84,39 @@ impl Watch {
             self.mark = self.len;
             self.line &= self.len > 0;
         } else {
-            self.collecting = true;
-            self.line = false;
-            self.len = 0;
-            self.mark = 0;
+            self.place(false);
         }
+    }
+
+    /// A handshake may begin here.
+    const fn place(&mut self, line: bool) {
+        self.collecting = true;
+        self.line = line;
+        self.len = 0;
+        self.mark = 0;
+        self.skip = 0;
     }
 
     /// Looks at the next bytes. A find leaves its first bytes in [`head`](Self::head) and what
     /// follows them in `data`; otherwise `data` is used up.
     pub(crate) fn feed(&mut self, data: &mut &[u8], other: Other) -> Option<Found> {
         loop {
+            if self.skip > 0 {
+                let n = data.len().min(self.skip as usize);
+                *data = data.get(n..).unwrap_or_default();
+                self.skip -= n as u32;
+                if self.skip > 0 {
+                    return None;
+                }
+                self.place(false);
+            }
             if !self.collecting {
                 let Some(at) = data.iter().position(|b| *b == b'\n') else {
                     *data = &[];
                     return None;
                 };
                 *data = data.get(at + 1..).unwrap_or_default();
-                self.collecting = true;
-                self.line = true;
-                self.len = 0;
-                self.mark = 0;
+                self.place(true);
             }
             match classify(self.head(), other, self.line) {
                 Match::Yes(found) => return Some(found),
@@ -109,6 +130,10 @@ impl Watch {
                     *place = *b;
                     self.len += 1;
                     *data = rest;
+                }
+                Match::Skip(n) => {
+                    self.collecting = false;
+                    self.skip = n;
                 }
                 Match::No => self.restart(),
             }
@@ -140,9 +165,15 @@ impl Watch {
 
 fn classify(head: &[u8], other: Other, line: bool) -> Match {
     let mut all = Match::No;
-    for m in [tls(head, other), ssl2(head), ssh(head, other, line)] {
+    for m in [
+        tls(head, other),
+        ssl2(head, other),
+        tds(head, other),
+        ssh(head, other, line),
+        preface(head, other),
+    ] {
         match m {
-            Match::Yes(_) => return m,
+            Match::Yes(_) | Match::Skip(_) => return m,
             Match::More => all = m,
             Match::No => {}
         }
@@ -236,7 +267,24 @@ fn tls(head: &[u8], other: Other) -> Match {
 
 /// RFC 6101 appendix E: two bytes of length with the high bit set, message type 1, a version, and
 /// three lengths that add up.
-fn ssl2(head: &[u8]) -> Match {
+fn ssl2(head: &[u8], other: Other) -> Match {
+    if other == Other::Ssl2 {
+        // The server's answer in the same form: message type 4, session id hit, certificate type,
+        // version 2.
+        return shape(
+            head,
+            &[
+                &|b| b & 0x80 != 0,
+                &|_| true,
+                &|b| b == 4,
+                &|b| b <= 1,
+                &|b| b <= 1,
+                &|b| b == 0,
+                &|b| b == 2,
+            ],
+            Found::Ssl2,
+        );
+    }
     let first = shape(
         head,
         &[
@@ -251,7 +299,7 @@ fn ssl2(head: &[u8]) -> Match {
     if first != Match::Yes(Found::Ssl2) {
         return first;
     }
-    let [a, b, _, major, minor, s0, s1, i0, i1, c0, c1] = head else {
+    let [a, b, _, major, minor, s0, s1, i0, i1, c0, c1, ..] = head else {
         return Match::More;
     };
     let pair = |a: &u8, b: &u8| u16::from_be_bytes([*a, *b]);
@@ -270,10 +318,78 @@ fn ssl2(head: &[u8]) -> Match {
     }
 }
 
+/// MS-TDS §2.2.6.5, §3.2.5.2: after the pre-login in clear text, handshake records travel in packets
+/// of type 18: type, status, length, process, packet number, window.
+fn tds(head: &[u8], other: Other) -> Match {
+    if matches!(other, Other::Silent | Other::Ssh | Other::Ssl2) {
+        return Match::No;
+    }
+    shape(
+        head,
+        &[
+            &|b| b == TDS_PRELOGIN,
+            &|b| b <= 1,
+            &|_| true,
+            &|_| true,
+            &|_| true,
+            &|_| true,
+            &|_| true,
+            &|b| b == 0,
+            &|b| b == 22,
+            &|b| b == 3,
+            &|b| b <= 4,
+        ],
+        Found::Tds,
+    )
+}
+
+/// Packet type that carries handshake records in a Tabular Data Stream.
+pub(crate) const TDS_PRELOGIN: u8 = 0x12;
+
+/// What a client says directly before its hello without waiting for an answer.
+fn preface(head: &[u8], other: Other) -> Match {
+    match other {
+        // The binary header of the PROXY protocol (version 2, §2.2): signature, version and command,
+        // family, length of the rest.
+        Other::Silent => {
+            const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+            let n = head.len().min(SIGNATURE.len());
+            if head.get(..n) != SIGNATURE.get(..n) {
+                return Match::No;
+            }
+            match head.get(14..16) {
+                Some([a, b]) => match u16::from_be_bytes([*a, *b]) {
+                    0 => Match::No,
+                    n => Match::Skip(n.into()),
+                },
+                _ => Match::More,
+            }
+        }
+        // MySQL's SSLRequest in answer to the greeting: 32 bytes, sequence number 1, capabilities
+        // with CLIENT_SSL.
+        Other::Clear => match shape(
+            head,
+            &[
+                &|b| b == 32,
+                &|b| b == 0,
+                &|b| b == 0,
+                &|b| b == 1,
+                &|_| true,
+                &|b| b & 0x08 != 0,
+            ],
+            Found::Tls,
+        ) {
+            Match::Yes(_) => Match::Skip(4 + 32 - 6),
+            m @ (Match::No | Match::More | Match::Skip(_)) => m,
+        },
+        Other::Tls | Other::Ssl2 | Other::Ssh => Match::No,
+    }
+}
+
 /// RFC 4253 §4.2: the identification line. Only a server says other lines before, and then the
 /// client has said nothing that is not SSH.
 fn ssh(head: &[u8], other: Other, line: bool) -> Match {
-    if other == Other::Tls || (line && other == Other::Clear) {
+    if matches!(other, Other::Tls | Other::Ssl2) || (line && other == Other::Clear) {
         return Match::No;
     }
     let wanted = b"SSH-";
@@ -342,6 +458,21 @@ mod tests {
         assert_eq!(find(&[b"SSH-x\r\n"], Other::Silent), None);
         // A page that quotes such a line is none.
         assert_eq!(find(&[b"<pre>\nSSH-2.0-x\r\n"], Other::Clear), None);
+    }
+
+    #[test]
+    fn what_comes_directly_before_a_hello() {
+        let mut proxy = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+        proxy.extend([9; 12]);
+        let mysql = [&[32, 0, 0, 1, 0x85, 0xAE, 0xFF][..], &[0; 29]].concat();
+        for (preface, other) in [(&proxy, Other::Silent), (&mysql, Other::Clear)] {
+            assert_eq!(find(&[preface, HELLO], other), Some(Found::Tls));
+            let all = [preface, HELLO].concat();
+            let bytes: alloc::vec::Vec<&[u8]> = all.chunks(1).collect();
+            assert_eq!(find(&bytes, other), Some(Found::Tls));
+        }
+        let tds = [&[0x12, 1, 0, 100, 0, 0, 0, 0][..], HELLO].concat();
+        assert_eq!(find(&[&tds], Other::Clear), Some(Found::Tds));
     }
 
     #[test]

@@ -401,6 +401,15 @@ impl StreamObserver for Zert {
         interest
     }
 
+    fn finished(&mut self, _: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot, from: Side) {
+        if let Some(place) = self.place(slot) {
+            self.with(place, |conn, _| {
+                conn.flow = Some(*flow);
+                conn.finished(from);
+            });
+        }
+    }
+
     fn closed(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot, cause: CloseCause) {
         let state = core::mem::take(&mut slot.0);
         let open = cause == CloseCause::EndOfInput;

@@ -143,7 +143,9 @@ impl Ssh {
                         while let [head @ .., b'\r' | b'\n'] = line {
                             line = head;
                         }
-                        end.banner.set(line);
+                        // No zero byte may stand here; where one does, the text ends.
+                        let text = line.split(|b| *b == 0).next();
+                        end.banner.set(text.unwrap_or_default());
                         end.buf.clear();
                         end.state = if end.only_version_1() {
                             // Version 1 negotiates in another form, which is not followed.

@@ -46,24 +46,32 @@ pub(crate) struct ClientHello<'a> {
     suites: &'a [u8],
     /// SSL 2.0 form: cipher specs of three bytes.
     pub(crate) ssl2: bool,
+    /// Nothing was missing or left over.
+    pub(crate) whole: bool,
     extensions: &'a [u8],
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads the body of a handshake message. Extensions cut short are tolerated: a record shows
-    /// what was there.
+    /// Reads the body of a handshake message. What is missing or wrong after the suites is
+    /// tolerated: a record shows what was there.
     pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
         let mut r = Reader(body);
         let version = r.u16()?;
         r.array::<32>()?;
         r.vec8()?; // session id
         let suites = r.vec16()?;
-        r.vec8()?; // compression methods
-        let extensions = r.vec16().unwrap_or_default();
+        let compression = r.vec8();
+        let old = r.is_empty(); // no extensions at all
+        let extensions = r.vec16();
+        let whole = compression.is_some()
+            && suites.len() % 2 == 0
+            && (old || extensions.is_some() && r.is_empty());
+        let extensions = extensions.unwrap_or_default();
         Some(Self {
             version,
             suites,
             ssl2: false,
+            whole,
             extensions,
         })
     }
@@ -84,6 +92,7 @@ impl<'a> ClientHello<'a> {
             version,
             suites,
             ssl2: true,
+            whole: true,
             extensions: &[],
         })
     }
@@ -155,8 +164,9 @@ impl<'a> ServerHello<'a> {
         let mut r = Reader(body);
         let legacy = r.u16()?;
         let random = r.array::<32>()?;
-        // The drafts before 22 leave session id and compression out.
-        let short = legacy >> 8 == 0x7F;
+        // The drafts before 22 leave session id and compression out; they put their own number
+        // here, the earliest 0x0304, and no later version does (RFC 8446 §4.1.3).
+        let short = legacy >> 8 == 0x7F || legacy == 0x0304;
         if !short {
             r.vec8()?; // session id
         }

@@ -6,7 +6,6 @@ use super::hello::{ClientHello, ServerHello, ext};
 use crate::cert;
 use crate::conn::Env;
 use crate::fingerprint;
-use crate::names::Suite;
 use crate::names::group_class;
 use crate::pair::Pair;
 use crate::reader::Reader;
@@ -30,6 +29,17 @@ const ALERT_SIZED: u16 = 24;
 /// After so many protected records of a TLS 1.3 session no more is learnt.
 const ENOUGH_RECORDS: u16 = 32;
 
+/// In which form a side goes on after a message of SSL 2.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ssl2Next {
+    /// In records of SSL 3 or TLS.
+    Tls,
+    /// In records of SSL 2.0.
+    Ssl2,
+    /// Nothing that could be read.
+    Nothing,
+}
+
 /// What has been seen so far, apart from what stands in the record.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
@@ -47,13 +57,16 @@ pub(crate) struct Session {
     /// Protected TLS 1.3 records of the server, of the client after the server hello.
     server_records: u16,
     client_records: u16,
-    /// Length of the client's first.
-    client_first: u16,
     /// The client has sent enough for its `Finished`.
     client_flight: bool,
     /// Since then: records of the server and the length of the longest.
     server_after: u16,
     server_longest: u16,
+    /// The client had sent its last byte before that.
+    client_finished: bool,
+    /// SSL 2.0: the client has chosen a cipher, and the server has answered.
+    ssl2_key: bool,
+    ssl2_answer: bool,
     /// Nothing more is to be learnt.
     pub(crate) done: bool,
 }
@@ -143,6 +156,7 @@ impl Session {
         }
         self.client = Some(from);
         self.client_hello = true;
+        record.malformed |= !hello.whole;
         let tls = &mut record.tls;
         tls.ssl2_client_hello = hello.ssl2;
         tls.client_hello_max_version = Some(TlsVersion(hello.highest_version()));
@@ -169,7 +183,7 @@ impl Session {
         self.server_hello = true;
         let version = TlsVersion(hello.version);
         tls.version = Some(version);
-        tls.cipher = Some(CipherSuite(hello.suite));
+        tls.cipher = Some(CipherSuite(hello.suite.into()));
         tls.encrypt_then_mac = hello.extension(ext::ENCRYPT_THEN_MAC).is_some();
         tls.extended_master_secret = hello.extension(ext::EXTENDED_MASTER_SECRET).is_some();
         if let Some(name) = hello.alpn() {
@@ -259,11 +273,10 @@ impl Session {
             return;
         }
         if self.sent_by_client(from) {
-            if self.client_records == 0 {
-                self.client_first = len;
-            }
+            // An alert instead of the Finished means failure; so does silence. After early data an
+            // EndOfEarlyData, which is as short, comes first (RFC 8446 §4.5).
             self.client_records = self.client_records.saturating_add(1);
-            self.client_flight |= len > ALERT_SIZED && self.server_records > 0;
+            self.client_flight |= len > ALERT_SIZED;
         } else {
             self.server_records = self.server_records.saturating_add(1);
             if self.client_flight {
@@ -286,22 +299,96 @@ impl Session {
             return false;
         }
         if version.is_1_3() {
-            // The server's only answer to the client's Finished was an alert: it refused it.
-            let refused = self.server_after == 1 && self.server_longest <= ALERT_SIZED;
-            self.server_records > 0
-                && self.client_records > 0
-                && self.client_first > ALERT_SIZED
-                && !refused
+            // The server's only answer to the client's Finished was an alert, although the client
+            // had not closed: it refused it.
+            let refused = self.server_after == 1
+                && self.server_longest <= ALERT_SIZED
+                && !self.client_finished;
+            self.server_records > 0 && self.client_flight && !refused
+        } else if version == TlsVersion::SSL_2 {
+            self.ssl2_key && self.ssl2_answer
         } else {
             self.ccs.initiator && self.ccs.responder
         }
+    }
+
+    /// A side has sent all it will send.
+    pub(crate) fn finished(&mut self, from: Side) {
+        if self.sent_by_client(from) && self.server_after == 0 {
+            self.client_finished = true;
+        }
+    }
+
+    /// A message of SSL 2.0, from its type on. Says whether more of that form follow from this
+    /// side.
+    pub(crate) fn ssl2(
+        &mut self,
+        from: Side,
+        body: &[u8],
+        record: &mut Record,
+        env: &mut Env<'_>,
+    ) -> Ssl2Next {
+        let mut r = Reader(body);
+        match (r.u8(), self.sent_by_client(from)) {
+            (Some(1), _) if !self.client_hello => {
+                match ClientHello::parse_ssl2(body) {
+                    Some(hello) => self.client_hello(from, &hello, record, env),
+                    None => record.malformed = true,
+                }
+                // Mostly the form is only for the sake of old servers.
+                return Ssl2Next::Tls;
+            }
+            // CLIENT-MASTER-KEY: the cipher, three bytes.
+            (Some(2), true) if self.server_hello && !self.ssl2_key => {
+                if let Some([a, b, c]) = r.array() {
+                    record.tls.cipher = Some(CipherSuite(u32::from_be_bytes([0, *a, *b, *c])));
+                    self.ssl2_key = true;
+                }
+            }
+            // SERVER-HELLO: session id hit, certificate type, version, three lengths, certificate.
+            (Some(4), false) if !self.server_hello => {
+                let mut hello = || {
+                    let hit = r.u8()? != 0;
+                    r.u8()?;
+                    let version = r.u16()?;
+                    let certificate = r.u16()?;
+                    r.array::<4>()?;
+                    Some((hit, version, r.take(certificate.into())?))
+                };
+                let Some((hit, version, certificate)) = hello() else {
+                    record.malformed = true;
+                    return Ssl2Next::Nothing;
+                };
+                self.server_hello = true;
+                record.tls.version = Some(TlsVersion(version));
+                record.tls.resumed = Some(hit);
+                if !certificate.is_empty() {
+                    let mut good = true;
+                    let place = &mut record.tls.server_cert;
+                    place.chain_len = Some(1);
+                    record.cut |= !leaf(certificate, place, &mut good);
+                    record.malformed |= !good;
+                }
+            }
+            // Anything of the server after the key is encrypted with it.
+            (_, false) if self.ssl2_key => {
+                self.ssl2_answer = true;
+                self.done = true;
+            }
+            _ => {}
+        }
+        Ssl2Next::Ssl2
     }
 
     /// Puts the conclusions into the record. `over`: the connection has ended by itself.
     pub(crate) fn conclude(&self, record: &mut Record, over: bool) {
         let established = self.established(record);
         record.established = Some(established);
-        record.inferred = established && record.tls.version.is_some_and(TlsVersion::is_1_3);
+        record.inferred = established
+            && record
+                .tls
+                .version
+                .is_some_and(|v| v.is_1_3() || v == TlsVersion::SSL_2);
         record.failed = !established && (self.fatal || over && !record.gap);
         record.pq = match (record.tls.version, record.tls.group) {
             (None, _) => PqClass::None,
@@ -332,7 +419,7 @@ fn leaf(der: &[u8], place: &mut Certificate, good: &mut bool) -> bool {
 
 /// RFC 5246 §7.4.3, RFC 8422 §5.4: the ephemeral group, and how it is signed.
 fn server_key_exchange(body: &[u8], tls: &mut TlsFacts) {
-    let Some(suite) = tls.cipher.and_then(|c| Suite::of(c.0)) else {
+    let Some(suite) = tls.cipher.and_then(CipherSuite::suite) else {
         return;
     };
     let kex = suite.key_exchange;
