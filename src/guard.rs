@@ -217,7 +217,11 @@ impl<T: PacketTransform> Guard<T> {
         counters.packets += 1;
         counters.bytes += frame.bytes().len() as u64;
         let mut cx = Cx::new(meta.now, events, &mut self.actions);
-        cx.packet = counters.packets;
+        cx.packet = if meta.number == 0 {
+            counters.packets
+        } else {
+            meta.number
+        };
         cx.generation = self.core.generation();
         let verdict = self.core.pass(&mut cx, frame, layout, meta, hint);
         self.core.counters.verdict(verdict);

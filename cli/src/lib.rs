@@ -23,5 +23,6 @@ pub mod command;
 pub mod engine;
 pub mod escape;
 pub mod feed;
+pub mod guarded;
 pub mod local;
 pub mod report;

@@ -100,6 +100,8 @@ pub struct Meta {
     pub user: UserId,
     /// Job of the local socket, as far as the host knows.
     pub job: JobId,
+    /// The host's own number of the packet, for events and records; 0 lets the guard count.
+    pub number: u64,
     /// Time of the packet.
     pub now: Now,
 }
@@ -146,6 +148,13 @@ impl Meta {
     #[must_use]
     pub const fn with_cut(mut self, cut: bool) -> Self {
         self.cut = cut;
+        self
+    }
+
+    /// The same metadata with the host's number of the packet.
+    #[must_use]
+    pub const fn with_number(mut self, number: u64) -> Self {
+        self.number = number;
         self
     }
 

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hostward::GuardConfig;
+use hostward::hook::Code;
+use hostward::hook::flow::HashKey;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ipnet::IpNet;
 
 use super::Outcome;
 use crate::capture::tunnel::DEFAULT_DEPTH;
-use crate::engine::{Engine, FlowCounter};
+use crate::engine::Engine;
 use crate::feed::{Feed, Watcher};
+use crate::guarded::{Guarded, name_of};
 use crate::local::{Local, parse_prefix};
 use crate::report::line::SummaryLine;
 use crate::report::{JsonReport, Output, Remark, TextReport};
@@ -32,7 +36,8 @@ pub struct Inspect {
     #[arg(long, value_name = "PREFIX", value_parser = parse_prefix, value_delimiter = ',')]
     pub local: Vec<IpNet>,
 
-    /// Tell every event of every control
+    /// Tell the steps in the life of each connection's protection as well (in a report: every
+    /// event)
     #[arg(long)]
     pub events: bool,
 
@@ -43,6 +48,11 @@ pub struct Inspect {
     /// Write JSON, one object a line, instead of a report to read
     #[arg(long)]
     pub json: bool,
+
+    /// Tell wrong checksums; not for captures taken on the sending host, where they are not filled
+    /// in yet
+    #[arg(long)]
+    pub checksums: bool,
 
     /// How deep tunnels are opened; 0 takes every packet as it is
     #[arg(long, value_name = "DEPTH", default_value_t = DEFAULT_DEPTH)]
@@ -58,14 +68,18 @@ impl Inspect {
     pub fn run(self) -> io::Result<Outcome> {
         let stdout = io::stdout();
         let out = BufWriter::with_capacity(64 * 1024, stdout.lock());
-        let mut engine = FlowCounter::default();
+        // A random key for each run: captures are hostile input too.
+        let key = HashKey::new(random()?);
+        let mut engine = Guarded::new(GuardConfig::default(), key, self.checksums, self.tunnels);
         let mut watcher = Terminal::new(self.total_length());
         if self.json {
             let mut report = JsonReport::new(out, self.events, self.decisions);
             self.drive(&mut engine, &mut report, &mut watcher)
         } else {
             let width = console::Term::stdout().size_checked().map(|(_, w)| w);
-            let mut report = TextReport::new(out, self.events, self.decisions, width, |_| None);
+            let mut report = TextReport::new(out, self.events, self.decisions, width, |code| {
+                name_of(Code::new(code))
+            });
             self.drive(&mut engine, &mut report, &mut watcher)
         }
     }
@@ -120,6 +134,13 @@ impl Inspect {
             })
             .sum()
     }
+}
+
+/// Sixteen bytes nobody can guess.
+fn random() -> io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
 }
 
 /// Processor time of the process so far.

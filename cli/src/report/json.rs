@@ -53,9 +53,6 @@ impl<W: Write> Output for JsonReport<W> {
     }
 
     fn event(&mut self, line: &EventLine) -> io::Result<()> {
-        if !self.events {
-            return Ok(());
-        }
         self.line(&Line::Event(line))
     }
 

@@ -5,6 +5,7 @@
 
 pub mod json;
 pub mod line;
+pub mod record;
 pub mod text;
 
 use std::io;

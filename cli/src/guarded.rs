@@ -1,0 +1,257 @@
+//! The guard as the engine of `inspect`.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use hostward::hook::event::{Class, Event, EventSink};
+use hostward::hook::flow::HashKey;
+use hostward::hook::frame::VecFrame;
+use hostward::hook::layout::proto;
+use hostward::hook::meta::Checksums;
+use hostward::hook::{Code, Direction, FrameBuf, Instant, Layout, Meta, Now, Point, Verdict};
+use hostward::ids::{self, Ids, malformed};
+use hostward::zert::{Zert, code};
+use hostward::{Detail, Guard, GuardConfig, Mode};
+
+use crate::capture::decapsulate;
+use crate::engine::{Engine, Input, Totals};
+use crate::report::Output;
+use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine};
+use crate::report::record::line_of;
+
+/// Calls of the guard's timers between two packets; more due than that is done at once.
+const TIMER_STEPS: usize = 1_000;
+
+/// A guard that observes: it tells what it would refuse and looks at everything all the same.
+#[derive(Debug)]
+pub struct Guarded {
+    guard: Guard,
+    frame: VecFrame,
+    checksums: bool,
+    depth: usize,
+    /// The latest time so far; captures step back now and then, the guard's clock does not.
+    now: Instant,
+    last: Now,
+    dropped: BTreeMap<u16, u64>,
+}
+
+impl Guarded {
+    /// A guard without filter. `checksums` has wrong ones told: captures taken on the sending
+    /// host have them not filled in yet. Tunnels are opened to `depth`.
+    #[must_use]
+    pub fn new(config: GuardConfig, key: HashKey, checksums: bool, depth: usize) -> Self {
+        let config = GuardConfig {
+            mode: Mode::Observe,
+            ..config
+        };
+        let detection = ids::Config {
+            malformed: malformed::Config {
+                outbound: true,
+                ..malformed::Config::default()
+            },
+        };
+        Self {
+            guard: Guard::new(config, key)
+                .ids(Ids::new(detection))
+                .zert(Zert::default()),
+            frame: VecFrame::new(0, 65_575),
+            checksums,
+            depth,
+            now: Instant::ZERO,
+            last: Now::default(),
+            dropped: BTreeMap::new(),
+        }
+    }
+
+    /// Lets the guard do what was due up to now.
+    fn timers(&mut self, until: Now, sink: &mut Sink<'_>) {
+        for step in 0.. {
+            let Some(next) = self.guard.next_deadline().filter(|n| *n <= until.mono) else {
+                return;
+            };
+            let at = if step < TIMER_STEPS {
+                next.max(self.last.mono)
+            } else {
+                until.mono
+            };
+            let behind = until.mono.as_micros().saturating_sub(at.as_micros());
+            let wall = until.wall.as_micros().saturating_sub(behind);
+            let now = Now::new(at, hostward::hook::UnixTime::from_micros(wall));
+            self.guard.handle_deadline(now, sink);
+            self.last = now;
+            if step >= TIMER_STEPS {
+                return;
+            }
+        }
+    }
+
+    fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
+        let mut sink = Sink::new(out);
+        let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
+        sink.done()?;
+        if let Some(code) = verdict.reason() {
+            *self.dropped.entry(code.get()).or_default() += 1;
+        }
+        if out.wants_decisions() {
+            out.decision(&DecisionLine {
+                packet: meta.number,
+                verdict: verdict.name(),
+                control: verdict.reason().and_then(Code::control).map(|c| c.name()),
+                rule: None,
+                code: verdict.reason().map(Code::get),
+            })?;
+        }
+        Ok(verdict)
+    }
+}
+
+impl Engine for Guarded {
+    fn packet(&mut self, input: &Input<'_>, out: &mut dyn Output) -> io::Result<()> {
+        self.now = self.now.max(Instant::from_micros(input.time.as_micros()));
+        let now = Now::new(self.now, input.time);
+        let mut sink = Sink::new(out);
+        self.timers(now, &mut sink);
+        sink.done()?;
+        self.last = now;
+        let point = match input.direction {
+            Direction::Inbound => Point::LocalIn,
+            Direction::Outbound => Point::LocalOut,
+        };
+        let checksums = if self.checksums {
+            Checksums::Unchecked
+        } else {
+            Checksums::Offloaded
+        };
+        let meta = Meta::new(point, now)
+            .with_checksums(checksums)
+            .with_cut(input.truncated)
+            .with_number(input.number);
+        self.frame.set(input.packet);
+        let fragment =
+            Layout::parse(input.packet).fragment() != hostward::hook::layout::Fragment::Whole;
+        let verdict = self.judge(meta, out)?;
+        // A tunnel whose outer packet came in fragments opens only now.
+        if fragment && verdict != Verdict::Consumed {
+            let depth = self.depth.saturating_sub(input.layers.tunnels());
+            let inner = decapsulate(self.frame.bytes(), depth);
+            if inner.layers.tunnels() > 0 {
+                let inner = inner.packet.to_vec();
+                self.frame.set(&inner);
+                let _ = self.judge(meta, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut dyn Output) -> io::Result<Totals> {
+        let mut sink = Sink::new(out);
+        self.guard.finish(self.last, &mut sink);
+        sink.done()?;
+        let flows = self.guard.flows().insertions();
+        Ok(Totals {
+            flows,
+            dropped: core::mem::take(&mut self.dropped),
+        })
+    }
+}
+
+/// Turns events into lines; the first error of writing ends it.
+struct Sink<'a> {
+    out: &'a mut dyn Output,
+    result: io::Result<()>,
+}
+
+impl<'a> Sink<'a> {
+    fn new(out: &'a mut dyn Output) -> Self {
+        Self {
+            out,
+            result: Ok(()),
+        }
+    }
+
+    fn done(self) -> io::Result<()> {
+        self.result
+    }
+
+    fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let ts = Timestamp(event.now.wall);
+        if let Detail::Protection(record) = Detail::of(event) {
+            let line = line_of(record);
+            if event.code == code::RECORD {
+                return self.out.zert(&line);
+            }
+            if let Some(n) = event
+                .code
+                .get()
+                .checked_sub(6010)
+                .filter(|n| (1..=7).contains(n))
+            {
+                return self.out.zert_event(&ZertEventLine {
+                    event: n as u8,
+                    ts,
+                    session: line,
+                });
+            }
+        }
+        self.out.event(&event_line(event, ts))
+    }
+}
+
+impl EventSink for Sink<'_> {
+    fn wants(&self, class: Class) -> bool {
+        self.result.is_ok() && (class != Class::Progress || self.out.wants_events())
+    }
+
+    fn emit(&mut self, event: &Event<'_>) {
+        if self.result.is_ok() {
+            self.result = self.tell(event);
+        }
+    }
+}
+
+fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
+    let control = event.control().map(|c| c.name());
+    let (kind, rule, action) = match Detail::of(event) {
+        Detail::Filter(d) => {
+            let action = if d.permit { "permit" } else { "deny" };
+            let rule = (!d.rule.is_empty()).then(|| d.rule.clone());
+            (format!("filter.{action}"), rule, Some(action))
+        }
+        Detail::Malformed(f) => {
+            let action = if f.discard { "discard" } else { "report" };
+            ("attack.malformed_packet".into(), None, Some(action))
+        }
+        Detail::Protection(_) | Detail::Other | _ => {
+            let name = name_of(event.code).unwrap_or("other");
+            (format!("{}.{name}", control.unwrap_or("host")), None, None)
+        }
+    };
+    let key = event.key;
+    // Zero ports stand for "none" in a key.
+    let ports = key.filter(|k| {
+        matches!(
+            k.protocol(),
+            proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
+        )
+    });
+    EventLine {
+        ts,
+        packet: (event.packet != 0).then_some(event.packet),
+        control,
+        code: event.code.get(),
+        kind,
+        src: key.map(|k| k.source()),
+        sport: ports.map(|k| k.source_port()),
+        dst: key.map(|k| k.destination()),
+        dport: ports.map(|k| k.destination_port()),
+        ip_proto: key.map(|k| k.protocol()),
+        rule,
+        action: action.map(Into::into),
+    }
+}
+
+/// The short name of a code.
+#[must_use]
+pub fn name_of(code: Code) -> Option<&'static str> {
+    hostward::codes().find(|i| i.code == code).map(|i| i.name)
+}
