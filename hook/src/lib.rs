@@ -14,6 +14,8 @@ pub mod flow;
 #[cfg(feature = "alloc")]
 pub mod fragment;
 pub mod frame;
+#[cfg(feature = "alloc")]
+pub mod hold;
 pub mod hooks;
 pub mod ident;
 pub mod layout;
@@ -21,6 +23,7 @@ pub mod meta;
 pub mod packet;
 #[cfg(feature = "alloc")]
 mod pool;
+pub mod protection;
 pub mod reason;
 #[cfg(feature = "alloc")]
 pub mod stream;

@@ -697,6 +697,7 @@ fn any_order_and_repetition_gives_the_stream() {
     arbtest::arbtest(|u| {
         let mut config = Config::default();
         config.block_size = u.int_in_range(1..=64)?;
+        config.side_blocks = 4096;
         config.overlap = *u.choose(&[OverlapPolicy::FirstWins, OverlapPolicy::LastWins])?;
         let mut b = Bench::new(config);
         let isn: u32 = u.arbitrary()?;
@@ -757,6 +758,7 @@ fn differing_overlaps_follow_the_policy() {
     arbtest::arbtest(|u| {
         let mut config = Config::default();
         config.block_size = u.int_in_range(1..=32)?;
+        config.side_blocks = 4096;
         let last_wins = u.arbitrary()?;
         if last_wins {
             config.overlap = OverlapPolicy::LastWins;
