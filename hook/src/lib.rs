@@ -22,6 +22,8 @@ pub mod flow;
 #[cfg(feature = "alloc")]
 pub mod fragment;
 pub mod frame;
+#[cfg(feature = "alloc")]
+pub mod hold;
 pub mod hooks;
 pub mod ident;
 pub mod layout;
@@ -30,6 +32,7 @@ pub mod meta;
 pub mod packet;
 #[cfg(feature = "alloc")]
 mod pool;
+pub mod protection;
 pub mod reason;
 #[cfg(feature = "alloc")]
 pub mod stream;

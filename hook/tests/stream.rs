@@ -304,6 +304,33 @@ fn an_unseen_syn_ack_is_made_up_for() {
     assert!(!b.state.is_midstream(R));
 }
 
+#[test]
+fn a_false_acknowledgment_does_not_hide_the_syn_ack() {
+    let mut b = Bench::new(Config::default());
+    b.seg(I, SYN, 100, 0, b"");
+    b.seg(I, ACK, 101, 0x7000_0000, b"");
+    b.seg(R, ACK, 0x7000_0010, 101, b"forged");
+    b.seg(R, SYN | ACK, 500, 101, b"");
+    b.seg(I, ACK, 101, 501, b"");
+    b.seg(R, ACK, 501, 101, b"real");
+    assert_eq!(b.out(), [bytes(R, b"real")]);
+    assert!(!b.state.is_midstream(R));
+    assert_eq!(b.reassembler.blocks_in_use(), 0);
+}
+
+// RFC 9293 §3.4: half the number space away there is neither before nor behind.
+#[test]
+fn the_opposite_number_is_outside() {
+    let mut config = Config::default();
+    config.side_blocks = 0;
+    for n in [1 << 31, (1 << 31) - 1, (1 << 31) + 1] {
+        let mut b = Bench::connected(config);
+        b.seg(I, ACK, 101_u32.wrapping_add(n), 501, b"far");
+        assert_eq!(b.codes(), [reason::STREAM_OUT_OF_WINDOW]);
+        assert!(b.out().is_empty());
+    }
+}
+
 // RFC 7413 §2: a SYN may carry data.
 #[test]
 fn data_in_a_syn_is_delivered_once() {
@@ -697,6 +724,7 @@ fn any_order_and_repetition_gives_the_stream() {
     arbtest::arbtest(|u| {
         let mut config = Config::default();
         config.block_size = u.int_in_range(1..=64)?;
+        config.side_blocks = 4096;
         config.overlap = *u.choose(&[OverlapPolicy::FirstWins, OverlapPolicy::LastWins])?;
         let mut b = Bench::new(config);
         let isn: u32 = u.arbitrary()?;
@@ -757,6 +785,7 @@ fn differing_overlaps_follow_the_policy() {
     arbtest::arbtest(|u| {
         let mut config = Config::default();
         config.block_size = u.int_in_range(1..=32)?;
+        config.side_blocks = 4096;
         let last_wins = u.arbitrary()?;
         if last_wins {
             config.overlap = OverlapPolicy::LastWins;

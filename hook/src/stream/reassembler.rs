@@ -255,9 +255,15 @@ impl Reassembler {
         if segment.has(SYN) {
             let start = segment.seq.wrapping_add(1);
             let scale = segment.scale.map_or(0, |s| s.min(MAX_SCALE));
-            if !half.is(fact::STARTED) {
-                half.next = start;
+            // What a mere acknowledgment told of the beginning, the SYN corrects.
+            if !half.is(fact::STARTED) || half.is(fact::GUESSED) && !half.is(fact::FIN) {
+                if half.next != start {
+                    self.queues.close(half.waiting);
+                    half.waiting = Handle::NONE;
+                    half.next = start;
+                }
                 half.scale = scale;
+                half.facts &= !(fact::MIDSTREAM | fact::GUESSED);
                 half.set(fact::STARTED | fact::SYN | fact::SCALE);
                 return Some(start);
             }
@@ -311,13 +317,15 @@ impl Reassembler {
     fn within(&self, state: &StreamState, from: Side, start: u32, length: u32) -> bool {
         let half = state.half(from);
         let peer = state.half(from.other());
-        let ahead = i64::from(distance(start, half.next)) + i64::from(length);
+        // In 64 bits: the number opposite to the expected one is as far behind as ahead.
+        let offset = i64::from(distance(start, half.next));
+        let ahead = offset + i64::from(length);
+        let behind = -offset;
         let mut limit = i64::from(self.config.max_distance);
         if peer.is(fact::EDGE) {
             let window = i64::from(distance(peer.edge, half.next)).max(0);
             limit = limit.min(window + i64::from(self.config.window_slack));
         }
-        let behind = i64::from(distance(half.next, start));
         ahead <= limit && behind <= i64::from(self.config.max_distance)
     }
 
@@ -855,7 +863,7 @@ fn acknowledge(queues: &Queues, state: &mut StreamState, from: Side, segment: &S
         if state.half(from).is(fact::SYN) && segment.flags & SYN == 0 {
             let half = state.half_mut(from.other());
             half.next = ack;
-            half.set(fact::STARTED | fact::MIDSTREAM);
+            half.set(fact::STARTED | fact::MIDSTREAM | fact::GUESSED);
         }
     } else if distance(ack, other.next) > 0 && distance(ack, high(queues, state, from.other())) > 0
     {

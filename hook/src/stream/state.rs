@@ -33,6 +33,8 @@ pub(super) mod fact {
     pub(in super::super) const EDGE: u16 = 1 << 7;
     /// Its window scale is known.
     pub(in super::super) const SCALE: u16 = 1 << 8;
+    /// Only the peer's acknowledgment tells where it begins, and nothing was delivered yet.
+    pub(in super::super) const GUESSED: u16 = 1 << 9;
 }
 
 /// One direction of a connection.
@@ -96,6 +98,7 @@ impl Half {
     /// Counts bytes as delivered and remembers the last of them.
     #[inline]
     pub(super) fn advance(&mut self, data: &[u8]) {
+        self.facts &= !fact::GUESSED;
         self.next = self.next.wrapping_add(data.len() as u32);
         if let Some(last) = data.last_chunk::<REMEMBERED>() {
             self.tail = *last;
@@ -113,6 +116,7 @@ impl Half {
 
     /// Counts `n` bytes as lost.
     pub(super) const fn skip(&mut self, n: u32) {
+        self.facts &= !fact::GUESSED;
         self.next = self.next.wrapping_add(n);
         self.tail_len = 0;
     }
