@@ -48,7 +48,7 @@ pub use hooks::{
     StreamTransform, Timers,
 };
 pub use layout::{Anomalies, Anomaly, Layout};
-pub use meta::{Direction, Meta, Point, Routing};
+pub use meta::{Checksums, Direction, Meta, Point, Routing};
 pub use packet::Packet;
 pub use reason::{Code, Control, Reason};
 pub use time::{Instant, Now, UnixTime};
