@@ -193,42 +193,31 @@ fn shape(head: &[u8], wanted: &[&dyn Fn(u8) -> bool], found: Found) -> Match {
     Match::Yes(found)
 }
 
-/// RFC 8446 §5.1, §4: a record whose handshake message is a client or server hello, or an alert
-/// in answer to one.
+/// RFC 8446 §5.1, §4: a record whose handshake message is a client or server hello; once the other
+/// side speaks TLS, any record.
 fn tls(head: &[u8], other: Other) -> Match {
     let any = |_: u8| true;
     let major = |b: u8| b == 3;
     let minor = |b: u8| b <= 4;
-    // At most 2^14 bytes.
-    let length = |b: u8| b <= 0x40;
-    if head.first() == Some(&21) {
-        if other != Other::Tls {
-            return Match::No;
-        }
+    if other == Other::Tls {
+        // ChangeCipherSpec, alert, handshake, application data; at most 2^14 + 2048 bytes.
         return shape(
             head,
             &[
-                &|b| b == 21,
+                &|b| (20..=23).contains(&b),
                 &major,
                 &minor,
-                &|b| b == 0,
-                &|b| b == 2,
-                &|b| b == 1 || b == 2,
+                &|b| b <= 0x48,
+                &any,
             ],
             Found::Tls,
         );
     }
     let hello = shape(
         head,
-        &[
-            &|b| b == 22,
-            &major,
-            &minor,
-            &length,
-            &any,
-            // Hello request, client hello, server hello; a retry request in old drafts.
-            &|b| b == 1 || b == 2 || (other == Other::Tls && (b == 0 || b == 6)),
-        ],
+        &[&|b| b == 22, &major, &minor, &|b| b <= 0x40, &any, &|b| {
+            b == 1 || b == 2
+        }],
         Found::Tls,
     );
     if hello != Match::Yes(Found::Tls) {
@@ -241,7 +230,7 @@ fn tls(head: &[u8], other: Other) -> Match {
     if long == 0 {
         return Match::No;
     }
-    if long < 6 || other == Other::Tls {
+    if long < 6 {
         // A message cut into tiny records; the rest of its head lies in other records.
         return hello;
     }
