@@ -92,8 +92,10 @@ pub(crate) fn write_serial(serial: &[u8], out: &mut Text) -> bool {
         [0, rest @ ..] if !rest.is_empty() => rest,
         all => all,
     };
+    // RFC 5280 §4.1.2.2: at most 20 octets; some have more.
+    let (digits, rest) = digits.split_at_checked(64).unwrap_or((digits, &[]));
     out.clear();
-    digits.iter().all(|b| write!(out, "{b:02X}").is_ok())
+    rest.is_empty() && digits.iter().all(|b| write!(out, "{b:02X}").is_ok())
 }
 
 /// RFC 5280 §4.1.2.5: `YYMMDDHHMMSSZ` (50 and above are 19xx) or `YYYYMMDDHHMMSSZ`. Old

@@ -131,6 +131,7 @@ impl Watch {
                     self.len += 1;
                     *data = rest;
                 }
+                Match::Skip(0) => self.place(false),
                 Match::Skip(n) => {
                     self.collecting = false;
                     self.skip = n;
@@ -337,6 +338,9 @@ pub(crate) const TDS_PRELOGIN: u8 = 0x12;
 
 /// What a client says directly before its hello without waiting for an answer.
 fn preface(head: &[u8], other: Other) -> Match {
+    if head.first() == Some(&255) && matches!(other, Other::Silent | Other::Clear) {
+        return telnet(head);
+    }
     match other {
         // The binary header of the PROXY protocol (version 2, §2.2): signature, version and command,
         // family, length of the rest.
@@ -372,6 +376,19 @@ fn preface(head: &[u8], other: Other) -> Match {
             m @ (Match::No | Match::More | Match::Skip(_)) => m,
         },
         Other::Tls | Other::Ssl2 | Other::Ssh => Match::No,
+    }
+}
+
+/// RFC 854, RFC 855: a telnet option command, or the sub-negotiation of START_TLS (option 46) that says
+/// `FOLLOWS`.
+fn telnet(head: &[u8]) -> Match {
+    const FOLLOWS: &[u8] = &[255, 250, 46, 1, 255, 240];
+    match head {
+        [_, 251..=254, _] => Match::Skip(0),
+        [_] | [_, 251..=254] => Match::More,
+        _ if head == FOLLOWS => Match::Skip(0),
+        _ if FOLLOWS.starts_with(head) => Match::More,
+        _ => Match::No,
     }
 }
 
@@ -454,7 +471,13 @@ mod tests {
         let mut proxy = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
         proxy.extend([9; 12]);
         let mysql = [&[32, 0, 0, 1, 0x85, 0xAE, 0xFF][..], &[0; 29]].concat();
-        for (preface, other) in [(&proxy, Other::Silent), (&mysql, Other::Clear)] {
+        // WILL START_TLS, FOLLOWS.
+        let telnet = alloc::vec![255, 251, 46, 255, 250, 46, 1, 255, 240];
+        for (preface, other) in [
+            (&proxy, Other::Silent),
+            (&mysql, Other::Clear),
+            (&telnet, Other::Clear),
+        ] {
             assert_eq!(find(&[preface, HELLO], other), Some(Found::Tls));
             let all = [preface, HELLO].concat();
             let bytes: alloc::vec::Vec<&[u8]> = all.chunks(1).collect();

@@ -73,6 +73,13 @@ fn starttls() {
 }
 
 #[test]
+fn an_inference_that_turns_out_wrong_is_no_change() {
+    let mut talk = tls13(29);
+    talk[3].1 = cat(&[&app(19), &app(19)]);
+    assert_eq!(events(&[(0, talk)], 12_000), [(10_000, 1), (12_000, 3)]);
+}
+
+#[test]
 fn failure() {
     let talk = vec![
         (Client, rec(22, &client_hello(&[]))),

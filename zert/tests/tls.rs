@@ -404,3 +404,44 @@ fn bytes_that_never_came() {
     assert_eq!(r.tls.server_cert.chain_len, None);
     assert_eq!(r.established, Some(true));
 }
+
+#[test]
+fn every_field_has_its_name_once() {
+    use hostward_hook::event::{Detail, FieldVisitor, Value};
+
+    struct Names(Vec<&'static str>);
+    impl FieldVisitor for Names {
+        fn field(&mut self, name: &'static str, _: Value<'_>) {
+            self.0.push(name);
+        }
+    }
+    for (talk, wanted) in [
+        (
+            tls12(),
+            "version cipher group sni server_cert_subject server_cert_not_after \
+             server_cert_serial resumed established ja3 ja4 alpn hello_retry client_cert_sent",
+        ),
+        (
+            ssh(),
+            "client_version server_version kex host_key_alg cipher_c2s mac_c2s cipher_s2c mac_s2c \
+             hassh",
+        ),
+        (
+            vec![],
+            "proto src sport dst dport failed inferred pq first_packet packets bytes open_at_end",
+        ),
+    ] {
+        let r = record_of(&talk);
+        let mut all = Vec::new();
+        r.fields(&mut |name, value| all.push((name, value.is_some())));
+        let mut shown = Names(Vec::new());
+        r.visit(&mut shown);
+        // Visitors get those that are there, in the same order.
+        let there: Vec<_> = all.iter().filter(|f| f.1).map(|f| f.0).collect();
+        assert_eq!(shown.0, there);
+        for name in wanted.split_whitespace() {
+            assert_eq!(all.iter().filter(|f| f.0 == name).count(), 1, "{name}");
+            assert!(there.contains(&name), "{name}");
+        }
+    }
+}

@@ -17,8 +17,14 @@ pub(super) struct KexInit<'a> {
     pub(super) compression_s2c: &'a [u8],
 }
 
+/// How many names of a list are looked at: real lists have fewer than 64, and comparing two costs
+/// their product.
+const MOST_NAMES: usize = 256;
+
 fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|b| *b == b',').filter(|n| !n.is_empty())
+    list.split(|b| *b == b',')
+        .filter(|n| !n.is_empty())
+        .take(MOST_NAMES)
 }
 
 /// Names in the key exchange list that are no methods (RFC 8308 §2.1, and OpenSSH's PROTOCOL).
@@ -65,7 +71,7 @@ impl<'a> KexInit<'a> {
                 .filter(|n| !is_marker(n))
                 .find(|n| names(server).any(|s| s == *n));
             if let Some(name) = common {
-                to.set(name);
+                to.set(name, super::LONGEST_NAME);
             }
         }
         first(self.kex, server.kex, &mut facts.kex);
@@ -137,6 +143,23 @@ mod tests {
         assert_eq!(f.c2s.mac.get(), None);
         assert_eq!(f.s2c.mac.get(), Some("m2"));
         assert_eq!(f.s2c.compression.get(), Some("none"));
+    }
+
+    #[test]
+    fn endless_lists_are_not_compared_to_the_end() {
+        let long = |last: &str| {
+            let mut list = alloc::string::String::new();
+            for i in 0..MOST_NAMES {
+                list.push_str(&alloc::format!("{last}{i},"));
+            }
+            list + "common"
+        };
+        let (a, b) = (long("a"), long("b"));
+        let [a, b] = [a, b].map(|l| offer([&l, "k", "c", "c", "m", "m", "none", "none"]));
+        let mut f = SshFacts::default();
+        let (a, b) = (KexInit::parse(&a).unwrap(), KexInit::parse(&b).unwrap());
+        a.negotiate(&b, &mut f);
+        assert_eq!((f.kex.get(), f.c2s.cipher.get()), (None, Some("c")));
     }
 
     #[test]
