@@ -395,6 +395,7 @@ mod tests {
     ];
 
     #[test]
+    // RFC 5280 §4.1, §4.1.2.2; RFC 4514 §3: serial number, subject, validity.
     fn real_certificates() {
         let show = |der| {
             let fields = parse(der).unwrap();

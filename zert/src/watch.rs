@@ -428,6 +428,7 @@ mod tests {
     const HELLO: &[u8] = &[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
 
     #[test]
+    // RFC 8446 §4, §5.1: the first bytes of a record with a hello.
     fn hello_at_the_start_after_a_line_and_cut_in_pieces() {
         assert_eq!(find(&[HELLO], Other::Silent), Some(Found::Tls));
         assert_eq!(
@@ -455,6 +456,7 @@ mod tests {
     }
 
     #[test]
+    // RFC 4253 §4.2: where an identification line may stand.
     fn ssh_lines() {
         assert_eq!(
             find(&[b"hello\r\nSSH-2.0-x\r\n"], Other::Silent),

@@ -16,6 +16,7 @@ use hostward_zert::Protocol;
 use hostward_zert::record::PqClass;
 
 #[test]
+// RFC 4253 §4.2, §8; RFC 5656 §4: lines before the identification, exchange, host key.
 fn in_full() {
     let r = record_of(&ssh());
     assert_eq!(r.protocol, Protocol::Ssh);
@@ -86,6 +87,7 @@ fn one_side_only() {
 }
 
 #[test]
+// RFC 4253 §4.2, §6.1: the longest line and the longest packet.
 fn nonsense_after_the_banner() {
     let r = record_of(&vec![
         (Client, b"SSH-2.0-x\r\n".to_vec()),
@@ -95,4 +97,41 @@ fn nonsense_after_the_banner() {
     let r = record_of(&vec![(Client, cat(&[b"SSH-2.0-", &[b'x'; 5000]]))]);
     assert!(r.malformed);
     assert_eq!(r.ssh.client_version.get(), None);
+}
+
+#[test]
+// RFC 4419 §5: the group stands where other methods have the host key.
+fn group_exchange() {
+    let mut talk: Talk = ssh().into_iter().take(3).collect();
+    let group = cat(&[&[31], &string(&[0x7F; 257]), &string(&[2])]);
+    let reply = cat(&[
+        &[33],
+        &string(&host_key()),
+        &string(&[1; 256]),
+        &string(b"s"),
+    ]);
+    talk.push((
+        Client,
+        ssh_packet(&[34, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 16, 0]),
+    ));
+    talk.push((Server, ssh_packet(&group)));
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.host_key_type.get(), None);
+    talk.push((Client, ssh_packet(&cat(&[&[32], &string(&[2; 256])]))));
+    talk.push((Server, ssh_packet(&reply)));
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.host_key_type.get(), Some("ssh-ed25519"));
+    assert!(r.ssh.host_key_fingerprint.is_some());
+}
+
+#[test]
+// RFC 4251 §6: no name is longer.
+fn long_names_are_cut() {
+    let long = "x".repeat(100);
+    let mut talk: Talk = ssh().into_iter().take(3).collect();
+    talk[1].1 = cat(&[b"SSH-2.0-a\r\n", &kexinit(&long, &long, "m")]);
+    talk[2].1 = kexinit(&long, &long, "m");
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.kex.get().map(str::len), Some(64));
+    assert!(r.cut);
 }

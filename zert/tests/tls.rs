@@ -22,6 +22,8 @@ const RETRY: [u8; 32] = [
 ];
 
 #[test]
+// RFC 5246 §6.2, §7.4.1, §7.4.2, §7.4.3; RFC 8422 §5.4; RFC 6066 §3; RFC 7301 §3.1: records, hellos,
+// chain, named curve, server name, chosen protocol.
 fn tls_1_2_in_full() {
     let r = record_of(&tls12());
     assert_eq!(r.protocol, Protocol::Tls);
@@ -144,6 +146,7 @@ fn finite_field_groups_by_bits() {
 }
 
 #[test]
+// RFC 8446 §4.1, §4.2.1, §4.2.8, §5: hellos, versions, key share, records.
 fn tls_1_3_and_post_quantum_groups() {
     for (group, name, class) in [
         (29, "x25519", PqClass::Classical),
@@ -162,7 +165,7 @@ fn tls_1_3_and_post_quantum_groups() {
 }
 
 #[test]
-// RFC 8446 §4.1.3, §4.1.4, appendix D.4: retry, with the middlebox ChangeCipherSpec between.
+// RFC 8446 §4.1.2, §4.1.3, §4.1.4, appendix D.4: retry, with the middlebox ChangeCipherSpec between.
 fn hello_retry_request() {
     let mut talk = tls13(0x0017);
     let retry = server_hello(RETRY, [0x13, 0x01], &[ext(43, &[3, 4]), ext(51, &[0, 23])]);
@@ -202,6 +205,7 @@ fn psk_and_early_data() {
 }
 
 #[test]
+// RFC 8446 §5.2: an encrypted alert shows by its length.
 fn tls_1_3_failures() {
     // Early data alone is no Finished.
     let mut talk = tls13(29);
@@ -228,6 +232,7 @@ fn tls_1_3_failures() {
 }
 
 #[test]
+// RFC 8446 §6, RFC 5246 §7.2: alerts of two bytes are readable.
 fn fatal_alerts() {
     let hello = rec(22, &client_hello(&[]));
     let r = record_of(&vec![(Client, hello.clone()), (Server, alert(2, 40))]);
@@ -250,7 +255,7 @@ fn fatal_alerts() {
 }
 
 #[test]
-// RFC 6101 appendix E: a hello in the old form, answered in the new one.
+// RFC 6101 §5.6.1, appendix E: a hello in the old form, answered in the new one.
 fn ssl2_form_hello() {
     let hello = cat(&[
         &[1, 3, 1, 0, 6, 0, 0, 0, 16, 1, 0, 0x80, 0, 0, 0x2F],
@@ -443,5 +448,55 @@ fn every_field_has_its_name_once() {
             assert_eq!(all.iter().filter(|f| f.0 == name).count(), 1, "{name}");
             assert!(there.contains(&name), "{name}");
         }
+    }
+}
+
+#[test]
+// RFC 5246 §6.2.3: no record is longer.
+fn records_that_are_too_long_are_none() {
+    let mut talk = tls12();
+    talk[2].1 = cat(&[&[22, 3, 3, 0x48, 0x01], &[0; 64]]);
+    let r = record_of(&talk);
+    assert!(r.malformed);
+    assert_eq!(r.established, Some(false));
+    talk[2].1 = cat(&[&[22, 3, 3, 0x48, 0x00], &[0; 0x4800], &ccs(), &finished12()]);
+    assert!(!record_of(&talk).malformed);
+}
+
+#[test]
+// RFC 1035 §2.3.4: no name is longer.
+fn long_server_names_are_cut() {
+    let mut talk = tls12();
+    talk[0].1 = rec(22, &client_hello(&[sni(&[b'a'; 255])]));
+    assert!(!record_of(&talk).cut);
+    talk[0].1 = rec(22, &client_hello(&[sni(&[b'a'; 300])]));
+    let r = record_of(&talk);
+    assert!(r.cut);
+    assert_eq!(r.tls.sni.get().map(str::len), Some(255));
+}
+
+#[test]
+// RFC 8446 §4.2.3, RFC 5246 §7.4.1.4.1: schemes and the older pairs have names.
+fn signature_schemes_by_name() {
+    for (id, name) in [
+        ([8, 4], "rsa_pss_rsae_sha256"),
+        ([2, 1], "rsa_pkcs1_sha1"),
+        ([9, 5], "mldsa65"),
+        ([0xEE, 0xEE], "0xeeee"),
+    ] {
+        let mut talk = tls12();
+        let at = talk[1]
+            .1
+            .windows(4)
+            .rposition(|w| w == [8, 4, 1, 0])
+            .unwrap();
+        talk[1].1[at..at + 2].copy_from_slice(&id);
+        let mut shown = None;
+        record_of(&talk).fields(&mut |n, v| {
+            if n == "signature_scheme" {
+                shown = v.map(|v| format!("{v:?}"));
+            }
+        });
+        assert_eq!(shown, Some(format!("Str({name:?})")));
     }
 }

@@ -311,7 +311,7 @@ impl Ssh {
             return;
         }
         if let (Some(a), Some(b)) = (KexInit::parse(&c.kexinit), KexInit::parse(&s.kexinit)) {
-            a.negotiate(&b, &mut record.ssh);
+            record.cut |= !a.negotiate(&b, &mut record.ssh);
         }
         if self.client.is_some() {
             self.negotiated = true;
