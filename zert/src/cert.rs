@@ -92,8 +92,10 @@ pub(crate) fn write_serial(serial: &[u8], out: &mut Text) -> bool {
         [0, rest @ ..] if !rest.is_empty() => rest,
         all => all,
     };
+    // RFC 5280 §4.1.2.2: at most 20 octets; some have more.
+    let (digits, rest) = digits.split_at_checked(64).unwrap_or((digits, &[]));
     out.clear();
-    digits.iter().all(|b| write!(out, "{b:02X}").is_ok())
+    rest.is_empty() && digits.iter().all(|b| write!(out, "{b:02X}").is_ok())
 }
 
 /// RFC 5280 §4.1.2.5: `YYMMDDHHMMSSZ` (50 and above are 19xx) or `YYYYMMDDHHMMSSZ`. Old
@@ -384,5 +386,110 @@ mod tests {
         assert_eq!(t(UTC_TIME, b"491331235959Z"), None);
         assert_eq!(t(UTC_TIME, b"4912312359"), None);
         assert_eq!(t(SET, b"491231235959Z"), None);
+    }
+
+    const SAMPLES: [&[u8]; 3] = [
+        include_bytes!("../tests/data/plain.der"),
+        include_bytes!("../tests/data/names.der"),
+        include_bytes!("../tests/data/empty.der"),
+    ];
+
+    #[test]
+    // RFC 5280 §4.1, §4.1.2.2; RFC 4514 §3: serial number, subject, validity.
+    fn real_certificates() {
+        let show = |der| {
+            let fields = parse(der).unwrap();
+            let (mut serial, mut subject) = (Text::default(), Text::default());
+            assert!(write_serial(fields.serial, &mut serial));
+            assert!(write_name(fields.subject, &mut subject));
+            (serial, subject, fields.not_after.unwrap())
+        };
+        let [plain, names, empty] = SAMPLES.map(show);
+        assert_eq!(plain.0.get(), Some("8F0102030405060708"));
+        assert_eq!(
+            plain.1.get(),
+            Some(r#"CN=\ lead.example\ ,OU=\#one\+two,O=Lab \"q\"\; \<x\>,ST=A\, B,C=XX"#)
+        );
+        assert_eq!(
+            names.1.get(),
+            Some(
+                "2.5.4.5=12,1.2.840.113549.1.9.1=a@b.example,CN=\u{fc}n\u{ef},\
+                 OU=Zwei+O=B\u{fc}cher,DC=example"
+            )
+        );
+        assert_eq!(alloc::format!("{}", names.2), "2081-08-25T08:56:30Z");
+        assert_eq!(empty.1.get(), Some(""));
+    }
+
+    /// Where the well-known reader and this one both read a certificate they read the same, also
+    /// in damaged ones.
+    #[test]
+    fn agrees_with_another_reader() {
+        use x509_parser::prelude::{FromDer, X509Certificate};
+
+        let check = |der: &[u8]| {
+            let Ok((_, theirs)) = X509Certificate::from_der(der) else {
+                return false;
+            };
+            // The other reader overlooks wrong classes of tags.
+            let Some(ours) = parse(der) else {
+                return false;
+            };
+            assert_eq!(ours.serial, theirs.raw_serial());
+            // The other reader stops at the first damaged part of a name.
+            let (_, raw) = theirs.subject().as_raw().split_at(2);
+            assert!(ours.subject.starts_with(raw));
+            if let Some(t) = ours.not_after {
+                let date = theirs.validity().not_after.to_datetime();
+                assert_eq!(
+                    (
+                        i32::from(t.year),
+                        t.month,
+                        t.day,
+                        t.hour,
+                        t.minute,
+                        t.second
+                    ),
+                    (
+                        date.year(),
+                        u8::from(date.month()),
+                        date.day(),
+                        date.hour(),
+                        date.minute(),
+                        date.second()
+                    )
+                );
+            }
+            true
+        };
+        assert!(SAMPLES.into_iter().all(check));
+        arbtest::arbtest(|u| {
+            let mut der = u.choose(&SAMPLES)?.to_vec();
+            for _ in 0..u.int_in_range(1..=3)? {
+                let at = u.choose_index(der.len())?;
+                der[at] = u.arbitrary()?;
+            }
+            check(&der);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn no_bytes_can_do_harm() {
+        arbtest::arbtest(|u| {
+            let mut der = u.choose(&SAMPLES)?.to_vec();
+            der.truncate(u.arbitrary_len::<u8>()?.max(4));
+            for _ in 0..8 {
+                let at = u.choose_index(der.len())?;
+                der[at] = u.arbitrary()?;
+            }
+            let mut t = Text::default();
+            if let Some(f) = parse(&der) {
+                write_serial(f.serial, &mut t);
+                write_name(f.subject, &mut t);
+            }
+            write_name(&der, &mut t);
+            Ok(())
+        });
     }
 }

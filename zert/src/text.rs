@@ -14,8 +14,12 @@ pub struct Text {
 }
 
 impl Text {
-    /// Longest text that is kept, in bytes; what is longer is cut there.
+    /// Longest text that is kept, in bytes; what is longer is cut there. Most kinds of text have
+    /// lower bounds of their own.
     pub const MAX: usize = 1024;
+
+    /// Memory that a cleared text keeps, at most.
+    const KEPT: usize = 256;
 
     /// The text, if there is one.
     #[must_use]
@@ -32,20 +36,22 @@ impl Text {
     pub(crate) fn clear(&mut self) {
         self.known = false;
         self.buf.clear();
+        if self.buf.capacity() > Self::KEPT {
+            self.buf = String::new();
+        }
     }
 
-    /// Takes bytes over; what is no UTF-8 becomes U+FFFD. Says whether all fitted.
-    pub(crate) fn set(&mut self, bytes: &[u8]) -> bool {
+    /// Takes bytes over, so many at most; what is no UTF-8 becomes U+FFFD. Says whether all
+    /// fitted.
+    pub(crate) fn set(&mut self, bytes: &[u8], most: usize) -> bool {
         self.clear();
         self.known = true;
-        let mut all = true;
+        let (bytes, rest) = bytes.split_at_checked(most).unwrap_or((bytes, &[]));
+        let mut all = rest.is_empty();
         for chunk in bytes.utf8_chunks() {
             all &= self.push_str(chunk.valid());
             if !chunk.invalid().is_empty() {
                 all &= self.push_str("\u{FFFD}");
-            }
-            if !all {
-                break;
             }
         }
         all
@@ -257,12 +263,15 @@ mod tests {
     fn text_is_bounded_and_keeps_what_fits() {
         let mut t = Text::default();
         assert_eq!(t.get(), None);
-        assert!(t.set(b"a\xffb"));
+        assert!(t.set(b"a\xffb", 3));
         assert_eq!(t.get(), Some("a\u{FFFD}b"));
-        assert!(!t.set(&[b'x'; Text::MAX + 1]));
+        assert!(!t.set(b"abcd", 3));
+        assert_eq!(t.get(), Some("abc"));
+        assert!(!t.set(&[b'x'; Text::MAX + 1], usize::MAX));
         assert_eq!(t.get().map(str::len), Some(Text::MAX));
         t.clear();
         assert_eq!(t.get(), None);
+        assert!(t.buf.capacity() <= Text::KEPT);
     }
 
     #[test]

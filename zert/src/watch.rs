@@ -131,6 +131,7 @@ impl Watch {
                     self.len += 1;
                     *data = rest;
                 }
+                Match::Skip(0) => self.place(false),
                 Match::Skip(n) => {
                     self.collecting = false;
                     self.skip = n;
@@ -193,42 +194,31 @@ fn shape(head: &[u8], wanted: &[&dyn Fn(u8) -> bool], found: Found) -> Match {
     Match::Yes(found)
 }
 
-/// RFC 8446 §5.1, §4: a record whose handshake message is a client or server hello, or an alert
-/// in answer to one.
+/// RFC 8446 §5.1, §4: a record whose handshake message is a client or server hello; once the other
+/// side speaks TLS, any record.
 fn tls(head: &[u8], other: Other) -> Match {
     let any = |_: u8| true;
     let major = |b: u8| b == 3;
     let minor = |b: u8| b <= 4;
-    // At most 2^14 bytes.
-    let length = |b: u8| b <= 0x40;
-    if head.first() == Some(&21) {
-        if other != Other::Tls {
-            return Match::No;
-        }
+    if other == Other::Tls {
+        // ChangeCipherSpec, alert, handshake, application data; at most 2^14 + 2048 bytes.
         return shape(
             head,
             &[
-                &|b| b == 21,
+                &|b| (20..=23).contains(&b),
                 &major,
                 &minor,
-                &|b| b == 0,
-                &|b| b == 2,
-                &|b| b == 1 || b == 2,
+                &|b| b <= 0x48,
+                &any,
             ],
             Found::Tls,
         );
     }
     let hello = shape(
         head,
-        &[
-            &|b| b == 22,
-            &major,
-            &minor,
-            &length,
-            &any,
-            // Hello request, client hello, server hello; a retry request in old drafts.
-            &|b| b == 1 || b == 2 || (other == Other::Tls && (b == 0 || b == 6)),
-        ],
+        &[&|b| b == 22, &major, &minor, &|b| b <= 0x40, &any, &|b| {
+            b == 1 || b == 2
+        }],
         Found::Tls,
     );
     if hello != Match::Yes(Found::Tls) {
@@ -241,7 +231,7 @@ fn tls(head: &[u8], other: Other) -> Match {
     if long == 0 {
         return Match::No;
     }
-    if long < 6 || other == Other::Tls {
+    if long < 6 {
         // A message cut into tiny records; the rest of its head lies in other records.
         return hello;
     }
@@ -348,6 +338,9 @@ pub(crate) const TDS_PRELOGIN: u8 = 0x12;
 
 /// What a client says directly before its hello without waiting for an answer.
 fn preface(head: &[u8], other: Other) -> Match {
+    if head.first() == Some(&255) && matches!(other, Other::Silent | Other::Clear) {
+        return telnet(head);
+    }
     match other {
         // The binary header of the PROXY protocol (version 2, §2.2): signature, version and command,
         // family, length of the rest.
@@ -383,6 +376,19 @@ fn preface(head: &[u8], other: Other) -> Match {
             m @ (Match::No | Match::More | Match::Skip(_)) => m,
         },
         Other::Tls | Other::Ssl2 | Other::Ssh => Match::No,
+    }
+}
+
+/// RFC 854, RFC 855: a telnet option command, or the sub-negotiation of START_TLS (option 46) that says
+/// `FOLLOWS`.
+fn telnet(head: &[u8]) -> Match {
+    const FOLLOWS: &[u8] = &[255, 250, 46, 1, 255, 240];
+    match head {
+        [_, 251..=254, _] => Match::Skip(0),
+        [_] | [_, 251..=254] => Match::More,
+        _ if head == FOLLOWS => Match::Skip(0),
+        _ if FOLLOWS.starts_with(head) => Match::More,
+        _ => Match::No,
     }
 }
 
@@ -422,6 +428,7 @@ mod tests {
     const HELLO: &[u8] = &[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
 
     #[test]
+    // RFC 8446 §4, §5.1: the first bytes of a record with a hello.
     fn hello_at_the_start_after_a_line_and_cut_in_pieces() {
         assert_eq!(find(&[HELLO], Other::Silent), Some(Found::Tls));
         assert_eq!(
@@ -449,6 +456,7 @@ mod tests {
     }
 
     #[test]
+    // RFC 4253 §4.2: where an identification line may stand.
     fn ssh_lines() {
         assert_eq!(
             find(&[b"hello\r\nSSH-2.0-x\r\n"], Other::Silent),
@@ -465,7 +473,13 @@ mod tests {
         let mut proxy = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
         proxy.extend([9; 12]);
         let mysql = [&[32, 0, 0, 1, 0x85, 0xAE, 0xFF][..], &[0; 29]].concat();
-        for (preface, other) in [(&proxy, Other::Silent), (&mysql, Other::Clear)] {
+        // WILL START_TLS, FOLLOWS.
+        let telnet = alloc::vec![255, 251, 46, 255, 250, 46, 1, 255, 240];
+        for (preface, other) in [
+            (&proxy, Other::Silent),
+            (&mysql, Other::Clear),
+            (&telnet, Other::Clear),
+        ] {
             assert_eq!(find(&[preface, HELLO], other), Some(Found::Tls));
             let all = [preface, HELLO].concat();
             let bytes: alloc::vec::Vec<&[u8]> = all.chunks(1).collect();

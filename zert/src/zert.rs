@@ -321,6 +321,11 @@ impl Zert {
             return;
         };
         let conn = &mut entry.conn;
+        // What is decided stays decided: an inference that turns out wrong afterwards shows in the
+        // record and is no change of protection.
+        if matches!(conn.stage, Stage::Complete | Stage::Failed) {
+            return;
+        }
         let stage = conn.look();
         if stage == conn.stage {
             return;
@@ -334,9 +339,15 @@ impl Zert {
             Stage::Failed => conn.discovery.handshake_failed(),
             Stage::Clear | Stage::Pending => return,
         };
+        if conn.discovery.deadline().is_none() {
+            self.settled(place);
+        }
         self.steps(cx, place, steps, false);
     }
 }
+
+// What a watched connection costs, apart from its texts; the README gives the figure.
+const _: () = assert!(size_of::<Entry>() <= 2048);
 
 fn bound(cx: &mut Cx<'_>, flow: &FlowInfo, code: Code) {
     if cx.events.wants(Class::Capacity) {

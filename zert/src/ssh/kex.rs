@@ -17,8 +17,14 @@ pub(super) struct KexInit<'a> {
     pub(super) compression_s2c: &'a [u8],
 }
 
+/// How many names of a list are looked at: real lists have fewer than 64, and comparing two costs
+/// their product.
+const MOST_NAMES: usize = 256;
+
 fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|b| *b == b',').filter(|n| !n.is_empty())
+    list.split(|b| *b == b',')
+        .filter(|n| !n.is_empty())
+        .take(MOST_NAMES)
 }
 
 /// Names in the key exchange list that are no methods (RFC 8308 §2.1, and OpenSSH's PROTOCOL).
@@ -58,32 +64,36 @@ impl<'a> KexInit<'a> {
     }
 
     /// The first of the client's names that the server has too.
-    pub(super) fn negotiate(&self, server: &Self, facts: &mut SshFacts) {
-        fn first(client: &[u8], server: &[u8], to: &mut Text) {
+    /// Says whether all names fitted.
+    pub(super) fn negotiate(&self, server: &Self, facts: &mut SshFacts) -> bool {
+        fn first(client: &[u8], server: &[u8], to: &mut Text) -> bool {
             to.clear();
             let common = names(client)
                 .filter(|n| !is_marker(n))
                 .find(|n| names(server).any(|s| s == *n));
-            if let Some(name) = common {
-                to.set(name);
-            }
+            common.is_none_or(|name| to.set(name, super::LONGEST_NAME))
         }
-        first(self.kex, server.kex, &mut facts.kex);
-        first(self.host_key, server.host_key, &mut facts.host_key_alg);
-        first(self.cipher_c2s, server.cipher_c2s, &mut facts.c2s.cipher);
-        first(self.cipher_s2c, server.cipher_s2c, &mut facts.s2c.cipher);
-        first(self.mac_c2s, server.mac_c2s, &mut facts.c2s.mac);
-        first(self.mac_s2c, server.mac_s2c, &mut facts.s2c.mac);
-        first(
-            self.compression_c2s,
-            server.compression_c2s,
-            &mut facts.c2s.compression,
-        );
-        first(
-            self.compression_s2c,
-            server.compression_s2c,
-            &mut facts.s2c.compression,
-        );
+        let (c, f) = (self, facts);
+        [
+            first(c.kex, server.kex, &mut f.kex),
+            first(c.host_key, server.host_key, &mut f.host_key_alg),
+            first(c.cipher_c2s, server.cipher_c2s, &mut f.c2s.cipher),
+            first(c.cipher_s2c, server.cipher_s2c, &mut f.s2c.cipher),
+            first(c.mac_c2s, server.mac_c2s, &mut f.c2s.mac),
+            first(c.mac_s2c, server.mac_s2c, &mut f.s2c.mac),
+            first(
+                c.compression_c2s,
+                server.compression_c2s,
+                &mut f.c2s.compression,
+            ),
+            first(
+                c.compression_s2c,
+                server.compression_s2c,
+                &mut f.s2c.compression,
+            ),
+        ]
+        .iter()
+        .all(|fits| *fits)
     }
 }
 
@@ -104,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    // RFC 4253 §7.1: the client's order decides.
+    // RFC 4253 §7.1, RFC 8308 §2.1: the client's order decides; markers are no methods.
     fn the_first_common_name_wins() {
         let c = offer([
             "ext-info-c,a,b",
@@ -129,7 +139,7 @@ mod tests {
         let (c, s) = (KexInit::parse(&c).unwrap(), KexInit::parse(&s).unwrap());
         assert_eq!(c.says_client(), Some(true));
         let mut f = SshFacts::default();
-        c.negotiate(&s, &mut f);
+        assert!(c.negotiate(&s, &mut f));
         assert_eq!(f.kex.get(), Some("a"));
         assert_eq!(f.host_key_alg.get(), Some("k1"));
         assert_eq!(f.c2s.cipher.get(), Some("x"));
@@ -137,6 +147,23 @@ mod tests {
         assert_eq!(f.c2s.mac.get(), None);
         assert_eq!(f.s2c.mac.get(), Some("m2"));
         assert_eq!(f.s2c.compression.get(), Some("none"));
+    }
+
+    #[test]
+    fn endless_lists_are_not_compared_to_the_end() {
+        let long = |last: &str| {
+            let mut list = alloc::string::String::new();
+            for i in 0..MOST_NAMES {
+                list.push_str(&alloc::format!("{last}{i},"));
+            }
+            list + "common"
+        };
+        let (a, b) = (long("a"), long("b"));
+        let [a, b] = [a, b].map(|l| offer([&l, "k", "c", "c", "m", "m", "none", "none"]));
+        let mut f = SshFacts::default();
+        let (a, b) = (KexInit::parse(&a).unwrap(), KexInit::parse(&b).unwrap());
+        assert!(a.negotiate(&b, &mut f));
+        assert_eq!((f.kex.get(), f.c2s.cipher.get()), (None, Some("c")));
     }
 
     #[test]

@@ -27,6 +27,8 @@ const GEX_REQUEST: u8 = 34;
 
 /// RFC 4253 §4.2: the identification line, line end included.
 const LONGEST_LINE: usize = 255;
+/// RFC 4251 §6: the longest name of an algorithm.
+const LONGEST_NAME: usize = 64;
 /// RFC 4253 §6.1: the longest packet everyone must accept.
 const LONGEST_PACKET: u32 = 35_000;
 
@@ -145,7 +147,7 @@ impl Ssh {
                         }
                         // No zero byte may stand here; where one does, the text ends.
                         let text = line.split(|b| *b == 0).next();
-                        end.banner.set(text.unwrap_or_default());
+                        end.banner.set(text.unwrap_or_default(), LONGEST_LINE);
                         end.buf.clear();
                         end.state = if end.only_version_1() {
                             // Version 1 negotiates in another form, which is not followed.
@@ -291,9 +293,10 @@ impl Ssh {
             return;
         };
         // The group of a group exchange stands in the same place and is no such thing.
-        let is_name = !kind.is_empty() && kind.len() <= 64 && kind.iter().all(u8::is_ascii_graphic);
+        let is_name =
+            !kind.is_empty() && kind.len() <= LONGEST_NAME && kind.iter().all(u8::is_ascii_graphic);
         if is_name && !record.ssh.host_key_type.is_known() {
-            record.ssh.host_key_type.set(kind);
+            record.ssh.host_key_type.set(kind, LONGEST_NAME);
             record.ssh.host_key_fingerprint = Some(KeyFingerprint(sha256(blob)));
         }
     }
@@ -308,7 +311,7 @@ impl Ssh {
             return;
         }
         if let (Some(a), Some(b)) = (KexInit::parse(&c.kexinit), KexInit::parse(&s.kexinit)) {
-            a.negotiate(&b, &mut record.ssh);
+            record.cut |= !a.negotiate(&b, &mut record.ssh);
         }
         if self.client.is_some() {
             self.negotiated = true;

@@ -26,6 +26,9 @@ const CLIENT_KEY_EXCHANGE: u8 = 16;
 /// bytes of tag, or as much with an explicit nonce (RFC 8446 §5.2).
 const ALERT_SIZED: u16 = 24;
 
+/// Longest server name (RFC 1035 §2.3.4) and application protocol (RFC 7301 §3.1) kept, in bytes.
+const NAME: usize = 255;
+
 /// After so many protected records of a TLS 1.3 session no more is learnt.
 const ENOUGH_RECORDS: u16 = 32;
 
@@ -161,7 +164,7 @@ impl Session {
         tls.ssl2_client_hello = hello.ssl2;
         tls.client_hello_max_version = Some(TlsVersion(hello.highest_version()));
         if let Some(name) = hello.server_name() {
-            record.cut |= !tls.sni.set(name);
+            record.cut |= !tls.sni.set(name, NAME);
         }
         tls.ja3 = Some(fingerprint::ja3(hello));
         tls.ja4 = Some(fingerprint::ja4(hello, env.scratch));
@@ -187,7 +190,7 @@ impl Session {
         tls.encrypt_then_mac = hello.extension(ext::ENCRYPT_THEN_MAC).is_some();
         tls.extended_master_secret = hello.extension(ext::EXTENDED_MASTER_SECRET).is_some();
         if let Some(name) = hello.alpn() {
-            record.cut |= !tls.alpn.set(name);
+            record.cut |= !tls.alpn.set(name, NAME);
         }
         if version.is_1_3() {
             tls.group = hello.group().map(Group::Named);

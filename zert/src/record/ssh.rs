@@ -1,0 +1,85 @@
+//! What a record shows of SSH.
+
+use crate::text::{Hex, KeyFingerprint, Text};
+
+/// What was negotiated for one direction of an SSH connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SshDirection {
+    /// Cipher.
+    pub cipher: Text,
+    /// MAC as negotiated, even if the cipher needs none.
+    pub mac: Text,
+    /// Compression.
+    pub compression: Text,
+}
+
+impl SshDirection {
+    pub(super) fn clear(&mut self) {
+        self.cipher.clear();
+        self.mac.clear();
+        self.compression.clear();
+    }
+
+    /// The cipher authenticates by itself and the negotiated MAC is not used; `None` without a
+    /// cipher.
+    #[must_use]
+    pub fn mac_implicit(&self) -> Option<bool> {
+        let cipher = self.cipher.get()?;
+        Some(
+            cipher.starts_with("chacha20-poly1305")
+                || cipher.contains("-gcm")
+                || cipher.starts_with("AEAD_"),
+        )
+    }
+}
+
+/// What was seen of an SSH handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SshFacts {
+    /// Identification line of the client, without line end.
+    pub client_version: Text,
+    /// Identification line of the server, without line end.
+    pub server_version: Text,
+    /// Protocol in use: 1 or 2; `None` unless both sides have identified themselves.
+    pub protocol: Option<u8>,
+    /// Key exchange method.
+    pub kex: Text,
+    /// Host key algorithm.
+    pub host_key_alg: Text,
+    /// Client to server.
+    pub c2s: SshDirection,
+    /// Server to client.
+    pub s2c: SshDirection,
+    /// HASSH fingerprint of the client.
+    pub hassh: Option<Hex<16>>,
+    /// HASSH fingerprint of the server.
+    pub hassh_server: Option<Hex<16>>,
+    /// Type of the host key the server showed.
+    pub host_key_type: Text,
+    /// Fingerprint of the host key the server showed.
+    pub host_key_fingerprint: Option<KeyFingerprint>,
+    /// The client has sent `NEWKEYS`.
+    pub newkeys_client: bool,
+    /// The server has sent `NEWKEYS`.
+    pub newkeys_server: bool,
+}
+
+impl SshFacts {
+    pub(super) fn clear(&mut self) {
+        self.client_version.clear();
+        self.server_version.clear();
+        self.protocol = None;
+        self.kex.clear();
+        self.host_key_alg.clear();
+        self.c2s.clear();
+        self.s2c.clear();
+        self.hassh = None;
+        self.hassh_server = None;
+        self.host_key_type.clear();
+        self.host_key_fingerprint = None;
+        self.newkeys_client = false;
+        self.newkeys_server = false;
+    }
+}

@@ -1,0 +1,280 @@
+//! What a record shows of TLS.
+
+use core::fmt;
+
+use crate::names::{Suite, alert_name, group_name, scheme_name};
+use crate::text::{CertTime, Hex, Ja4, Text};
+
+/// A protocol version by its number on the wire, shown as `SSLv2`, `SSLv3`, `TLSv1.0` to `TLSv1.3`
+/// and `TLSv1.3-draft(0x7f12)`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a number is all there ever is")]
+pub struct TlsVersion(pub u16);
+
+impl TlsVersion {
+    /// SSL 2.0.
+    pub const SSL_2: Self = Self(0x0002);
+
+    /// TLS 1.3 or one of its drafts: the handshake is encrypted from the server hello on.
+    #[must_use]
+    pub const fn is_1_3(self) -> bool {
+        self.0 >= 0x0304
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0x0002 => f.write_str("SSLv2"),
+            0x0300 => f.write_str("SSLv3"),
+            v @ 0x0301..=0x0304 => write!(f, "TLSv1.{}", v - 0x0301),
+            v @ (0x7F00..=0x7FFF | 0xFB00..=0xFBFF) => write!(f, "TLSv1.3-draft({v:#06x})"),
+            v => write!(f, "{v:#06x}"),
+        }
+    }
+}
+
+impl fmt::Debug for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The key exchange group of a TLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Group {
+    /// A named group, by its number on the wire.
+    Named(u16),
+    /// Finite-field Diffie-Hellman with a prime of this many bits.
+    Dh(u16),
+    /// A curve the server described itself instead of naming it.
+    Explicit,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(id) => match group_name(*id) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "{id:#06x}"),
+            },
+            Self::Dh(bits) => write!(f, "dh{bits}"),
+            Self::Explicit => f.write_str("explicit"),
+        }
+    }
+}
+
+/// A cipher suite by its number on the wire, shown by its IANA name or as `0x1301`. Those of SSL 2.0
+/// have three bytes and are shown as `SSL_CK_RC4_128_WITH_MD5` or `0x010080`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a number is all there ever is")]
+pub struct CipherSuite(pub u32);
+
+impl CipherSuite {
+    /// What the suite stands for, if it is registered with IANA.
+    #[must_use]
+    pub fn suite(self) -> Option<&'static Suite> {
+        Suite::of(u16::try_from(self.0).ok()?)
+    }
+}
+
+impl fmt::Display for CipherSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(suite) = self.suite() {
+            return f.write_str(suite.name);
+        }
+        f.write_str(match self.0 {
+            0x01_0080 => "SSL_CK_RC4_128_WITH_MD5",
+            0x02_0080 => "SSL_CK_RC4_128_EXPORT40_WITH_MD5",
+            0x03_0080 => "SSL_CK_RC2_128_CBC_WITH_MD5",
+            0x04_0080 => "SSL_CK_RC2_128_CBC_EXPORT40_WITH_MD5",
+            0x05_0080 => "SSL_CK_IDEA_128_CBC_WITH_MD5",
+            0x06_0040 => "SSL_CK_DES_64_CBC_WITH_MD5",
+            0x07_00C0 => "SSL_CK_DES_192_EDE3_CBC_WITH_MD5",
+            other if other > 0xFFFF => return write!(f, "{other:#08x}"),
+            other => return write!(f, "{other:#06x}"),
+        })
+    }
+}
+
+/// An alert that was readable on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Alert {
+    /// The client sent it (the server otherwise).
+    pub from_client: bool,
+    /// It ends the session (`fatal`; otherwise `warning`).
+    pub fatal: bool,
+    /// Description number.
+    pub description: u8,
+    /// Its sender had sent a `ChangeCipherSpec` before.
+    pub post_ccs: bool,
+}
+
+impl Alert {
+    /// IANA name of the description, `None` for an unregistered number.
+    #[must_use]
+    pub const fn name(&self) -> Option<&'static str> {
+        alert_name(self.description)
+    }
+}
+
+/// The alerts of a handshake: the first few, and how many more there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alerts {
+    list: [Alert; Self::KEPT],
+    count: u32,
+}
+
+impl Alerts {
+    /// How many alerts are kept.
+    pub const KEPT: usize = 4;
+
+    pub(crate) fn push(&mut self, alert: Alert) {
+        if let Some(place) = self.list.get_mut(self.count as usize) {
+            *place = alert;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The alerts that were kept, oldest first.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Alert] {
+        self.list
+            .get(..self.count as usize)
+            .unwrap_or(self.list.as_slice())
+    }
+
+    /// How many alerts there were.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+/// What was seen of a certificate chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Certificate {
+    /// Subject in RFC 4514 form, the most specific part first.
+    pub subject: Text,
+    /// Serial number in upper-case hexadecimal.
+    pub serial: Text,
+    /// End of validity.
+    pub not_after: Option<CertTime>,
+    /// SHA-256 of the encoded certificate.
+    pub sha256: Option<Hex<32>>,
+    /// Certificates in the message; `None` when no such message was readable.
+    pub chain_len: Option<u16>,
+}
+
+impl Certificate {
+    pub(super) fn clear(&mut self) {
+        self.subject.clear();
+        self.serial.clear();
+        self.not_after = None;
+        self.sha256 = None;
+        self.chain_len = None;
+    }
+}
+
+/// What was seen of a TLS handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// Negotiated version; `None` without a server hello.
+    pub version: Option<TlsVersion>,
+    /// Negotiated cipher suite.
+    pub cipher: Option<CipherSuite>,
+    /// Key exchange group; `None` also for RSA or PSK key transport.
+    pub group: Option<Group>,
+    /// Server name indication as the client sent it.
+    pub sni: Text,
+    /// Application protocol the server chose in clear text.
+    pub alpn: Text,
+    /// The server's certificate; unreadable in TLS 1.3.
+    pub server_cert: Certificate,
+    /// The client's certificate; unreadable in TLS 1.3.
+    pub client_cert: Certificate,
+    /// The server asked for a client certificate; `None` where that is encrypted or unknown.
+    pub client_cert_requested: Option<bool>,
+    /// The client showed a certificate; `None` where that is encrypted or unknown.
+    pub client_cert_sent: Option<bool>,
+    /// The session continues an earlier one (up to TLS 1.2: abbreviated handshake; 1.3: a
+    /// pre-shared key was accepted, which may also be an external one).
+    pub resumed: Option<bool>,
+    /// A `HelloRetryRequest` was seen.
+    pub hello_retry: bool,
+    /// JA3 client fingerprint.
+    pub ja3: Option<Hex<16>>,
+    /// JA4 client fingerprint.
+    pub ja4: Option<Ja4>,
+    /// Highest version the client offered.
+    pub client_hello_max_version: Option<TlsVersion>,
+    /// Scheme of the server's key exchange signature (TLS 1.2 only).
+    pub signature_scheme: Option<u16>,
+    /// The client hello had SSL 2.0 form.
+    pub ssl2_client_hello: bool,
+    /// The client offered early data.
+    pub early_data_offered: bool,
+    /// The client hello carried an `encrypted_client_hello` extension, genuine or GREASE.
+    pub ech_extension: bool,
+    /// Encrypt-then-MAC was negotiated (RFC 7366).
+    pub encrypt_then_mac: bool,
+    /// The extended master secret was negotiated (RFC 7627).
+    pub extended_master_secret: bool,
+    /// Readable alerts.
+    pub alerts: Alerts,
+}
+
+impl TlsFacts {
+    pub(super) fn clear(&mut self) {
+        self.sni.clear();
+        self.alpn.clear();
+        self.server_cert.clear();
+        self.client_cert.clear();
+        // Everything but the texts, whose memory is kept.
+        let kept = (
+            core::mem::take(&mut self.sni),
+            core::mem::take(&mut self.alpn),
+            core::mem::take(&mut self.server_cert),
+            core::mem::take(&mut self.client_cert),
+        );
+        *self = Self {
+            sni: kept.0,
+            alpn: kept.1,
+            server_cert: kept.2,
+            client_cert: kept.3,
+            ..Self::default()
+        };
+    }
+}
+
+/// Shows a signature scheme by name or number.
+pub(super) struct Scheme(pub(super) u16);
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match scheme_name(self.0) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{:#06x}", self.0),
+        }
+    }
+}
+
+/// `server:handshake_failure`, with `!` after fatal ones, separated by blanks.
+impl fmt::Display for Alerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, a) in self.as_slice().iter().enumerate() {
+            let blank = if i > 0 { " " } else { "" };
+            let from = if a.from_client { "client" } else { "server" };
+            let mark = if a.fatal { "!" } else { "" };
+            match a.name() {
+                Some(name) => write!(f, "{blank}{from}:{name}{mark}")?,
+                None => write!(f, "{blank}{from}:{}{mark}", a.description)?,
+            }
+        }
+        Ok(())
+    }
+}

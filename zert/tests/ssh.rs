@@ -1,0 +1,137 @@
+//! SSH handshakes, through the public interface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a failing test may panic"
+)]
+
+mod common;
+
+use common::*;
+use hostward_zert::Protocol;
+use hostward_zert::record::PqClass;
+
+#[test]
+// RFC 4253 §4.2, §8; RFC 5656 §4: lines before the identification, exchange, host key.
+fn in_full() {
+    let r = record_of(&ssh());
+    assert_eq!(r.protocol, Protocol::Ssh);
+    let s = &r.ssh;
+    assert_eq!(s.client_version.get(), Some("SSH-2.0-test_1.0"));
+    assert_eq!(s.server_version.get(), Some("SSH-2.0-OpenSSH_9.2p1 Debian"));
+    assert_eq!(s.protocol, Some(2));
+    assert_eq!(s.kex.get(), Some("mlkem768x25519-sha256"));
+    assert_eq!(s.host_key_alg.get(), Some("ssh-ed25519"));
+    assert_eq!(s.c2s.cipher.get(), Some("aes128-gcm@openssh.com"));
+    assert_eq!(s.c2s.mac.get(), Some("hmac-sha2-256"));
+    assert_eq!(s.c2s.mac_implicit(), Some(true));
+    assert_eq!(s.s2c.compression.get(), Some("none"));
+    assert_eq!(s.host_key_type.get(), Some("ssh-ed25519"));
+    assert!(
+        s.host_key_fingerprint
+            .unwrap()
+            .to_string()
+            .starts_with("SHA256:")
+    );
+    assert!(s.hassh.is_some() && s.hassh_server.is_some() && s.hassh != s.hassh_server);
+    assert_eq!((r.established, r.failed), (Some(true), false));
+    assert_eq!(r.pq, PqClass::Hybrid);
+}
+
+#[test]
+fn the_handshake_tells_who_is_the_client() {
+    // A reverse session: whoever accepted the connection is the client.
+    let turned: Talk = ssh().into_iter().map(|(s, d)| (s.other(), d)).collect();
+    let r = record_of(&turned);
+    assert_eq!(r.client.port(), 443);
+    assert_eq!(r.ssh.client_version.get(), Some("SSH-2.0-test_1.0"));
+    assert_eq!(r.ssh.kex.get(), Some("mlkem768x25519-sha256"));
+}
+
+#[test]
+// RFC 4253 §11.1: a disconnect before the new keys.
+fn disconnect_is_failure() {
+    let mut talk: Talk = ssh().into_iter().take(3).collect();
+    talk.push((Server, ssh_packet(&[1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0])));
+    let r = record_of(&talk);
+    assert_eq!((r.established, r.failed), (Some(false), true));
+}
+
+#[test]
+// RFC 4253 §5.1: a server that knows both versions and a client that knows the old one.
+fn version_1() {
+    let r = record_of(&vec![
+        (Server, b"SSH-1.99-OpenSSH_3.1p1\n".to_vec()),
+        (Client, b"SSH-1.5-1.2.26\n".to_vec()),
+        (Server, vec![0, 0, 1, 3, 5, 5, 5, 5, 5, 2, 0, 0]),
+    ]);
+    assert_eq!(r.ssh.protocol, Some(1));
+    assert_eq!(r.ssh.client_version.get(), Some("SSH-1.5-1.2.26"));
+    assert_eq!((r.established, r.failed), (None, false));
+    assert!(!r.malformed);
+}
+
+#[test]
+fn one_side_only() {
+    let talk: Talk = ssh().into_iter().filter(|(s, _)| *s == Client).collect();
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.client_version.get(), Some("SSH-2.0-test_1.0"));
+    assert_eq!(r.ssh.server_version.get(), None);
+    assert_eq!(r.ssh.kex.get(), None);
+    assert!(r.ssh.hassh.is_some() && r.ssh.newkeys_client);
+    assert_eq!(r.established, None);
+}
+
+#[test]
+// RFC 4253 §4.2, §6.1: the longest line and the longest packet.
+fn nonsense_after_the_banner() {
+    let r = record_of(&vec![
+        (Client, b"SSH-2.0-x\r\n".to_vec()),
+        (Server, cat(&[b"SSH-2.0-y\r\n", &[0xFF; 64]])),
+    ]);
+    assert!(r.malformed);
+    let r = record_of(&vec![(Client, cat(&[b"SSH-2.0-", &[b'x'; 5000]]))]);
+    assert!(r.malformed);
+    assert_eq!(r.ssh.client_version.get(), None);
+}
+
+#[test]
+// RFC 4419 §5: the group stands where other methods have the host key.
+fn group_exchange() {
+    let mut talk: Talk = ssh().into_iter().take(3).collect();
+    let group = cat(&[&[31], &string(&[0x7F; 257]), &string(&[2])]);
+    let reply = cat(&[
+        &[33],
+        &string(&host_key()),
+        &string(&[1; 256]),
+        &string(b"s"),
+    ]);
+    talk.push((
+        Client,
+        ssh_packet(&[34, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 16, 0]),
+    ));
+    talk.push((Server, ssh_packet(&group)));
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.host_key_type.get(), None);
+    talk.push((Client, ssh_packet(&cat(&[&[32], &string(&[2; 256])]))));
+    talk.push((Server, ssh_packet(&reply)));
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.host_key_type.get(), Some("ssh-ed25519"));
+    assert!(r.ssh.host_key_fingerprint.is_some());
+}
+
+#[test]
+// RFC 4251 §6: no name is longer.
+fn long_names_are_cut() {
+    let long = "x".repeat(100);
+    let mut talk: Talk = ssh().into_iter().take(3).collect();
+    talk[1].1 = cat(&[b"SSH-2.0-a\r\n", &kexinit(&long, &long, "m")]);
+    talk[2].1 = kexinit(&long, &long, "m");
+    let r = record_of(&talk);
+    assert_eq!(r.ssh.kex.get().map(str::len), Some(64));
+    assert!(r.cut);
+}

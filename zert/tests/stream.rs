@@ -1,0 +1,289 @@
+//! What must hold for every stream: chunking does not matter, nothing does harm, bounds hold.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a failing test may panic"
+)]
+
+mod common;
+
+use arbtest::arbitrary::{Result, Unstructured};
+use common::*;
+use hostward_hook::Side;
+use hostward_hook::event::Class;
+use hostward_hook::hooks::CloseCause;
+use hostward_zert::{Config, Protocol, Record, Zert, code};
+
+fn talks() -> Vec<Talk> {
+    let mut starttls: Talk = vec![
+        (Server, b"220 mx\r\n".to_vec()),
+        (Client, b"EHLO me\r\nSTARTTLS\r\n".to_vec()),
+        (Server, b"250 STARTTLS\r\n220 go\r\n".to_vec()),
+    ];
+    starttls.extend(tls12());
+    let mut postgres: Talk = vec![
+        (Client, vec![0, 0, 0, 8, 4, 0xD2, 0x16, 0x2F]),
+        (Server, b"S".to_vec()),
+    ];
+    postgres.extend(tls13(29));
+    let hello = cat(&[
+        &[1, 3, 1, 0, 6, 0, 0, 0, 16, 1, 0, 0x80, 0, 0, 0x2F],
+        &[5; 16],
+    ]);
+    let mut old = tls12();
+    old[0].1 = cat(&[&[0x80, hello.len() as u8], &hello]);
+    let plain = vec![
+        (Client, b"GET / HTTP/1.0\r\n\r\n".to_vec()),
+        (Server, vec![b'\n'; 3000]),
+    ];
+    vec![
+        tls12(),
+        tls13(0x11EC),
+        ssh(),
+        starttls,
+        postgres,
+        old,
+        plain,
+    ]
+}
+
+fn play(talk: &Talk, mut cut: impl FnMut(usize) -> usize) -> Record {
+    let mut b = Bench::new(Zert::default());
+    let mut f = b.open();
+    for (from, data) in talk {
+        let mut rest = data.as_slice();
+        while !rest.is_empty() {
+            let n = cut(rest.len()).clamp(1, rest.len());
+            b.send(&mut f, *from, &rest[..n]);
+            rest = &rest[n..];
+        }
+    }
+    b.close(f, CloseCause::Fin)
+}
+
+#[test]
+fn chunking_does_not_matter() {
+    for talk in talks() {
+        let whole = play(&talk, |n| n);
+        assert_eq!(play(&talk, |_| 1), whole);
+    }
+    let talks = talks();
+    arbtest::arbtest(|u| {
+        let talk = u.choose(&talks)?;
+        let whole = play(talk, |n| n);
+        let cut = play(talk, |n| u.int_in_range(1..=n.min(64)).unwrap_or(n));
+        assert_eq!(cut, whole);
+        Ok(())
+    });
+}
+
+fn damage(u: &mut Unstructured<'_>, talk: &mut Talk) -> Result<()> {
+    for _ in 0..u.int_in_range(1..=12)? {
+        let i = u.choose_index(talk.len())?;
+        let data = &mut talk[i].1;
+        if data.is_empty() {
+            continue;
+        }
+        let at = u.choose_index(data.len())?;
+        match u.int_in_range(0..=3)? {
+            0 => data[at] = u.arbitrary()?,
+            1 => {
+                data.remove(at);
+            }
+            2 => data.insert(at, u.arbitrary()?),
+            _ => data.truncate(at),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn damaged_streams_do_no_harm_and_chunking_still_does_not_matter() {
+    let talks = talks();
+    arbtest::arbtest(|u| {
+        let mut talk = u.choose(&talks)?.clone();
+        damage(u, &mut talk)?;
+        let whole = play(&talk, |n| n);
+        let cut = play(&talk, |n| u.int_in_range(1..=n.min(64)).unwrap_or(n));
+        assert_eq!(cut, whole);
+        Ok(())
+    })
+    .budget_ms(3_000);
+}
+
+#[test]
+fn random_calls_do_no_harm() {
+    let parts: Vec<Vec<u8>> = talks().into_iter().flatten().map(|(_, d)| d).collect();
+    arbtest::arbtest(|u| {
+        let mut b = Bench::new(Zert::new(Config {
+            connections: 2,
+            prefix: 600,
+            handshake_limit: 700,
+            buffer_memory: 4096,
+        }));
+        let mut flows = vec![b.open(), b.open(), b.open()];
+        for _ in 0..u.int_in_range(1..=60)? {
+            let i = u.choose_index(flows.len())?;
+            let side = *u.choose(&[Side::Initiator, Side::Responder])?;
+            match u.int_in_range(0..=9)? {
+                0 => b.gap(&mut flows[i], side, u.arbitrary()?),
+                1 => b.fin(&mut flows[i], side),
+                2 => {
+                    let f = core::mem::replace(&mut flows[i], b.open());
+                    b.close(f, CloseCause::Reset(side));
+                }
+                3 => b.advance(u.int_in_range(0..=60_000)?),
+                _ => {
+                    let part = u.choose(&parts)?;
+                    let n = u.int_in_range(0..=part.len())?;
+                    b.send(&mut flows[i], side, &part[..n]);
+                }
+            }
+            assert!(b.zert.watched() <= 2);
+            assert!(b.zert.buffer_memory() <= 4096);
+        }
+        for f in flows {
+            b.close(f, CloseCause::EndOfInput);
+        }
+        assert_eq!(b.zert.watched(), 0);
+        Ok(())
+    })
+    .budget_ms(3_000);
+}
+
+#[test]
+fn too_many_connections() {
+    let mut b = Bench::new(Zert::new(Config {
+        connections: 1,
+        ..Config::default()
+    }));
+    let first = b.open();
+    let mut second = b.open();
+    assert_eq!(b.told.bounds, [code::CONNECTIONS_FULL]);
+    b.send(&mut second, Client, &tls12()[0].1);
+    let r = b.close(second, CloseCause::Fin);
+    assert!(r.cut);
+    assert_eq!(r.protocol, Protocol::None);
+    assert!(!b.close(first, CloseCause::Fin).cut);
+    // There is room again.
+    let third = b.open();
+    assert_eq!(b.zert.watched(), 1);
+    assert!(!b.close(third, CloseCause::Fin).cut);
+    assert_eq!(b.zert.counts().refused, 1);
+}
+
+#[test]
+fn a_message_that_is_too_long() {
+    let mut b = Bench::new(Zert::new(Config {
+        handshake_limit: 1000,
+        ..Config::default()
+    }));
+    let mut f = b.open();
+    for (from, data) in &tls12() {
+        b.send(&mut f, *from, data);
+    }
+    let r = b.close(f, CloseCause::Fin);
+    assert_eq!(b.told.bounds, [code::MESSAGE_TOO_LONG]);
+    assert!(r.cut);
+    // All but the certificate is known.
+    assert_eq!(r.tls.server_cert.chain_len, None);
+    assert_eq!(r.tls.group.unwrap().to_string(), "x25519");
+    assert_eq!((r.established, r.tls.resumed), (Some(true), Some(false)));
+}
+
+#[test]
+fn no_memory_for_messages() {
+    let mut b = Bench::new(Zert::new(Config {
+        buffer_memory: 1024,
+        ..Config::default()
+    }));
+    let mut f = b.open();
+    for (from, data) in &tls12() {
+        b.send(&mut f, *from, data);
+    }
+    assert!(b.zert.buffer_memory() <= 1024);
+    let r = b.close(f, CloseCause::Fin);
+    assert_eq!(b.told.bounds, [code::MEMORY_FULL]);
+    assert!(r.cut);
+    assert_eq!(r.tls.sni.get(), Some("www.example.org"));
+    assert_eq!(r.tls.server_cert.chain_len, None);
+}
+
+#[test]
+fn clear_text_is_watched_so_far_and_no_further() {
+    let mut b = Bench::new(Zert::new(Config {
+        prefix: 1000,
+        ..Config::default()
+    }));
+    let mut f = b.open();
+    b.send(&mut f, Client, &[b'x'; 1001]);
+    b.send(&mut f, Server, b"220 go\r\n");
+    for (from, data) in &tls12() {
+        b.send(&mut f, *from, data);
+    }
+    let r = b.close(f, CloseCause::Fin);
+    assert_eq!(r.protocol, Protocol::None);
+}
+
+#[test]
+fn buffers_go_back_when_connections_close() {
+    let mut b = Bench::new(Zert::default());
+    let all = talks();
+    for talk in all.iter().cycle().take(300) {
+        let mut f = b.open();
+        for (from, data) in talk.iter().take(2) {
+            // Within a message, so that something is held.
+            b.send(&mut f, *from, &data[..data.len() / 2]);
+        }
+        b.close(f, CloseCause::Reset(Server));
+    }
+    assert!(b.zert.buffer_memory() < 64 << 10);
+    assert_eq!(b.zert.watched(), 0);
+}
+
+/// Takes a look at records and forgets them.
+struct Look(u64);
+
+impl hostward_hook::EventSink for Look {
+    fn wants(&self, _: Class) -> bool {
+        true
+    }
+
+    fn emit(&mut self, _: &hostward_hook::Event<'_>) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn a_steady_state_does_not_allocate() {
+    use hostward_hook::hooks::StreamObserver;
+    use hostward_zert::Slot;
+
+    let all = talks();
+    let mut zert = Zert::default();
+    let mut bench = Bench::new(Zert::default());
+    let flow = bench.open();
+    let mut look = Look(0);
+    let mut round = || {
+        for talk in &all {
+            let mut actions = ();
+            let mut cx = hostward_hook::Cx::new(at(0), &mut look, &mut actions);
+            let mut slot = Slot::default();
+            zert.opened(&mut cx, &flow.info, &mut slot);
+            for (from, data) in talk {
+                for part in data.chunks(1400) {
+                    zert.bytes(&mut cx, &flow.info, &mut slot, *from, part);
+                }
+            }
+            zert.closed(&mut cx, &flow.info, &mut slot, CloseCause::Fin);
+        }
+    };
+    round();
+    let used = allocation_counter::measure(round);
+    assert_eq!(used.count_total, 0);
+    assert!(look.0 > 0);
+}
