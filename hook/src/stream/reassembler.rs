@@ -357,8 +357,8 @@ impl Reassembler {
         fin: bool,
         io: &mut Io<'_, '_, S>,
     ) {
+        // What was cut off is a hole: it may be a lie, and then the real data fills it.
         let mut payload = segment.payload;
-        let mut cut = segment.cut;
         let mut end = start.wrapping_add(segment.length());
         let half = state.half(from);
         let next = half.next;
@@ -381,8 +381,6 @@ impl Reassembler {
             };
             end = half.fin;
             let keep = segment.length().saturating_sub(beyond);
-            let whole = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-            cut = keep.saturating_sub(whole);
             payload = payload.get(..keep as usize).unwrap_or(payload);
             io.tell(reason::STREAM_DATA_AFTER_FIN, Class::Detection, detail);
         }
@@ -399,13 +397,11 @@ impl Reassembler {
             if half.differs(behind, old) {
                 self.differs(from, start, next, old.len() as u32, io);
             }
-            let cut_old = behind.saturating_sub(old.len() as u32);
             payload = new;
-            cut = cut.saturating_sub(cut_old);
             start = next;
         }
         if start == next {
-            self.in_order(state, from, payload, cut, io);
+            self.in_order(state, from, payload, io);
         } else if !payload.is_empty() {
             self.out_of_order(state, from, start, payload, io);
         }
@@ -467,13 +463,12 @@ impl Reassembler {
         io.tell(reason::STREAM_OVERLAP_DIFFERS, Class::Detection, detail);
     }
 
-    /// Data that begins at the next expected byte; `cut` bytes behind it were not captured.
+    /// Data that begins at the next expected byte.
     fn in_order<S: StreamSink + ?Sized>(
         &mut self,
         state: &mut StreamState,
         from: Side,
         payload: &[u8],
-        cut: u32,
         io: &mut Io<'_, '_, S>,
     ) {
         let begin = state.half(from).next;
@@ -508,11 +503,6 @@ impl Reassembler {
         }
         if differs {
             self.differs(from, begin, begin, overlap, io);
-        }
-        if cut > 0 {
-            let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-            let target = begin.wrapping_add(length).wrapping_add(cut);
-            self.advance_to(state, from, target, io);
         }
     }
 
@@ -578,7 +568,7 @@ impl Reassembler {
             let behind = distance(half.next, start);
             if behind >= 0 {
                 rest = rest.get(behind as usize..).unwrap_or_default();
-                self.in_order(state, from, rest, 0, io);
+                self.in_order(state, from, rest, io);
                 break;
             }
         }
@@ -806,6 +796,15 @@ impl Reassembler {
             self.flush(state, io);
             state.reset = true;
             io.sink.reset(io.cx, io.flow, from);
+            return;
+        }
+        // A host whose socket is closed for good answers late data with the acknowledgment
+        // number it finds there (RFC 9293 §3.10.7.1), which lies before its FIN was counted.
+        let behind = distance(state.half(from).next, seq);
+        if state.half(from).is(fact::FIN)
+            && behind > 0
+            && behind.unsigned_abs() <= self.config.max_distance
+        {
             return;
         }
         let code = if inside {
