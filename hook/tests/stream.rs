@@ -224,6 +224,7 @@ fn a_second_fin_elsewhere_does_not_count() {
     assert_eq!(b.codes(), [reason::STREAM_DATA_AFTER_FIN]);
     b.seg(I, ACK | FIN, 105, 501, b"");
     b.seg(I, ACK | FIN, 105, 501, b"x");
+    assert_eq!(b.codes().len(), 2);
     assert_eq!(b.out(), [bytes(I, b"abcd"), Out::Finished(I)]);
     assert!(
         b.codes()[1..]
@@ -916,4 +917,13 @@ fn bounds_hold_whatever_comes() {
         b.finish();
         Ok(())
     });
+}
+
+#[test]
+fn a_fin_sent_twice_at_two_places_without_data_is_silent() {
+    let mut b = Bench::connected(Config::default());
+    b.seg(I, ACK | FIN, 101, 501, b"ab");
+    b.seg(I, ACK | FIN, 104, 501, b"");
+    assert_eq!(b.out(), [bytes(I, b"ab"), Out::Finished(I)]);
+    assert!(b.codes().is_empty());
 }

@@ -32,8 +32,10 @@
 //! [`STREAM_OVERLAP_DIFFERS`]: crate::reason::STREAM_OVERLAP_DIFFERS
 //! [`STREAM_DATA_AFTER_FIN`]: crate::reason::STREAM_DATA_AFTER_FIN
 
+mod admit;
 mod buffer;
 mod config;
+mod deliver;
 mod detail;
 mod reassembler;
 mod segment;
