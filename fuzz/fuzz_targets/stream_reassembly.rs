@@ -112,7 +112,8 @@ fn anything(u: &mut Unstructured<'_>) -> Result<()> {
         let (mut events, mut actions) = ((), ());
         let mut cx = Cx::new(now, &mut events, &mut actions);
         let before = (state.expected(side), tape.position[side.index()]);
-        let quiet = !state.is_ignored(side);
+        // A SYN may correct where an unseen stream was thought to begin.
+        let quiet = !state.is_ignored(side) && !segment.has(SYN);
         reassembler.segment(state, &mut cx, &flow, side, &segment, tape);
         // Bytes and gaps are what the numbers moved by.
         if let (Some(from), Some(to)) = (before.0, state.expected(side))

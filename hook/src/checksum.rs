@@ -19,31 +19,28 @@ impl Sum {
     /// Adds bytes; an odd last byte counts as if a zero followed.
     #[inline]
     pub fn with(self, bytes: &[u8]) -> Self {
-        // RFC 1071 §2: the order of bytes within the sum does not matter if it is the same
-        // throughout, and wide words may be added, so eight bytes are taken at once. Carries
-        // out of the 64 bits come back at the bottom.
+        // RFC 1071 §2(B), §2(C): the sum may be taken in the machine's byte order and over wider
+        // words, and be put right at the end. This loop becomes vector instructions; a part is
+        // short enough that the sum of its words fits 64 bits.
         let mut total = self.0;
-        let (blocks, rest) = bytes.as_chunks::<32>();
-        for block in blocks {
-            let (words, _) = block.as_chunks::<8>();
-            let mut carries = 0_u64;
+        for part in bytes.chunks(1 << 16) {
+            let (words, rest) = part.as_chunks::<4>();
+            let mut wide = 0_u64;
             for word in words {
-                let (sum, carry) = total.overflowing_add(u64::from_be_bytes(*word));
-                total = sum;
-                carries += u64::from(carry);
+                wide += u64::from(u32::from_ne_bytes(*word));
             }
-            let (sum, carry) = total.overflowing_add(carries);
-            total = sum + u64::from(carry);
+            let swapped = Self(wide).fold().to_ne_bytes();
+            let mut small = u64::from(u16::from_be_bytes(swapped));
+            let (words, rest) = rest.as_chunks::<2>();
+            for word in words {
+                small += u64::from(u16::from_be_bytes(*word));
+            }
+            if let [last] = rest {
+                small += u64::from(*last) << 8;
+            }
+            total = add(total, small);
         }
-        let (words, rest) = rest.as_chunks::<2>();
-        let mut small = 0_u64;
-        for word in words {
-            small += u64::from(u16::from_be_bytes(*word));
-        }
-        if let [last] = rest {
-            small += u64::from(*last) << 8;
-        }
-        Self(add(total, small))
+        Self(total)
     }
 
     /// Adds one 16-bit number.

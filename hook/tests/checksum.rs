@@ -46,6 +46,19 @@ fn any_bytes_in_any_parts() {
     });
 }
 
+#[test]
+fn long_data_wraps_often() {
+    for (byte, len) in [
+        (0xff, 1 << 20),
+        (0xff, 65_537),
+        (0x80, 65_535 + 65_536),
+        (1, 131_074),
+    ] {
+        let bytes = vec![byte; len];
+        assert_eq!(checksum(&bytes), naive(&bytes));
+    }
+}
+
 // RFC 1624 §3, equation 3: updating gives what computing anew gives.
 #[test]
 fn an_update_equals_a_new_sum() {

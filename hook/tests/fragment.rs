@@ -361,6 +361,7 @@ fn nested_fragment_headers_are_discarded() {
         let got = b.push(&ipv6(44, &h, &udp(8)));
         assert_eq!(got, Got::Dropped(reason::FRAGMENT_NESTED));
     }
+    assert_eq!(b.codes(), [reason::FRAGMENT_NESTED; 3]);
 }
 
 // RFC 3168 §5.3: congestion met by a fragment is not lost.

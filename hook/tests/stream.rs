@@ -15,7 +15,7 @@ use hostward_hook::hooks::Interest;
 use hostward_hook::layout::tcp_flags::{ACK, FIN, RST, SYN};
 use hostward_hook::reason::{self, Code};
 use hostward_hook::stream::{Config, OverlapPolicy, Reassembler, Segment, StreamSink, StreamState};
-use hostward_hook::{Cx, FlowId, FlowInfo, FlowKey, Instant, Meta, Now, Side, UnixTime};
+use hostward_hook::{Cx, FlowId, FlowInfo, FlowKey, Instant, Meta, Now, Packet, Side, UnixTime};
 
 use Side::{Initiator as I, Responder as R};
 
@@ -224,6 +224,7 @@ fn a_second_fin_elsewhere_does_not_count() {
     assert_eq!(b.codes(), [reason::STREAM_DATA_AFTER_FIN]);
     b.seg(I, ACK | FIN, 105, 501, b"");
     b.seg(I, ACK | FIN, 105, 501, b"x");
+    assert_eq!(b.codes().len(), 2);
     assert_eq!(b.out(), [bytes(I, b"abcd"), Out::Finished(I)]);
     assert!(
         b.codes()[1..]
@@ -254,6 +255,20 @@ fn resets_are_believed_at_the_next_number_only() {
     assert!(b.state.is_reset());
     b.seg(R, ACK, 501, 105, b"too late");
     assert_eq!(b.out(), [bytes(I, b"abcd"), Out::Reset(I)]);
+}
+
+// RFC 9293 §3.10.7.1: a closed host resets with the acknowledgment number it was sent.
+#[test]
+fn resets_of_a_closed_host_are_ordinary() {
+    let mut b = Bench::connected(Config::default());
+    b.seg(I, ACK | FIN, 101, 501, b"bye");
+    b.seg(R, ACK, 501, 101, b"late");
+    b.seg(I, RST, 101, 0, b"");
+    b.seg(R, ACK, 505, 104, b"later");
+    b.seg(I, RST, 104, 0, b"");
+    assert!(b.codes().is_empty() && !b.state.is_reset());
+    b.seg(I, RST, 105, 0, b"");
+    assert!(b.state.is_reset());
 }
 
 // RFC 9293 §3.10.7.3: in SYN-SENT a reset counts only if it acknowledges the SYN.
@@ -676,23 +691,56 @@ fn who_has_enough_gets_no_more() {
 }
 
 #[test]
-fn what_the_capture_cut_off_is_a_gap() {
+fn what_the_capture_cut_off_is_a_hole() {
+    let cut = Segment {
+        seq: 101,
+        ack: 501,
+        flags: ACK | FIN,
+        payload: b"abcd",
+        cut: 100,
+        ..Segment::default()
+    };
     let mut b = Bench::connected(Config::default());
-    b.feed(
-        I,
-        &Segment {
-            seq: 101,
-            ack: 501,
-            flags: ACK | FIN,
-            payload: b"abcd",
-            cut: 100,
-            ..Segment::default()
-        },
-    );
-    assert_eq!(
-        b.out(),
-        [bytes(I, b"abcd"), Out::Gap(I, 100), Out::Finished(I)]
-    );
+    b.feed(I, &cut);
+    assert_eq!(b.out(), [bytes(I, b"abcd")]);
+    for _ in 0..9 {
+        b.seg(R, ACK, 501, 206, b"");
+    }
+    assert_eq!(b.out(), [Out::Gap(I, 100), Out::Finished(I)]);
+    // A length that lies does not hide what comes after it.
+    let mut b = Bench::connected(Config::default());
+    b.feed(I, &Segment { flags: ACK, ..cut });
+    b.seg(I, ACK, 105, 501, b"efgh");
+    assert_eq!(b.out(), [bytes(I, b"abcdefgh")]);
+}
+
+#[test]
+fn a_segment_is_read_from_its_packet() {
+    // Window scale 7 behind a no-operation; four bytes of payload of ten.
+    let mut p = vec![0x45, 0, 0, 54, 0, 1, 0x40, 0, 64, 6, 0, 0];
+    p.extend_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x34, 0x01, 0xbb]);
+    p.extend_from_slice(&[0, 0, 0, 5, 0, 0, 0, 6, 0x60, SYN, 0x20, 0, 0, 0, 0, 0]);
+    p.extend_from_slice(&[1, 3, 3, 7]);
+    p.extend_from_slice(b"abcd");
+    let packet = Packet::parse(&p, Meta::default());
+    let segment = Segment::of(&packet).unwrap();
+    let expect = Segment {
+        seq: 5,
+        ack: 6,
+        flags: SYN,
+        window: 0x2000,
+        scale: Some(7),
+        payload: b"abcd",
+        cut: 6,
+    };
+    assert_eq!(segment, expect);
+    assert_eq!(segment.length(), 10);
+    // Fragments and other protocols are none.
+    p[6] = 0x20;
+    assert_eq!(Segment::of(&Packet::parse(&p, Meta::default())), None);
+    p[6] = 0;
+    p[9] = 17;
+    assert_eq!(Segment::of(&Packet::parse(&p, Meta::default())), None);
 }
 
 /// Cuts `data` into segments that cover it, with some repeated or overlapping, in any order.
@@ -869,4 +917,13 @@ fn bounds_hold_whatever_comes() {
         b.finish();
         Ok(())
     });
+}
+
+#[test]
+fn a_fin_sent_twice_at_two_places_without_data_is_silent() {
+    let mut b = Bench::connected(Config::default());
+    b.seg(I, ACK | FIN, 101, 501, b"ab");
+    b.seg(I, ACK | FIN, 104, 501, b"");
+    assert_eq!(b.out(), [bytes(I, b"ab"), Out::Finished(I)]);
+    assert!(b.codes().is_empty());
 }

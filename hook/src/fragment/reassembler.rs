@@ -121,8 +121,12 @@ impl FragmentReassembler {
             Reading::Whole => return Outcome::Whole,
             Reading::Piece(piece) => piece,
             Reading::Bad(why, piece) => {
-                if let Some(piece) = piece {
-                    tell(cx, why, packet.key(), detail(&piece, None));
+                let detail = match piece {
+                    Some(piece) => Some(detail(&piece, None)),
+                    None => detail_of(packet),
+                };
+                if let Some(detail) = detail {
+                    tell(cx, why, packet.key(), detail);
                 }
                 return Outcome::Dropped(why);
             }
@@ -581,6 +585,22 @@ fn detail(piece: &Piece<'_>, entry: Option<&Entry>) -> FragmentDetail {
         first_packet: entry.map_or(0, |e| e.first_packet),
         overlap: None,
     }
+}
+
+/// What can be told of a fragment that could not be read.
+fn detail_of(packet: &Packet<'_>) -> Option<FragmentDetail> {
+    let layout = packet.layout();
+    Some(FragmentDetail {
+        source: packet.source()?,
+        destination: packet.destination()?,
+        id: packet.fragment_id()?,
+        protocol: layout.protocol(),
+        offset: layout.fragment_offset(),
+        length: u32::try_from(packet.upper().len()).unwrap_or(u32::MAX),
+        fragments: 0,
+        first_packet: 0,
+        overlap: None,
+    })
 }
 
 fn tell(cx: &mut Cx<'_>, code: Reason, key: Option<FlowKey>, detail: FragmentDetail) {

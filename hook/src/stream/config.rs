@@ -5,10 +5,10 @@ use core::time::Duration;
 /// Which bytes count when segments that wait behind a hole, or close it, carry different bytes
 /// for the same sequence numbers.
 ///
-/// Real hosts agree in the plain cases and differ in the odd ones: a retransmission of the same
-/// range keeps the first copy on Linux, Windows and the BSDs, and the last on Solaris; with a
-/// partial overlap BSD-derived hosts, Windows and Linux mostly favour the segment with the lower
-/// starting number, and Linux replaces a segment that a longer one with the same start covers.
+/// Hosts differ, and no policy here equals one host in every case. As far as published studies
+/// of target-based reassembly go, most systems (Linux, Windows, the BSDs) keep the first copy of
+/// a range that is sent again and, where segments overlap in part, favour the one that begins
+/// lower; some (Solaris, old routers) take the last.
 /// Whatever the policy, bytes that were delivered stay as they were, and differing bytes raise
 /// [`STREAM_OVERLAP_DIFFERS`](crate::reason::STREAM_OVERLAP_DIFFERS), which is the reliable sign
 /// of somebody who wants an observer to read something else than the host.

@@ -13,6 +13,9 @@
 //! | start without SYN | the first segment's number is adopted and the side marked [midstream](StreamState::is_midstream) |
 //! | overlap | [`OverlapPolicy`]; delivered bytes are never changed; other bytes for the same numbers raise [`STREAM_OVERLAP_DIFFERS`] |
 //! | hole | closed by the missing data, or skipped with a gap when the receiver acknowledged it, after a time-out, or when memory runs out |
+//! | data the capture cut off | a hole |
+//! | segment too far away | ignored with [`STREAM_OUT_OF_WINDOW`], unless the receiver's acknowledgments agree that the stream has moved on |
+//! | acknowledgment of what was never seen | skips nothing |
 //! | SYN | counts one number; data in it is delivered (RFC 7413) |
 //! | FIN | counts one number; data beyond is not delivered and raises [`STREAM_DATA_AFTER_FIN`] |
 //! | RST | believed at the next expected number only (RFC 5961 section 3.2) |
@@ -29,11 +32,14 @@
 //!
 //! No call here can panic, whatever the segments.
 //!
+//! [`STREAM_OUT_OF_WINDOW`]: crate::reason::STREAM_OUT_OF_WINDOW
 //! [`STREAM_OVERLAP_DIFFERS`]: crate::reason::STREAM_OVERLAP_DIFFERS
 //! [`STREAM_DATA_AFTER_FIN`]: crate::reason::STREAM_DATA_AFTER_FIN
 
+mod admit;
 mod buffer;
 mod config;
+mod deliver;
 mod detail;
 mod reassembler;
 mod segment;

@@ -22,8 +22,8 @@ pub struct Segment<'a> {
     pub scale: Option<u8>,
     /// Payload.
     pub payload: &'a [u8],
-    /// Bytes of payload that followed on the wire but were cut off by the capture; they become a
-    /// gap.
+    /// Bytes of payload that followed on the wire but were cut off by the capture, as far as the
+    /// IP header can be believed; a hole in the stream.
     pub cut: u32,
 }
 
