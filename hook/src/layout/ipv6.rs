@@ -195,7 +195,7 @@ fn note_truncated<R: Recorder>(l: &Layout, p: Position, length: usize, r: &mut R
     if l.fragment != 0 {
         r.note(Anomaly::FragmentTiny, at, length as u32);
     }
-    r.note(anomaly, at + 1, length as u32);
+    r.note(anomaly, at, length as u32);
 }
 
 fn fragment<R: Recorder>(l: &mut Layout, h: &[u8; 8], at: usize, end: usize, r: &mut R) {
