@@ -74,3 +74,52 @@ fn frame(i: u32, kind: Kind) -> Vec<u8> {
     }
     out
 }
+
+/// `n` TCP connections in IP packets: first all their handshakes, then `rounds` packets of each in
+/// turn, requests and responses alternating.
+pub fn conversations(n: u16, rounds: usize) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    let segment =
+        |i: u16, from_client: bool, syn: bool, ack: bool, seq: u32, ackn: u32, len: usize| {
+            let client = ([10, 0, (i >> 8) as u8, i as u8], 40_000 + i);
+            let server = ([192, 0, 2, 1], 443);
+            let (src, dst) = if from_client {
+                (client, server)
+            } else {
+                (server, client)
+            };
+            let mut h = etherparse::TcpHeader::new(src.1, dst.1, seq, 60_000);
+            h.syn = syn;
+            h.ack = ack;
+            h.acknowledgment_number = ackn;
+            let mut packet = Vec::new();
+            PacketBuilder::ipv4(src.0, dst.0, 64)
+                .tcp_header(h)
+                .write(&mut packet, &vec![0x5a; len])
+                .unwrap();
+            packet
+        };
+    for i in 0..n {
+        out.push(segment(i, true, true, false, 999, 0, 0));
+        out.push(segment(i, false, true, true, 4_999, 1_000, 0));
+        out.push(segment(i, true, false, true, 1_000, 5_000, 0));
+    }
+    let (mut c, mut s) = (1_000, 5_000);
+    for round in 0..rounds {
+        for i in 0..n {
+            let from_client = round % 2 == 0;
+            let (seq, ack, len) = if from_client {
+                (c, s, 300)
+            } else {
+                (s, c, 900)
+            };
+            out.push(segment(i, from_client, false, true, seq, ack, len));
+        }
+        if round % 2 == 0 {
+            c += 300;
+        } else {
+            s += 900;
+        }
+    }
+    out
+}
