@@ -1,6 +1,6 @@
 //! What the user gets: JSON lines, or a report to read.
 //!
-//! [`line`] has the plain structs of which both are made; an engine fills them in and hands them
+//! [`mod@line`] has the plain structs of which both are made; an engine fills them in and hands them
 //! to an [`Output`].
 
 pub mod json;
