@@ -33,7 +33,8 @@ pub struct Inspect {
     #[arg(long, value_name = "PREFIX", value_parser = parse_prefix, value_delimiter = ',')]
     pub local: Vec<IpNet>,
 
-    /// Tell every event of every control
+    /// Tell the steps in the life of each connection's protection as well (in a report: every
+    /// event)
     #[arg(long)]
     pub events: bool,
 
