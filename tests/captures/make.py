@@ -148,7 +148,8 @@ def s_server(folder, port, *options, **more):
 def failed_line(text, port, dport, sender):
     """The record of a handshake that one side refused with an alert, from what the other said."""
     desc = re.search(r"(?:tlsv1|sslv3) alert ([a-z ]+):", text).group(1)
-    desc = " ".join("CA" if w == "ca" else w.capitalize() for w in desc.split())
+    # As RFC 8446 appendix B.2 spells it.
+    desc = desc.replace(" ", "_")
     return {
         "type": "zert", "proto": "tls", "src": CLIENT, "sport": port, "dst": SERVER,
         "dport": dport, "sni": NAME, "failed": True, "established": False,
