@@ -4,7 +4,7 @@
 usage: make.py [OUTPUT-DIRECTORY]
 
 Run as root. Needs Python's scapy, and the programs ip, ethtool, tcpdump, openssl (3.0 or later),
-ssh, sshd, ssh-keygen, curl and ping. Programs talk to each other between two network namespaces
+ssh, sshd, ssh-keygen and curl. Programs talk to each other between two network namespaces
 while tcpdump listens; the rest is built with scapy. What is expected of a capture is taken from
 what the programs say of their own connection, or from what was deliberately built wrong. Keys,
 randoms and times differ from run to run, so the files do too.
@@ -296,10 +296,32 @@ def ssh(folder):
     expect("ssh", lines)
 
 
-def ping():
-    with capture("fragments", "icmp or (ip[6:2] & 0x3fff != 0)"):
-        text = must(*on(NS_CLIENT, "ping", "-c", "2", "-i", "0.2", "-s", "3000", SERVER))
-    assert "2 received" in text, text
+ECHO_SERVER = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 9000))
+while True:
+    data, peer = s.recvfrom(65535)
+    s.sendto(data, peer)
+"""
+ECHO_CLIENT = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.bind((sys.argv[1], 40095))
+data = bytes(i % 251 for i in range(4000))
+for _ in range(2):
+    s.sendto(data, (sys.argv[2], 9000))
+    assert s.recv(65535) == data
+print("whole")
+"""
+
+
+def fragments():
+    with capture("fragments", "udp or (ip[6:2] & 0x3fff != 0)"), \
+            running(*on(NS_SERVER, sys.executable, "-c", ECHO_SERVER, SERVER)):
+        text = must(*on(NS_CLIENT, sys.executable, "-c", ECHO_CLIENT, CLIENT, SERVER))
+    assert text == "whole\n", text
     # Ordinary fragments: nothing is to be detected.
     expect("fragments", [])
 
@@ -415,7 +437,7 @@ def main():
             tls(folder)
             starttls(folder)
             ssh(folder)
-            ping()
+            fragments()
         finally:
             for namespace in (NS_CLIENT, NS_SERVER):
                 sh("ip", "netns", "del", namespace)
