@@ -241,8 +241,10 @@ impl<'e> Feed<'e> {
                 let local = chooser.choose();
                 let text = local.to_string();
                 self.side = Side::Known(local);
-                self.watcher.remark(&Remark::Local(text.clone()));
-                self.fed.input.local = Some(text);
+                if !held.is_empty() {
+                    self.watcher.remark(&Remark::Local(text.clone()));
+                    self.fed.input.local = Some(text);
+                }
                 held.iter()
                     .try_for_each(|one| self.hand(&one.facts, &one.packet))
             }

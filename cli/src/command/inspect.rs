@@ -25,6 +25,7 @@ const LARGE: u64 = 32 * 1024 * 1024;
 
 /// Arguments of `inspect`.
 #[derive(Args, Debug)]
+#[command(after_help = super::EXIT_CODES)]
 #[non_exhaustive]
 pub struct Inspect {
     /// Captures, read one after the other: pcap or pcapng, plain or gzip; `-` is standard input
@@ -213,6 +214,7 @@ impl Watcher for Terminal {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn processor_time_goes_on() {
         let first = processor_time().unwrap();

@@ -1,7 +1,7 @@
 //! The sub-commands, one file each.
 //!
 //! A new one is a file here with its arguments and a `run`, a variant of [`Command`] and an arm
-//! in [`Command::run`].
+//! in its `run`.
 
 pub mod inspect;
 

@@ -17,7 +17,8 @@ pub struct JsonReport<W> {
 }
 
 impl<W: Write> JsonReport<W> {
-    /// Writes to `out`; events and decisions on demand.
+    /// Writes to `out`; `events` are the steps in the life of security sessions, which like
+    /// decisions come on demand. Events of controls always do.
     pub fn new(out: W, events: bool, decisions: bool) -> Self {
         Self {
             out,
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn events_and_decisions_only_on_demand() {
+    fn steps_and_decisions_only_on_demand() {
         let kinds = |events, decisions| -> Vec<String> {
             lines(events, decisions)
                 .iter()
@@ -243,12 +244,12 @@ mod tests {
                 })
                 .collect()
         };
-        assert_eq!(kinds(false, false), ["zert", "summary"]);
+        assert_eq!(kinds(false, false), ["zert", "event", "summary"]);
         assert_eq!(
             kinds(true, false),
             ["zert", "zert_event", "event", "summary"]
         );
-        assert_eq!(kinds(false, true), ["zert", "decision", "summary"]);
+        assert_eq!(kinds(false, true), ["zert", "event", "decision", "summary"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the user gets: JSON lines, or a report to read.
 //!
-//! [`line`] has the plain structs of which both are made; an engine fills them in and hands them
+//! [`mod@line`] has the plain structs of which both are made; an engine fills them in and hands them
 //! to an [`Output`].
 
 pub mod json;
@@ -25,8 +25,8 @@ pub trait Output {
     /// Whether each packet's decision is wanted; asked before lines are made.
     fn wants_decisions(&self) -> bool;
 
-    /// Whether events are wanted; asked before lines are made. The text report always wants
-    /// them, to count what was detected.
+    /// Whether the steps in the life of security sessions are wanted; asked before lines are
+    /// made. Events of controls always are.
     fn wants_events(&self) -> bool;
 
     /// The record of a connection and security session.

@@ -320,7 +320,7 @@ impl<W: Write> Output for TextReport<W> {
     }
 
     fn wants_events(&self) -> bool {
-        true
+        self.events
     }
 
     fn zert(&mut self, line: &ZertLine) -> io::Result<()> {

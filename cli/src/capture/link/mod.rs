@@ -56,8 +56,19 @@ pub struct Network<'a> {
 ///
 /// [`Miss`] says why there is none.
 pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Miss> {
-    let mut direction = frame.direction;
-    let next = strip(frame.link, frame.data, &mut direction)?;
+    let mut found = network_of(frame.link, frame.data)?;
+    found.direction = frame.direction.or(found.direction);
+    Ok(found)
+}
+
+/// Finds the IP packet in the bytes of a frame that came from elsewhere than a capture.
+///
+/// # Errors
+///
+/// [`Miss`] says why there is none.
+pub fn network_of(link: LinkType, data: &[u8]) -> Result<Network<'_>, Miss> {
+    let mut direction = None;
+    let next = strip(link, data, &mut direction)?;
     let mut layers = Layers::default();
     let packet = to_ip(next, &mut layers)?;
     Ok(Network {
@@ -113,7 +124,7 @@ fn strip<'a>(
             found => found,
         },
         113 => {
-            *direction = direction.or(other::cooked_direction(be16(d, 0)?));
+            *direction = other::cooked_direction(be16(d, 0)?);
             other::cooked(be16(d, 14)?, rest(d, 16)?)
         }
         117 => {
@@ -127,7 +138,7 @@ fn strip<'a>(
         138 => Ok(Next::EtherType(be16(d, 16)?, rest(d, 18)?)),
         163 => wlan::avs(d),
         166 => {
-            *direction = direction.or(sent_flag(byte(d, 0)?));
+            *direction = sent_flag(byte(d, 0)?);
             Ok(Next::Ppp(rest(d, 1)?.strip_prefix(&[3]).unwrap_or(d)))
         }
         192 => {
@@ -139,7 +150,7 @@ fn strip<'a>(
             strip(inner, rest(d, le16(d, 2)?.into())?, direction)
         }
         204..=206 => {
-            *direction = direction.or(sent_flag(byte(d, 0)?));
+            *direction = sent_flag(byte(d, 0)?);
             let d = rest(d, 1)?;
             match link.0 {
                 204 => Ok(Next::Ppp(d)),
@@ -153,7 +164,7 @@ fn strip<'a>(
         // IP over InfiniBand: a global routing header of 40 bytes, then EtherType and reserved.
         242 => Ok(Next::EtherType(be16(d, 40)?, rest(d, 44)?)),
         276 => {
-            *direction = direction.or(other::cooked_direction(byte(d, 10)?.into()));
+            *direction = other::cooked_direction(byte(d, 10)?.into());
             other::cooked(be16(d, 0)?, rest(d, 20)?)
         }
         _ => Err(Miss::UnknownLink(link)),
