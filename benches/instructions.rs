@@ -11,6 +11,7 @@
     clippy::indexing_slicing,
     missing_docs,
     unreachable_pub,
+    unused_qualifications,
     reason = "a bench may panic"
 )]
 

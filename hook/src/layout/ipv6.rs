@@ -138,7 +138,10 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
                 seen::ROUTING
             }
             proto::FRAGMENT => {
-                fragment(l, header, p.at, bytes.len(), r);
+                // A second one does not make a fragment whole again.
+                if p.seen & seen::FRAGMENT == 0 {
+                    fragment(l, header, p.at, bytes.len(), r);
+                }
                 seen::FRAGMENT
             }
             proto::AH => {
