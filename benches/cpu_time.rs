@@ -14,14 +14,19 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use hostward_hook::flow::{FlowConfig, FlowKey, FlowTable, Found, HashKey};
-use hostward_hook::layout::Layout;
-use hostward_hook::link::Ethernet;
-use hostward_hook::meta::{Meta, Point};
-use hostward_hook::time::Now;
+use hostward::filter::{Action, Filter, Rule, RuleSet};
+use hostward::hook::flow::{FlowConfig, FlowKey, FlowTable, Found, HashKey};
+use hostward::hook::frame::VecFrame;
+use hostward::hook::layout::Layout;
+use hostward::hook::link::Ethernet;
+use hostward::hook::{Checksums, Meta, Now, Point, Verdict};
+use hostward::ids::Ids;
+use hostward::zert::Zert;
+use hostward::{Guard, GuardConfig};
 
 mod packets;
 
@@ -177,9 +182,102 @@ fn flow_lookup() {
     }
 }
 
+/// A capture of the project's own, or that named by `HOSTWARD_BENCH_CAPTURE` (classic pcap,
+/// Ethernet), as IP packets.
+fn capture() -> Vec<Vec<u8>> {
+    let own = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/captures/tls12-client-certificate.pcap"
+    );
+    let path = std::env::var("HOSTWARD_BENCH_CAPTURE").unwrap_or_else(|_| own.into());
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(
+        bytes[..4],
+        0xa1b2_c3d4_u32.to_le_bytes(),
+        "a classic little-endian pcap"
+    );
+    let mut packets = Vec::new();
+    let mut rest = &bytes[24..];
+    while let Some((header, tail)) = rest.split_at_checked(16) {
+        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        let Some((frame, next)) = tail.split_at_checked(length) else {
+            break;
+        };
+        packets.extend(Ethernet::ip_packet(frame).map(<[u8]>::to_vec));
+        rest = next;
+    }
+    packets
+}
+
+fn guard() -> Guard {
+    let rules = RuleSet::new(vec![Rule::new("all", Action::Permit)], 1);
+    Guard::new(GuardConfig::default(), HashKey::new(*b"not so random 16"))
+        .filter(Filter::new(Arc::new(rules)))
+        .ids(Ids::default())
+        .zert(Zert::default())
+}
+
+fn guard_pass() {
+    let streams = packets::conversations(1_000, 40);
+    let captured = capture();
+    for (title, packets) in [
+        (
+            "1,000 TCP connections, 300 and 900 bytes a packet",
+            &streams,
+        ),
+        ("a capture with TLS handshakes", &captured),
+    ] {
+        let mut frames: Vec<_> = packets
+            .iter()
+            .map(|p| {
+                let mut f = VecFrame::new(0, 65_535);
+                f.set(p);
+                f
+            })
+            .collect();
+        let mut again = frames.clone();
+        let metas: Vec<_> = packets
+            .iter()
+            .map(|p| {
+                let point = if p[12] == 192 {
+                    Point::LocalOut
+                } else {
+                    Point::LocalIn
+                };
+                Meta::new(point, Now::default()).with_checksums(Checksums::Verified)
+            })
+            .collect();
+        let mut verdicts = vec![Verdict::Continue; packets.len()];
+        let (mut one, mut many) = (guard(), guard());
+        let repeat = (40_000 / packets.len()).max(1);
+        let n = packets.len() * repeat;
+        let metas = &metas;
+        table(
+            &format!("guard with filter, ids and zert, {title}, per packet"),
+            vec![
+                row("single", n, move || {
+                    for _ in 0..repeat {
+                        for (f, m) in frames.iter_mut().zip(metas) {
+                            let _ = black_box(one.packet(f, *m, &mut ()));
+                        }
+                        one.finish(Now::default(), &mut ());
+                    }
+                }),
+                row("batched", n, move || {
+                    for _ in 0..repeat {
+                        many.batch(&mut again, metas, &mut verdicts, &mut ());
+                        many.finish(Now::default(), &mut ());
+                    }
+                }),
+            ],
+        );
+    }
+}
+
 fn main() {
     if std::env::var_os("FLOW_ONLY").is_none() {
         layout();
     }
     flow_lookup();
+    guard_pass();
 }

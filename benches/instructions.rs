@@ -279,16 +279,16 @@ fn guard_batch(mut p: Pass) -> Pass {
 }
 
 // The limits, in instructions for a thousand packets.
-const LAYOUT_TCP4: u64 = 1_000_000;
-const LAYOUT_TCP6: u64 = 1_000_000;
-const LAYOUT_UDP4: u64 = 1_000_000;
-const FLOW_SINGLE: u64 = 1_000_000;
-const FLOW_BATCH: u64 = 1_000_000;
-const STREAM_IN_ORDER: u64 = 1_000_000;
-const STREAM_SWAPPED: u64 = 10_000_000;
-const FRAGMENTS: u64 = 10_000_000;
-const GUARD_SINGLE: u64 = 10_000_000;
-const GUARD_BATCH: u64 = 10_000_000;
+const LAYOUT_TCP4: u64 = 119_300;
+const LAYOUT_TCP6: u64 = 211_100;
+const LAYOUT_UDP4: u64 = 89_700;
+const FLOW_SINGLE: u64 = 188_000;
+const FLOW_BATCH: u64 = 251_200;
+const STREAM_IN_ORDER: u64 = 111_900;
+const STREAM_SWAPPED: u64 = 406_000;
+const FRAGMENTS: u64 = 1_721_000;
+const GUARD_SINGLE: u64 = 2_277_200;
+const GUARD_BATCH: u64 = 2_404_700;
 
 library_benchmark_group!(
     name = packet_path,

@@ -154,8 +154,7 @@ impl<T: PacketTransform> Guard<T> {
         meta: Meta,
         events: &mut dyn EventSink,
     ) -> Verdict {
-        let layout = Layout::parse(frame.bytes());
-        self.judge(frame, layout, meta, None, events)
+        self.judge(frame, None, meta, None, events)
     }
 
     /// Judges several packets: exactly the answers, events and frames that
@@ -173,13 +172,13 @@ impl<T: PacketTransform> Guard<T> {
             .zip(metas.chunks(BATCH))
             .zip(verdicts.chunks_mut(BATCH));
         for ((frames, metas), verdicts) in chunks {
-            let mut layouts = [Layout::parse(&[]); BATCH];
+            let mut layouts = [Layout::default(); BATCH];
             let mut keys = [None; BATCH];
             let mut found = [None; BATCH];
             for (((frame, meta), layout), key) in
                 frames.iter().zip(metas).zip(&mut layouts).zip(&mut keys)
             {
-                *layout = Layout::parse(frame.bytes());
+                layout.parse_in_place(frame.bytes());
                 *key = Packet::with_layout(frame.bytes(), *layout, *meta, 0).key();
             }
             let n = frames.len();
@@ -200,7 +199,7 @@ impl<T: PacketTransform> Guard<T> {
                     None if self.core.flows.insertions() == insertions => Some(None),
                     Some(_) | None => None,
                 };
-                *verdict = self.judge(frame, *layout, *meta, hint, events);
+                *verdict = self.judge(frame, Some(layout), *meta, hint, events);
             }
         }
     }
@@ -208,7 +207,7 @@ impl<T: PacketTransform> Guard<T> {
     fn judge(
         &mut self,
         frame: &mut dyn FrameBuf,
-        layout: Layout,
+        layout: Option<&Layout>,
         meta: Meta,
         hint: Option<Option<Found>>,
         events: &mut dyn EventSink,
@@ -273,15 +272,22 @@ impl<T: PacketTransform> Core<T> {
         &mut self,
         cx: &mut Cx<'_>,
         frame: &mut dyn FrameBuf,
-        mut layout: Layout,
+        layout: Option<&Layout>,
         mut meta: Meta,
         mut hint: Option<Option<Found>>,
     ) -> Verdict {
         // The first refusal is the answer; when only observing the pass goes on regardless.
         let mut answer = Verdict::Continue;
         let mut nested = 0;
+        let mut known = layout;
         loop {
-            let packet = Packet::with_layout(frame.bytes(), layout, meta, cx.packet);
+            // A layout that was just written is not copied: see `Layout::parse_in_place`.
+            let mut packet = match known {
+                Some(layout) => Packet::with_layout(frame.bytes(), *layout, meta, cx.packet),
+                None => Packet::parse(frame.bytes(), meta),
+            };
+            packet.number = cx.packet;
+            let layout = packet.layout();
             if let Some(ids) = &mut self.ids {
                 let verdict = ids.before(cx, &packet);
                 if self.ends(&mut answer, verdict) {
@@ -313,7 +319,7 @@ impl<T: PacketTransform> Core<T> {
                             let _ = self.ends(&mut answer, Verdict::Drop(FRAGMENT_NO_ROOM));
                             return answer;
                         }
-                        layout = Layout::parse(frame.bytes());
+                        known = None;
                         hint = None;
                         continue;
                     }
@@ -332,7 +338,7 @@ impl<T: PacketTransform> Core<T> {
                         return answer;
                     }
                 }
-                layout = Layout::parse(frame.bytes());
+                known = None;
                 hint = None;
                 continue;
             }

@@ -19,14 +19,17 @@ pub struct Packet<'a> {
 
 impl<'a> Packet<'a> {
     /// Parses a packet.
+    #[inline]
     #[must_use]
     pub fn parse(bytes: &'a [u8], meta: Meta) -> Self {
-        Self {
+        let mut packet = Self {
             bytes,
-            layout: Layout::parse(bytes),
+            layout: Layout::EMPTY,
             meta,
             number: 0,
-        }
+        };
+        packet.layout.parse_in_place(bytes);
+        packet
     }
 
     /// A packet whose layout was found before. `layout` must come from the same bytes: with

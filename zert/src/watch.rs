@@ -111,7 +111,7 @@ impl Watch {
                 self.place(false);
             }
             if !self.collecting {
-                let Some(at) = data.iter().position(|b| *b == b'\n') else {
+                let Some(at) = memchr::memchr(b'\n', data) else {
                     *data = &[];
                     return None;
                 };

@@ -644,13 +644,20 @@ impl<S: Default> FlowTable<S> {
 
     /// All flows, in no order: for reports and for closing everything.
     pub fn ids(&self) -> impl Iterator<Item = FlowId> {
-        self.slots
+        // Empty buckets are passed over by their tags: a table is mostly empty.
+        let buckets = self
+            .tags
             .iter()
-            .enumerate()
-            .filter(|(_, h)| h.used)
-            .map(|(i, h)| FlowId {
-                slot: i as u32,
-                epoch: h.epoch,
+            .zip(self.slots.chunks_exact(WAYS))
+            .enumerate();
+        buckets
+            .filter(|(_, (tags, _))| **tags != 0)
+            .flat_map(|(bucket, (_, slots))| {
+                let used = slots.iter().enumerate().filter(|(_, h)| h.used);
+                used.map(move |(way, h)| FlowId {
+                    slot: (bucket * WAYS + way) as u32,
+                    epoch: h.epoch,
+                })
             })
     }
 
