@@ -23,11 +23,21 @@ fn guard(mode: Mode) -> Guard {
     deny.source = "10.0.0.0/9".parse().unwrap();
     deny.logging = Logging::Yes;
     let rules = RuleSet::new(vec![deny, Rule::new("permit", Action::Permit)], 1);
-    let flows = FlowConfig { capacity: CAPACITY, ..FlowConfig::default() };
-    Guard::new(GuardConfig { mode, flows, ..GuardConfig::default() }, HashKey::new([7; 16]))
-        .filter(Filter::new(Arc::new(rules)))
-        .ids(Ids::default())
-        .zert(Zert::default())
+    let flows = FlowConfig {
+        capacity: CAPACITY,
+        ..FlowConfig::default()
+    };
+    Guard::new(
+        GuardConfig {
+            mode,
+            flows,
+            ..GuardConfig::default()
+        },
+        HashKey::new([7; 16]),
+    )
+    .filter(Filter::new(Arc::new(rules)))
+    .ids(Ids::default())
+    .zert(Zert::default())
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -38,12 +48,23 @@ fuzz_target!(|data: &[u8]| {
         let len = usize::from(u16::from_be_bytes([*a, *b])).min(tail.len());
         let (packet, next) = tail.split_at(len);
         ms += u64::from(u16::from_be_bytes([*t, *u])) * 64;
-        let point = if flags & 1 == 0 { Point::LocalIn } else { Point::LocalOut };
+        let point = if flags & 1 == 0 {
+            Point::LocalIn
+        } else {
+            Point::LocalOut
+        };
         let now = Now::new(Instant::from_millis(ms), UnixTime::from_secs(1));
-        packets.push((packet.to_vec(), Meta::new(point, now).with_cut(flags & 2 != 0)));
+        packets.push((
+            packet.to_vec(),
+            Meta::new(point, now).with_cut(flags & 2 != 0),
+        ));
         rest = next;
     }
-    let mode = if data.len() % 2 == 0 { Mode::Enforce } else { Mode::Observe };
+    let mode = if data.len() % 2 == 0 {
+        Mode::Enforce
+    } else {
+        Mode::Observe
+    };
     let frame = |p: &Vec<u8>| {
         let mut f = VecFrame::new(0, 65_535);
         f.set(p);

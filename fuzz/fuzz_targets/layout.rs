@@ -25,12 +25,19 @@ fuzz_target!(|data: &[u8]| {
     for e in evidence.iter() {
         assert!(l.anomalies().contains(e.anomaly));
     }
-    let _ = (packet.payload(), packet.upper(), packet.tcp_options(), packet.ip_options());
+    let _ = (
+        packet.payload(),
+        packet.upper(),
+        packet.tcp_options(),
+        packet.ip_options(),
+    );
     let _ = (packet.spi(), packet.fragment_id(), packet.tcp_numbers());
     let _ = hostward_hook::checksum::verify(&packet);
 
     // The oracle: what it takes for well formed, we read alike.
-    let Ok(other) = etherparse::SlicedPacket::from_ip(data) else { return };
+    let Ok(other) = etherparse::SlicedPacket::from_ip(data) else {
+        return;
+    };
     if l.anomalies() != Anomalies::NONE || l.fragment() != Fragment::Whole {
         return;
     }
