@@ -593,12 +593,20 @@ impl<T: PacketTransform> Core<T> {
     }
 }
 
-/// ESP and IKE are the business of IPsec, not connections of the host; fragments that were not
-/// put together have no ports.
+/// ESP and IKE are the business of IPsec, not connections of the host. Fragments that were not put
+/// together and transport headers that cannot be read have no ports: taking those for zero would
+/// make one flow of what has nothing in common.
 fn has_flow(packet: &Packet<'_>) -> bool {
     let l = packet.layout();
-    let ike = l.protocol() == proto::UDP
-        && l.ports()
-            .is_some_and(|(s, d)| matches!(d, 500 | 4500) || matches!(s, 500 | 4500));
-    l.protocol() != proto::ESP && !ike && l.fragment() == Fragment::Whole
+    if l.fragment() != Fragment::Whole {
+        return false;
+    }
+    match l.protocol() {
+        proto::ESP => false,
+        proto::UDP => l
+            .ports()
+            .is_some_and(|(s, d)| !matches!(s, 500 | 4500) && !matches!(d, 500 | 4500)),
+        proto::TCP | proto::SCTP | proto::DCCP | proto::UDP_LITE => l.ports().is_some(),
+        _ => true,
+    }
 }
