@@ -5,14 +5,14 @@ use hostward_hook::action::{Action, ActionQueue, Cx};
 use hostward_hook::event::{Class, EventSink};
 use hostward_hook::flow::{Belongs, FlowTable, Found, HashKey, Room, TcpSegment};
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
-use hostward_hook::hooks::{CloseCause, earlier};
+use hostward_hook::hooks::{CloseCause, Interest, earlier};
 use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::time::{Instant, Now};
 use hostward_hook::{
-    Direction, FlowId, FlowInfo, FrameBuf, Meta, Packet, PacketFilter, PacketHook, PacketTransform,
-    Side, StreamObserver, Timers, Verdict,
+    Direction, FlowId, FlowInfo, FlowKey, FrameBuf, Meta, Packet, PacketFilter, PacketHook,
+    PacketTransform, Side, StreamObserver, Timers, Verdict,
 };
 use hostward_ids::Ids;
 use hostward_zert::Zert;
@@ -227,6 +227,34 @@ impl<T: PacketTransform> Guard<T> {
         verdict
     }
 
+    /// Hands the observers the next bytes of a connection, for hosts whose own TCP puts streams
+    /// together ([`GuardConfig::streams`] is `None`). `key` has the sender first. The connection is
+    /// the one that the packets made; of one the guard does not know nothing is wanted.
+    pub fn stream_bytes(
+        &mut self,
+        key: &FlowKey,
+        data: &[u8],
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Interest {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        self.core.observe(key, |zert, info, slots, from| {
+            zert.bytes(&mut cx, info, &mut slots.zert, from, data)
+        })
+    }
+
+    /// Tells the observers that one side of a connection has sent all it will, for hosts whose own
+    /// TCP puts streams together. `key` has that side first.
+    pub fn stream_finished(&mut self, key: &FlowKey, now: Now, events: &mut dyn EventSink) {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        self.core.observe(key, |zert, info, slots, from| {
+            zert.finished(&mut cx, info, &mut slots.zert, from);
+            Interest::EnoughFromSide
+        });
+    }
+
     /// Takes the oldest action that a control asks of the host.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.poll()
@@ -421,7 +449,7 @@ impl<T: PacketTransform> Core<T> {
         &mut self,
         cx: &mut Cx<'_>,
         packet: &Packet<'_>,
-        key: hostward_hook::FlowKey,
+        key: FlowKey,
         tcp: Option<&TcpSegment>,
         opener: Option<bool>,
     ) -> Option<Found> {
@@ -570,6 +598,21 @@ impl<T: PacketTransform> Core<T> {
             while let Some(id) = self.flows.expired(&mut sweep) {
                 self.close(cx, id, CloseCause::Idle);
             }
+        }
+    }
+
+    /// Runs something for the observers of the connection that `key` names.
+    fn observe(
+        &mut self,
+        key: &FlowKey,
+        work: impl FnOnce(&mut Zert, &FlowInfo, &mut Slots, Side) -> Interest,
+    ) -> Interest {
+        let (Some(zert), Some(found)) = (&mut self.zert, self.flows.lookup(key)) else {
+            return Interest::Enough;
+        };
+        match self.flows.slot_mut(found.id) {
+            Some((info, slots)) if !slots.closed => work(zert, info, slots, found.from),
+            Some(_) | None => Interest::Enough,
         }
     }
 

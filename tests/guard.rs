@@ -15,8 +15,9 @@ use hostward::filter::{Action, Filter, Logging, Rule, RuleSet, Upper};
 use hostward::hook::event::{Class, EventQueue, OwnedEvent, OwnedValue};
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::frame::VecFrame;
+use hostward::hook::hooks::Interest;
 use hostward::hook::reason::{FRAGMENT_OVERLAP, NOT_IP};
-use hostward::hook::{Control, FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
+use hostward::hook::{Control, FlowKey, FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
 use hostward::ids::Ids;
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig, Mode};
@@ -306,6 +307,35 @@ fn a_batch_is_the_packets_one_by_one() {
         Ok(())
     })
     .budget_ms(5_000);
+}
+
+/// A host with a TCP of its own feeds the observers itself.
+#[test]
+fn streams_from_the_host_are_recorded_like_reassembled_ones() {
+    let config = GuardConfig {
+        streams: None,
+        ..GuardConfig::default()
+    };
+    let mut guard = Guard::new(config, HashKey::new([3; 16])).zert(Zert::default());
+    let mut events = EventQueue::new(100);
+    let packets = conversation(CLIENT, (SERVER.0, 22), b"ignored", b"ignored");
+    run(&mut guard, &packets[..5], &mut events);
+    let end = |e: End| std::net::SocketAddr::from(e);
+    let to = FlowKey::new(end(CLIENT), end((SERVER.0, 22)), 6).unwrap();
+    let from = to.reversed();
+    guard.stream_bytes(&from, b"SSH-2.0-server\r\n", at(1), &mut events);
+    guard.stream_bytes(&to, b"SSH-2.0-client\r\n", at(1), &mut events);
+    guard.stream_finished(&to, at(2), &mut events);
+    let nobody = FlowKey::new(end(CLIENT), end((SERVER.0, 23)), 6).unwrap();
+    assert_eq!(
+        guard.stream_bytes(&nobody, b"x", at(1), &mut events),
+        Interest::Enough
+    );
+    guard.finish(at(3), &mut events);
+    let told = records(&events);
+    assert_eq!(told.len(), 1);
+    assert_eq!(text(told[0], "client_version"), Some("SSH-2.0-client"));
+    assert_eq!(text(told[0], "server_version"), Some("SSH-2.0-server"));
 }
 
 #[test]
