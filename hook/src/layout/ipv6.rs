@@ -16,6 +16,9 @@ pub(super) fn walk<R: Recorder>(packet: &[u8], l: &mut Layout, r: &mut R) {
     let end = if payload == 0 && h[6] != proto::NO_NEXT {
         // Zero announces a jumbogram (RFC 2675); without its option the length is the buffer's,
         // which the hop-by-hop walk checks. Offload engines write zero as well.
+        if h[6] != proto::HOP_BY_HOP {
+            r.note(Anomaly::Ip6Jumbo, 4, 0);
+        }
         received
     } else if 40 + payload > received {
         r.note(Anomaly::IpLengthBeyondBuffer, 4, payload as u32);
@@ -97,7 +100,7 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
         }
         let rest = bytes.get(p.at..).unwrap_or_default();
         let Some(header) = rest.first_chunk::<8>() else {
-            note_truncated(l, p, rest.len(), r);
+            note_truncated(l, p, p.at, rest.len(), r);
             return stop(p, l);
         };
         let length = match p.proto {
@@ -110,7 +113,7 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             .get(2..length)
             .filter(|_| p.proto != proto::AH || length >= 12)
         else {
-            note_truncated(l, p, length, r);
+            note_truncated(l, p, p.at + 1, length, r);
             return stop(p, l);
         };
         let bit = match p.proto {
@@ -124,9 +127,10 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             proto::DESTINATION => {
                 destinations += 1;
                 options(body, p.at + 2, None, r);
-                // RFC 8200 section 4.1: twice at most, before a routing header and at the end.
+                // RFC 8200 §4.1: twice at most, before a routing header and at the end; a receiver
+                // has to cope with any number.
                 if destinations == 3 {
-                    r.note(Anomaly::Ip6ExtensionDuplicate, p.at, u32::from(p.proto));
+                    r.note(Anomaly::Ip6DestinationOptions, p.at, u32::from(p.proto));
                 }
                 p.seen &= !seen::DESTINATION;
                 seen::DESTINATION
@@ -139,10 +143,19 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             }
             proto::FRAGMENT => {
                 fragment(l, header, p.at, bytes.len(), r);
+                // RFC 2675 §3: a jumbogram has no fragment header.
+                if packet.get(4..6) == Some(&[0, 0]) {
+                    r.note(Anomaly::Ip6Jumbo, p.at, u32::from(p.proto));
+                }
                 seen::FRAGMENT
             }
             proto::AH => {
                 l.ah = u16::try_from(p.at).unwrap_or(u16::MAX);
+                // RFC 4302 §2.3: a receiver ignores them.
+                let reserved = be16(header[2], header[3]);
+                if reserved != 0 {
+                    r.note(Anomaly::AhReserved, p.at + 2, reserved.into());
+                }
                 seen::AH
             }
             proto::MOBILITY => seen::MOBILITY,
@@ -183,9 +196,9 @@ fn stop(p: Position, l: &mut Layout) {
     l.payload = l.upper;
 }
 
+/// `field` is where what is wrong stands: the length, or the header that is not all there.
 #[cold]
-fn note_truncated<R: Recorder>(l: &Layout, p: Position, length: usize, r: &mut R) {
-    let at = p.at;
+fn note_truncated<R: Recorder>(l: &Layout, p: Position, field: usize, length: usize, r: &mut R) {
     let anomaly = if p.proto == proto::AH {
         Anomaly::IpsecTruncated
     } else {
@@ -193,16 +206,17 @@ fn note_truncated<R: Recorder>(l: &Layout, p: Position, length: usize, r: &mut R
     };
     // The first fragment must hold the whole header chain (RFC 7112).
     if l.fragment != 0 {
-        r.note(Anomaly::FragmentTiny, at, length as u32);
+        r.note(Anomaly::FragmentTiny, p.at, length as u32);
     }
-    r.note(anomaly, at + 1, length as u32);
+    r.note(anomaly, field, length as u32);
 }
 
 fn fragment<R: Recorder>(l: &mut Layout, h: &[u8; 8], at: usize, end: usize, r: &mut R) {
     let word = be16(h[2], h[3]);
     l.fragment_header = u16::try_from(at).unwrap_or(u16::MAX);
     if h[1] != 0 || word & 0x6 != 0 {
-        r.note(Anomaly::FragmentReserved, at + 1, u32::from(word & 0x6));
+        let value = u32::from(h[1]) << 8 | u32::from(word & 0x6);
+        r.note(Anomaly::FragmentReserved, at + 1, value);
     }
     l.fragment = word & !0x6;
     if l.fragment == 0 {
@@ -227,7 +241,8 @@ fn options<R: Recorder>(body: &[u8], base: usize, jumbo: Option<&[u8]>, r: &mut 
         let Ip6Option { kind, offset, data } = match option {
             Ok(o) => o,
             Err(at) => {
-                r.note(Anomaly::Ip6OptionLength, base + at, 0);
+                let length = body.get(at + 1).copied().unwrap_or_default();
+                r.note(Anomaly::Ip6OptionLength, base + at + 1, length.into());
                 return;
             }
         };
@@ -264,6 +279,8 @@ fn options<R: Recorder>(body: &[u8], base: usize, jumbo: Option<&[u8]>, r: &mut 
             _ => {
                 if kind & 0xc0 != 0 {
                     r.note(Anomaly::Ip6OptionUnknown, at, u32::from(kind));
+                } else {
+                    r.note(Anomaly::IpOptionUnassigned, at, u32::from(kind));
                 }
                 true
             }
