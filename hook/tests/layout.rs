@@ -629,6 +629,13 @@ fn transport_cases() -> Vec<Case> {
         ),
         case(
             TcpOptionLength,
+            opt(&[5, 3, 0, 0]),
+            41,
+            3,
+            opt(&[5, 2, 0, 0]),
+        ),
+        case(
+            TcpOptionLength,
             opt(&[4, 3, 0, 0]),
             41,
             3,

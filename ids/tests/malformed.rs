@@ -1165,6 +1165,21 @@ fn own_packets_and_a_detector_that_is_off() {
     assert_eq!(judge_as(config, &bad, sent), (Verdict::Continue, vec![]));
 }
 
+/// Captures taken on a host whose network card cuts segments have lengths of zero.
+#[test]
+fn lengths_that_offload_leaves_open() {
+    let meta = received().with_checksums(Checksums::Offloaded);
+    for (p, at) in [(tcp4(), 2), (v6(6, &syn()), 4)] {
+        let zero = patch(p.clone(), at, &[0, 0]);
+        let judged = judge_as(Config::default(), &zero, meta);
+        assert_eq!(judged, (Verdict::Continue, vec![]));
+        assert_eq!(judge(&zero).1.len(), 1);
+        // Another wrong length is still one.
+        let wrong = patch(p, at, &[0x40, 0]);
+        assert_eq!(judge_as(Config::default(), &wrong, meta).1.len(), 1);
+    }
+}
+
 #[test]
 fn nobody_is_accused_of_what_the_capture_left_out() {
     let meta = received()

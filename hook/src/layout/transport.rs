@@ -105,14 +105,15 @@ fn tcp_options<R: Recorder>(options: &[u8], base: usize, r: &mut R) {
         };
         let n = o.data.len();
         let (ok, single) = match o.kind {
-            2 => (n == 2, true),                                                  // MSS
-            3 => (n == 1, true),                                                  // window scale
-            4 => (n == 0, true),                                                  // SACK permitted
-            5 => (n.is_multiple_of(8) && (8..=32).contains(&n), true),            // SACK
-            8 => (n == 8, true),                                                  // timestamps
-            19 => (n == 16, true),                                                // MD5
-            28 => (n == 2, true),                                                 // user time-out
-            29 => (n >= 2, true),                                                 // authentication
+            2 => (n == 2, true), // MSS
+            3 => (n == 1, true), // window scale
+            4 => (n == 0, true), // SACK permitted
+            // Some stacks send a SACK that reports nothing.
+            5 => (n.is_multiple_of(8) && n <= 32, true), // SACK
+            8 => (n == 8, true),                         // timestamps
+            19 => (n == 16, true),                       // MD5
+            28 => (n == 2, true),                        // user time-out
+            29 => (n >= 2, true),                        // authentication
             34 => (n == 0 || n.is_multiple_of(2) && (4..=16).contains(&n), true), // fast open
             _ => (true, false),
         };

@@ -16,7 +16,7 @@ use core::any::Any;
 use hostward_hook::action::Cx;
 use hostward_hook::checksum::{self, ChecksumState};
 use hostward_hook::event::{Class, Detail, FieldVisitor, Value};
-use hostward_hook::layout::{Anomalies, Anomaly, Layout};
+use hostward_hook::layout::{Anomalies, Anomaly, Evidence, Layout};
 use hostward_hook::meta::{Checksums, Direction};
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::{Code, CodeInfo};
@@ -251,6 +251,17 @@ fn checksums(packet: &Packet<'_>) -> Option<Finding> {
     }
 }
 
+/// Whether the host's network card has still to write lengths and checksums.
+fn offloaded(packet: &Packet<'_>) -> bool {
+    packet.meta.checksums == Checksums::Offloaded
+}
+
+/// The length of zero that segmentation offload leaves in the header.
+fn is_left_zero(e: Evidence) -> bool {
+    e.value == 0
+        && (e.anomaly == Anomaly::Ip4TotalLength || e.anomaly == Anomaly::Ip6Jumbo && e.offset == 4)
+}
+
 #[cold]
 fn report(
     cx: &mut Cx<'_>,
@@ -263,6 +274,7 @@ fn report(
     let anomalies = structure
         .iter()
         .filter(|a| !(packet.meta.cut && CUT.contains(*a)))
+        .filter(|a| !(offloaded(packet) && evidence.of(*a).is_some_and(is_left_zero)))
         .map(|a| {
             let e = evidence.of(a);
             Finding {
