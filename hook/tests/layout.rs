@@ -371,7 +371,7 @@ fn extension_cases() -> Vec<Case> {
         case(
             Ip6ExtensionLength,
             v6(0, &[6, 9, 1, 4, 0, 0, 0, 0]),
-            41,
+            40,
             80,
             hop(&[1, 4, 0, 0, 0, 0]),
         ),
@@ -515,14 +515,14 @@ fn extension_cases() -> Vec<Case> {
         case(
             IpsecTruncated,
             auth(patch(ah(6), 1, &[0])),
-            21,
+            20,
             8,
             auth(ah(6)),
         ),
         case(
             IpsecTruncated,
             auth(patch(ah(6), 1, &[90])),
-            21,
+            20,
             368,
             auth(ah(6)),
         ),
@@ -1159,6 +1159,19 @@ fn fragments_of_both_versions() {
         assert_eq!((l.icmp(), l.ah_offset()), (None, None));
         assert_eq!(Packet::parse(&later, Meta::default()).spi(), None);
     }
+    // A second fragment header changes nothing: whoever reassembles goes by the first.
+    let twice = six(44, 24, &join(&[&fragment_header(17, 0), &data]));
+    assert_eq!(Layout::parse(&twice).fragment(), Fragment::Later);
+    let twice = six(44, 1, &join(&[&fragment_header(17, 0), &data]));
+    let l = Layout::parse(&twice);
+    assert_eq!(
+        (l.fragment(), l.fragment_header_offset()),
+        (Fragment::First, Some(48))
+    );
+    assert_eq!(
+        l.anomalies(),
+        Anomalies::of(&[Anomaly::Ip6ExtensionDuplicate])
+    );
     let atomic = six(17, 0, &data);
     let l = Layout::parse(&atomic);
     assert_eq!(l.anomalies(), Anomalies::of(&[Anomaly::FragmentAtomic]));
@@ -1213,6 +1226,7 @@ fn ipsec_headers() {
     );
 }
 
+/// RFC 2675 §4: the UDP length of a jumbogram is zero, and says nothing.
 #[test]
 fn jumbograms() {
     let p = jumbogram(65_600);
@@ -1220,6 +1234,26 @@ fn jumbograms() {
         found(&p),
         whole(17, 48, 56, 65_640, TRANSPORT | seen::HOP_BY_HOP)
     );
+}
+
+/// RFC 7323 appendix A: the timestamp option as nearly every segment carries it is passed over
+/// fast; one that only begins like it is not.
+#[test]
+fn timestamps_alone() {
+    let usual = [1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9];
+    let p = v4(6, &[], &tcp(A, &usual, b"x"));
+    assert_eq!(
+        found(&p),
+        whole(6, 20, 52, 53, TRANSPORT | seen::TCP_OPTIONS)
+    );
+    for (at, byte) in [(3, 9), (3, 11), (2, 5)] {
+        let other = patch(usual.to_vec(), at, &[byte]);
+        let l = Layout::parse(&v4(6, &[], &tcp(A, &other, b"x")));
+        assert_eq!(l.anomalies().is_empty(), at == 2, "{other:?}");
+    }
+    let more = [&usual[..], &[8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]].concat();
+    let l = Layout::parse(&v4(6, &[], &tcp(A, &more, b"x")));
+    assert_eq!(l.anomalies(), Anomalies::of(&[Anomaly::TcpOptionDuplicate]));
 }
 
 /// Headers whose lengths lie must not show ports that the receiver would not see.

@@ -768,7 +768,7 @@ fn message_cases() -> Vec<Case> {
     let igmp = |m: &[u8]| v4(2, &[148, 4, 0, 0], m);
     let dad = |group: &str| to6(from6(ns("fe80::5", &[]), "::"), group);
     vec![
-        // RFC 792; RFC 1122 §3.2.2.
+        // RFC 792; RFC 1122 §3.2.2, §3.2.2.6.
         odd(
             IcmpTruncated,
             Discard,
@@ -850,7 +850,7 @@ fn message_cases() -> Vec<Case> {
             icmp6(129, 0, &[0; 1025]),
             icmp6(129, 0, &[0; 1024]),
         ),
-        // RFC 2236 §2, RFC 3376 §4.
+        // RFC 2236 §2, RFC 3376 §4, §4.1, §4.1.10, §4.2, §7.1.
         case(
             IGMP_LENGTH,
             Discard,
@@ -934,7 +934,7 @@ fn message_cases() -> Vec<Case> {
             unreachable6(&from6(udp6(&[]), "::")),
             unreachable6(&udp6(&[])),
         ),
-        // RFC 4861 §6.1, §7.1, §8.1.
+        // RFC 4861 §4.6, §6.1, §7.1, §8.1.
         case(
             ND_NOT_LOCAL,
             Discard,
@@ -1117,6 +1117,7 @@ fn summed(mut p: Vec<u8>) -> Vec<u8> {
     p
 }
 
+// RFC 1122 §3.2.1.2: the header checksum is verified on every packet.
 #[test]
 fn checksums_are_verified_when_nobody_did() {
     for p in [

@@ -100,7 +100,7 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
         }
         let rest = bytes.get(p.at..).unwrap_or_default();
         let Some(header) = rest.first_chunk::<8>() else {
-            note_truncated(l, p, p.at, rest.len(), r);
+            note_truncated(l, p, rest.len(), r);
             return stop(p, l);
         };
         let length = match p.proto {
@@ -113,7 +113,7 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             .get(2..length)
             .filter(|_| p.proto != proto::AH || length >= 12)
         else {
-            note_truncated(l, p, p.at + 1, length, r);
+            note_truncated(l, p, length, r);
             return stop(p, l);
         };
         let bit = match p.proto {
@@ -142,10 +142,9 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
                 seen::ROUTING
             }
             proto::FRAGMENT => {
-                fragment(l, header, p.at, bytes.len(), r);
-                // RFC 2675 §3: a jumbogram has no fragment header.
-                if packet.get(4..6) == Some(&[0, 0]) {
-                    r.note(Anomaly::Ip6Jumbo, p.at, u32::from(p.proto));
+                // A second one does not make a fragment whole again.
+                if p.seen & seen::FRAGMENT == 0 {
+                    fragment(l, header, p.at, bytes.len(), r);
                 }
                 seen::FRAGMENT
             }
@@ -166,6 +165,10 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             r.note(Anomaly::Ip6ExtensionDuplicate, p.at, u32::from(p.proto));
         }
         p.seen |= bit;
+        // RFC 2675 §3: a jumbogram has no fragment header.
+        if bit == seen::FRAGMENT && packet.get(4..6) == Some(&[0, 0]) {
+            r.note(Anomaly::Ip6Jumbo, p.at, u32::from(p.proto));
+        }
         // Mobility and HIP headers say 59 and end the packet; others go on.
         if matches!(p.proto, proto::MOBILITY | proto::HIP) && header[0] == proto::NO_NEXT {
             p.seen |= seen::UPPER;
@@ -196,9 +199,9 @@ fn stop(p: Position, l: &mut Layout) {
     l.payload = l.upper;
 }
 
-/// `field` is where what is wrong stands: the length, or the header that is not all there.
 #[cold]
-fn note_truncated<R: Recorder>(l: &Layout, p: Position, field: usize, length: usize, r: &mut R) {
+fn note_truncated<R: Recorder>(l: &Layout, p: Position, length: usize, r: &mut R) {
+    let at = p.at;
     let anomaly = if p.proto == proto::AH {
         Anomaly::IpsecTruncated
     } else {
@@ -206,9 +209,9 @@ fn note_truncated<R: Recorder>(l: &Layout, p: Position, field: usize, length: us
     };
     // The first fragment must hold the whole header chain (RFC 7112).
     if l.fragment != 0 {
-        r.note(Anomaly::FragmentTiny, p.at, length as u32);
+        r.note(Anomaly::FragmentTiny, at, length as u32);
     }
-    r.note(anomaly, field, length as u32);
+    r.note(anomaly, at, length as u32);
 }
 
 fn fragment<R: Recorder>(l: &mut Layout, h: &[u8; 8], at: usize, end: usize, r: &mut R) {
