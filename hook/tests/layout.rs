@@ -1159,14 +1159,14 @@ fn fragments_of_both_versions() {
         assert_eq!((l.icmp(), l.ah_offset()), (None, None));
         assert_eq!(Packet::parse(&later, Meta::default()).spi(), None);
     }
-    // A second fragment header changes nothing: whoever reassembles goes by the first.
+    // A second fragment header changes neither offset nor flag, and is seen to be there.
     let twice = six(44, 24, &join(&[&fragment_header(17, 0), &data]));
     assert_eq!(Layout::parse(&twice).fragment(), Fragment::Later);
     let twice = six(44, 1, &join(&[&fragment_header(17, 0), &data]));
     let l = Layout::parse(&twice);
     assert_eq!(
         (l.fragment(), l.fragment_header_offset()),
-        (Fragment::First, Some(48))
+        (Fragment::First, Some(56))
     );
     assert_eq!(
         l.anomalies(),

@@ -163,6 +163,10 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
         };
         if p.seen & bit != 0 && (bit != seen::FRAGMENT || v6) {
             r.note(Anomaly::Ip6ExtensionDuplicate, p.at, u32::from(p.proto));
+            // Where the last one stands tells whoever reassembles that there are two.
+            if bit == seen::FRAGMENT {
+                l.fragment_header = u16::try_from(p.at).unwrap_or(u16::MAX);
+            }
         }
         p.seen |= bit;
         // RFC 2675 §3: a jumbogram has no fragment header.
