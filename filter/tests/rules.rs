@@ -170,6 +170,7 @@ fn hidden_ports_match_only_rules_that_ask_for_none() {
     assert!(decide(vec![web_server()], cut, inbound()).is_refused());
 }
 
+// RFC 4301 §5.2: inbound traffic that must be protected has to have come through the tunnel.
 #[test]
 fn traffic_that_must_be_protected_is() {
     struct One;

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::flow::FlowKey;
-use crate::layout::{Layout, proto};
+use crate::layout::{Layout, proto, seen};
 use crate::meta::Meta;
 
 /// A packet: its bytes from the IP header on, where everything is, and what the host knows of it.
@@ -170,7 +170,11 @@ impl<'a> Packet<'a> {
     /// The security parameters index of ESP or AH.
     #[must_use]
     pub fn spi(&self) -> Option<u32> {
+        // A later fragment names ESP too, but does not begin with its header.
         if self.layout.protocol() == proto::ESP {
+            if !self.layout.has(seen::ESP | seen::UPPER) {
+                return None;
+            }
             return self
                 .array_at::<4>(self.layout.upper_offset())
                 .map(u32::from_be_bytes);

@@ -30,6 +30,7 @@ fn the_example_of_the_rfc() {
     assert_eq!(checksum(&bytes), !0xddf2);
 }
 
+// RFC 1071 §2: words of any width, added in any order, give the same sum.
 #[test]
 fn any_bytes_in_any_parts() {
     arbtest::arbtest(|u| {

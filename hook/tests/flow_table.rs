@@ -323,6 +323,7 @@ fn a_table_full_of_connections_refuses() {
     assert_eq!(t.len(), 64);
 }
 
+// RFC 5382 §5, RFC 4787 §4.3: how long silent flows are kept.
 #[test]
 fn silence_ends_flows_by_their_state() {
     let mut t = table(64, 1);
@@ -395,6 +396,7 @@ fn a_new_connection_between_the_same_ports_must_be_answered() {
     );
 }
 
+// RFC 9293 §3.3.2: the states a connection goes through.
 #[test]
 fn an_orderly_close_is_followed_to_its_end() {
     let mut t = table(64, 1);

@@ -43,7 +43,7 @@ macro_rules! anomalies {
 anomalies! {
     /// The buffer ends inside the fixed IP header.
     IpTruncated = 0, "ip-truncated", "IP header";
-    /// The version is neither 4 nor 6, or contradicts the link layer.
+    /// The version is neither 4 nor 6.
     IpVersion = 1, "ip-version", "version";
     /// The IPv4 header length is below 5 words or beyond the packet.
     Ip4HeaderLength = 2, "ipv4-header-length", "IHL";
@@ -55,9 +55,9 @@ anomalies! {
     Ip4ReservedFlag = 5, "ipv4-reserved-flag", "flags";
     /// An IPv4 fragment forbids fragmentation: DF together with MF or an offset.
     Ip4DontFragment = 6, "ipv4-dont-fragment", "flags";
-    /// An IPv4 option is shorter than two bytes or runs past the header.
+    /// An IPv4 option is shorter than two bytes, runs past the header or has a length its type does not have.
     Ip4OptionLength = 7, "ipv4-option-length", "option length";
-    /// The pointer of an IPv4 route or timestamp option is out of its range or grid.
+    /// The pointer of an IPv4 route or timestamp option is out of its range or between two entries.
     Ip4OptionPointer = 8, "ipv4-option-pointer", "option pointer";
     /// An IPv4 option that may stand once stands twice.
     Ip4OptionDuplicate = 9, "ipv4-option-duplicate", "option type";
@@ -79,7 +79,7 @@ anomalies! {
     Ip6ExtensionLength = 17, "ipv6-extension-length", "header extension length";
     /// An IPv6 hop-by-hop header does not stand first.
     Ip6HopByHopNotFirst = 18, "ipv6-hop-by-hop-not-first", "next header";
-    /// An IPv6 extension header stands more often than RFC 8200 allows.
+    /// An IPv6 extension header other than destination options stands more than once.
     Ip6ExtensionDuplicate = 19, "ipv6-extension-duplicate", "next header";
     /// More extension headers than are followed; what is behind them was not looked at.
     Ip6ExtensionTooMany = 20, "ipv6-extension-too-many", "next header";
@@ -91,7 +91,7 @@ anomalies! {
     Ip6OptionUnknown = 23, "ipv6-option-unknown", "option type";
     /// A PadN option carries bytes that are not zero.
     Ip6OptionPadding = 24, "ipv6-option-padding", "option padding";
-    /// A jumbo payload option that contradicts the payload length or is below 65,536.
+    /// The payload length is zero without a jumbo payload option, or such an option contradicts the payload length, is below 65,536 or stands in a fragment.
     Ip6Jumbo = 25, "ipv6-jumbo", "jumbo payload length";
     /// Bytes follow although the next header says that none do.
     Ip6DataAfterNoNext = 26, "ipv6-data-after-no-next", "next header";
@@ -127,12 +127,20 @@ anomalies! {
     UdpNoChecksum = 41, "udp-no-checksum", "checksum";
     /// The ICMP header is cut off.
     IcmpTruncated = 42, "icmp-truncated", "ICMP header";
-    /// An ICMP error does not quote a whole IP header.
+    /// An ICMP error does not quote a whole IP header of its version.
     IcmpQuoteTruncated = 43, "icmp-quote-truncated", "quoted packet";
     /// The AH or ESP header is cut off or has an impossible length.
     IpsecTruncated = 44, "ipsec-truncated", "AH or ESP header";
-    /// Another transport header (SCTP, DCCP, UDP-Lite) is cut off.
+    /// Another transport header (SCTP, DCCP, UDP-Lite) is cut off or has an impossible length.
     TransportTruncated = 45, "transport-truncated", "transport header";
+    /// A third destination options header, where two have a purpose.
+    Ip6DestinationOptions = 46, "ipv6-destination-options", "next header";
+    /// An IP option whose type nobody has assigned, and which receivers skip.
+    IpOptionUnassigned = 47, "ip-option-unassigned", "option type";
+    /// Reserved bits of the AH are set.
+    AhReserved = 48, "ah-reserved", "reserved";
+    /// The packet inside an IP-in-IP tunnel is shorter than its header or of another version.
+    TunnelInner = 49, "tunnel-inner", "inner packet";
 }
 
 /// A set of [`Anomaly`] bits.

@@ -50,6 +50,9 @@ fn careful<R: Recorder>(packet: &[u8], h: &[u8; 20], l: &mut Layout, r: &mut R) 
     }
     let end = if total < header {
         r.note(Anomaly::Ip4TotalLength, 2, total as u32);
+        // Zero stands in packets of captures on hosts whose network card cuts segments. With
+        // anything else the header ends behind the packet, and what follows is no payload.
+        broken |= total != 0;
         received
     } else if total > received {
         r.note(Anomaly::IpLengthBeyondBuffer, 2, total as u32);
@@ -122,47 +125,57 @@ pub(super) fn check_fragment<R: Recorder>(
     }
 }
 
-/// RFC 791 section 3.1 and RFC 7126: lengths, pointers, repetition.
+// RFC 791 §3.1 and RFC 7126: lengths, pointers, repetition.
 fn options<R: Recorder>(bytes: &[u8], r: &mut R) {
-    let mut once = 0_u64;
+    let mut once = 0_u16;
     let mut routes = 0_u8;
     for option in IpOptions::new(bytes) {
         let IpOption { kind, offset, data } = match option {
             Ok(o) => o,
             Err(at) => {
-                r.note(Anomaly::Ip4OptionLength, 20 + at, 0);
+                let length = bytes.get(at + 1).copied().unwrap_or_default();
+                r.note(Anomaly::Ip4OptionLength, 21 + at, length.into());
                 return;
             }
         };
         let at = 20 + offset;
-        // Record route, loose and strict source route: pointer from 4 in steps of 4, one past
-        // the end when full.
-        let route = matches!(kind, 7 | 131 | 137);
-        if route || kind == 68 {
-            let length = data.len() + 2;
-            match data.first().map(|p| usize::from(*p)) {
-                None => r.note(Anomaly::Ip4OptionLength, at + 1, length as u32),
-                Some(p) => {
-                    let bad = if route {
-                        p < 4 || !p.is_multiple_of(4) || p > length + 1
-                    } else {
-                        p < 5 || p > length + 1
-                    };
-                    if bad {
-                        r.note(Anomaly::Ip4OptionPointer, at + 2, p as u32);
-                    }
+        let length = data.len() + 2;
+        let fits = match kind {
+            7 | 131 | 137 => length >= 3 && (length - 3).is_multiple_of(4),
+            68 => length >= 4,
+            // Basic and extended security, RFC 1108.
+            130 | 133 => length >= 3,
+            // Commercial security: domain of interpretation, then tags that count their length.
+            134 => labels(data),
+            136 | 148 => length == 4, // stream id, router alert
+            25 => length == 8,        // quick-start, RFC 4782
+            _ => true,
+        };
+        if !fits {
+            r.note(Anomaly::Ip4OptionLength, at + 1, length as u32);
+        } else if let Some(p) = data.first().map(|p| usize::from(*p)) {
+            let bad = match kind {
+                // RFC 791 §3.1: a route's pointer counts from 4 in steps of 4 and is one past the
+                // end when the route is used up.
+                7 | 131 | 137 => p < 4 || !p.is_multiple_of(4) || p > length + 1,
+                // A timestamp's counts from 5, in steps of 8 if addresses stand between.
+                68 => {
+                    let flag = data.get(1).map_or(0, |b| b & 0x0f);
+                    let step = if matches!(flag, 1 | 3) { 8 } else { 4 };
+                    p < 5 || !(p - 5).is_multiple_of(step) || p > length + 1
                 }
+                _ => false,
+            };
+            if bad {
+                r.note(Anomaly::Ip4OptionPointer, at + 2, p as u32);
             }
         }
-        let fixed = match kind {
-            136 | 148 => Some(4), // stream id, router alert
-            _ => None,
-        };
-        if fixed.is_some_and(|f| f != data.len() + 2) {
-            r.note(Anomaly::Ip4OptionLength, at + 1, data.len() as u32 + 2);
+        if !assigned(kind) {
+            r.note(Anomaly::IpOptionUnassigned, at, u32::from(kind));
         }
         let bit = match kind {
-            7 => 1_u64,
+            7 => 1_u16,
+            25 => 512,
             68 => 2,
             130 => 4,
             131 => 8,
@@ -178,11 +191,59 @@ fn options<R: Recorder>(bytes: &[u8], r: &mut R) {
         }
         once |= bit;
         routes |= u8::from(kind == 131) | u8::from(kind == 137) << 1;
-    }
-    if routes == 3 {
-        r.note(Anomaly::Ip4SourceRoutes, 20, 0);
+        if routes == 3 {
+            r.note(Anomaly::Ip4SourceRoutes, at, u32::from(kind));
+        }
     }
     if let Some(at) = IpOptions::padding(bytes) {
-        r.note(Anomaly::Ip4OptionPadding, 20 + at, 0);
+        let value = bytes.get(at).copied().unwrap_or_default();
+        r.note(Anomaly::Ip4OptionPadding, 20 + at, value.into());
     }
+}
+
+/// Whether the data of a commercial security option (FIPS 188) is a domain and whole tags.
+fn labels(data: &[u8]) -> bool {
+    let Some((domain, mut tags)) = data.split_first_chunk::<4>() else {
+        return false;
+    };
+    while let [_, length, ..] = tags {
+        match tags.get(usize::from(*length)..).filter(|_| *length >= 2) {
+            Some(rest) => tags = rest,
+            None => return false,
+        }
+    }
+    *domain != [0; 4] && tags.is_empty()
+}
+
+/// Whether IANA has assigned the option type.
+const fn assigned(kind: u8) -> bool {
+    matches!(
+        kind,
+        7 | 10
+            | 11
+            | 12
+            | 15
+            | 25
+            | 30
+            | 68
+            | 82
+            | 94
+            | 130
+            | 131
+            | 133
+            | 134
+            | 136
+            | 137
+            | 142
+            | 144
+            | 145
+            | 147
+            | 148
+            | 149
+            | 151
+            | 152
+            | 158
+            | 205
+            | 222
+    )
 }

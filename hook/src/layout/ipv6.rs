@@ -16,6 +16,9 @@ pub(super) fn walk<R: Recorder>(packet: &[u8], l: &mut Layout, r: &mut R) {
     let end = if payload == 0 && h[6] != proto::NO_NEXT {
         // Zero announces a jumbogram (RFC 2675); without its option the length is the buffer's,
         // which the hop-by-hop walk checks. Offload engines write zero as well.
+        if h[6] != proto::HOP_BY_HOP {
+            r.note(Anomaly::Ip6Jumbo, 4, 0);
+        }
         received
     } else if 40 + payload > received {
         r.note(Anomaly::IpLengthBeyondBuffer, 4, payload as u32);
@@ -124,9 +127,10 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             proto::DESTINATION => {
                 destinations += 1;
                 options(body, p.at + 2, None, r);
-                // RFC 8200 section 4.1: twice at most, before a routing header and at the end.
+                // RFC 8200 §4.1: twice at most, before a routing header and at the end; a receiver
+                // has to cope with any number.
                 if destinations == 3 {
-                    r.note(Anomaly::Ip6ExtensionDuplicate, p.at, u32::from(p.proto));
+                    r.note(Anomaly::Ip6DestinationOptions, p.at, u32::from(p.proto));
                 }
                 p.seen &= !seen::DESTINATION;
                 seen::DESTINATION
@@ -146,6 +150,11 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
             }
             proto::AH => {
                 l.ah = u16::try_from(p.at).unwrap_or(u16::MAX);
+                // RFC 4302 §2.3: a receiver ignores them.
+                let reserved = be16(header[2], header[3]);
+                if reserved != 0 {
+                    r.note(Anomaly::AhReserved, p.at + 2, reserved.into());
+                }
                 seen::AH
             }
             proto::MOBILITY => seen::MOBILITY,
@@ -154,8 +163,16 @@ fn extensions<R: Recorder>(packet: &[u8], mut p: Position, l: &mut Layout, r: &m
         };
         if p.seen & bit != 0 && (bit != seen::FRAGMENT || v6) {
             r.note(Anomaly::Ip6ExtensionDuplicate, p.at, u32::from(p.proto));
+            // Where the last one stands tells whoever reassembles that there are two.
+            if bit == seen::FRAGMENT {
+                l.fragment_header = u16::try_from(p.at).unwrap_or(u16::MAX);
+            }
         }
         p.seen |= bit;
+        // RFC 2675 §3: a jumbogram has no fragment header.
+        if bit == seen::FRAGMENT && packet.get(4..6) == Some(&[0, 0]) {
+            r.note(Anomaly::Ip6Jumbo, p.at, u32::from(p.proto));
+        }
         // Mobility and HIP headers say 59 and end the packet; others go on.
         if matches!(p.proto, proto::MOBILITY | proto::HIP) && header[0] == proto::NO_NEXT {
             p.seen |= seen::UPPER;
@@ -205,7 +222,8 @@ fn fragment<R: Recorder>(l: &mut Layout, h: &[u8; 8], at: usize, end: usize, r: 
     let word = be16(h[2], h[3]);
     l.fragment_header = u16::try_from(at).unwrap_or(u16::MAX);
     if h[1] != 0 || word & 0x6 != 0 {
-        r.note(Anomaly::FragmentReserved, at + 1, u32::from(word & 0x6));
+        let value = u32::from(h[1]) << 8 | u32::from(word & 0x6);
+        r.note(Anomaly::FragmentReserved, at + 1, value);
     }
     l.fragment = word & !0x6;
     if l.fragment == 0 {
@@ -230,7 +248,8 @@ fn options<R: Recorder>(body: &[u8], base: usize, jumbo: Option<&[u8]>, r: &mut 
         let Ip6Option { kind, offset, data } = match option {
             Ok(o) => o,
             Err(at) => {
-                r.note(Anomaly::Ip6OptionLength, base + at, 0);
+                let length = body.get(at + 1).copied().unwrap_or_default();
+                r.note(Anomaly::Ip6OptionLength, base + at + 1, length.into());
                 return;
             }
         };
@@ -267,6 +286,8 @@ fn options<R: Recorder>(body: &[u8], base: usize, jumbo: Option<&[u8]>, r: &mut 
             _ => {
                 if kind & 0xc0 != 0 {
                     r.note(Anomaly::Ip6OptionUnknown, at, u32::from(kind));
+                } else {
+                    r.note(Anomaly::IpOptionUnassigned, at, u32::from(kind));
                 }
                 true
             }

@@ -301,7 +301,8 @@ impl Layout {
         self.fragment & 1 != 0
     }
 
-    /// Offset of the IPv6 fragment header, if there is one.
+    /// Offset of the IPv6 fragment header, if there is one; of two in a row, which no sender makes,
+    /// that of the last, while offset and flag are those of the first.
     #[must_use]
     pub const fn fragment_header_offset(&self) -> Option<usize> {
         if self.seen & seen::FRAGMENT != 0 && self.version == 6 {

@@ -98,20 +98,22 @@ fn tcp_options<R: Recorder>(options: &[u8], base: usize, r: &mut R) {
         let o = match option {
             Ok(o) => o,
             Err(at) => {
-                r.note(Anomaly::TcpOptionLength, base + at, 0);
+                let length = options.get(at + 1).copied().unwrap_or_default();
+                r.note(Anomaly::TcpOptionLength, base + at + 1, length.into());
                 return;
             }
         };
         let n = o.data.len();
         let (ok, single) = match o.kind {
-            2 => (n == 2, true),                                                  // MSS
-            3 => (n == 1, true),                                                  // window scale
-            4 => (n == 0, true),                                                  // SACK permitted
-            5 => (n.is_multiple_of(8) && (8..=32).contains(&n), true),            // SACK
-            8 => (n == 8, true),                                                  // timestamps
-            19 => (n == 16, true),                                                // MD5
-            28 => (n == 2, true),                                                 // user time-out
-            29 => (n >= 2, true),                                                 // authentication
+            2 => (n == 2, true), // MSS
+            3 => (n == 1, true), // window scale
+            4 => (n == 0, true), // SACK permitted
+            // Some stacks send a SACK that reports nothing.
+            5 => (n.is_multiple_of(8) && n <= 32, true), // SACK
+            8 => (n == 8, true),                         // timestamps
+            19 => (n == 16, true),                       // MD5
+            28 => (n == 2, true),                        // user time-out
+            29 => (n >= 2, true),                        // authentication
             34 => (n == 0 || n.is_multiple_of(2) && (4..=16).contains(&n), true), // fast open
             _ => (true, false),
         };
@@ -175,9 +177,8 @@ fn udp_unusual<R: Recorder>(
     l: &Layout,
     r: &mut R,
 ) {
-    // The first fragment's UDP length is the whole datagram's. A packet that was cut off has
-    // been noted as such and says nothing about the sender's UDP. Length 0 over IPv6 is a
-    // jumbogram (RFC 2675 section 4).
+    // The first fragment's UDP length is the whole datagram's. Length 0 over IPv6 is a jumbogram
+    // (RFC 2675 §4).
     let cut = l.fragment != 0;
     let jumbo = length == 0 && l.version == 6 && received > 65_535;
     if (length < 8 && !jumbo) || (length > received && !cut) {
@@ -245,9 +246,32 @@ pub(super) fn upper<R: Recorder>(packet: &[u8], p: Position, l: &mut Layout, r: 
             l.dst_port = be16(h[2], h[3]);
             l.payload = (at + fixed) as u32;
             l.seen |= seen::PORTS | seen::UPPER;
+            if p.proto == proto::DCCP {
+                // RFC 4340 §5.1: the data offset counts words from the start of the header.
+                let header = usize::from(h[4]) * 4;
+                if (fixed..=bytes.len()).contains(&header) {
+                    l.payload = (at + header) as u32;
+                } else {
+                    r.note(Anomaly::TransportTruncated, at + 4, h[4].into());
+                }
+            }
             port_zero([h[0], h[1], h[2], h[3]], at, r);
         }
-        proto::IPV4 | proto::IPV6 | proto::GRE | proto::MPLS_IN_IP | proto::ETHERIP => {
+        proto::IPV4 | proto::IPV6 => {
+            l.seen |= seen::TUNNEL;
+            let (version, header) = if p.proto == proto::IPV4 {
+                (4, 20)
+            } else {
+                (6, 40)
+            };
+            if bytes.len() < header {
+                r.note(Anomaly::TunnelInner, at, bytes.len() as u32);
+            } else if bytes.first().is_some_and(|b| b >> 4 != version) {
+                let first = bytes.first().copied().unwrap_or_default();
+                r.note(Anomaly::TunnelInner, at, u32::from(first >> 4));
+            }
+        }
+        proto::GRE | proto::MPLS_IN_IP | proto::ETHERIP => {
             l.seen |= seen::TUNNEL;
         }
         proto::NO_NEXT => {
@@ -276,8 +300,8 @@ fn icmp<R: Recorder>(bytes: &[u8], p: Position, l: &mut Layout, r: &mut R) {
     if error {
         let quote = bytes.get(8..).unwrap_or_default();
         let whole = match quote.first().map(|b| (b >> 4, usize::from(b & 0x0f) * 4)) {
-            Some((4, ihl)) => ihl >= 20 && quote.len() >= ihl,
-            Some((6, _)) => quote.len() >= 40,
+            Some((4, ihl)) => p.proto == proto::ICMP && ihl >= 20 && quote.len() >= ihl,
+            Some((6, _)) => p.proto == proto::ICMPV6 && quote.len() >= 40,
             _ => false,
         };
         if !whole {

@@ -33,7 +33,10 @@ pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
             if s.is_loopback() && d.is_loopback() {
                 return None;
             }
-            let dhcp = packet.layout().ports() == Some((68, 67));
+            let dhcp = match packet.layout().ports() {
+                Some(ports) => ports == (68, 67),
+                None => packet.meta.cut && packet.layout().protocol() == proto::UDP,
+            };
             let first = s.octets()[0];
             // 0/8 is "this network", 240/4 is class E and limited broadcast.
             if first == 0 && !dhcp && !is_membership(packet) || first == 127 || first >= 224 {
@@ -67,8 +70,9 @@ pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
     }
+    let (source_at, destination_at) = if source.is_ipv4() { (12, 16) } else { (8, 24) };
     if source == destination && packet.layout().ports().is_some_and(|(s, d)| s == d) {
-        return found(LAND, "land", "source address", 12);
+        return found(LAND, "land", "source address", source_at);
     }
     if packet.layout().protocol() == proto::TCP {
         let group = match destination {
@@ -76,7 +80,12 @@ pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
             IpAddr::V6(d) => d.is_multicast(),
         };
         if group {
-            return found(TCP_TO_GROUP, "tcp-to-group", "destination address", 16);
+            return found(
+                TCP_TO_GROUP,
+                "tcp-to-group",
+                "destination address",
+                destination_at,
+            );
         }
     }
     None

@@ -7,14 +7,16 @@
 //! discarded as z/OS discards it whatever the policy says, or *odd*: told, and the packet passes.
 
 mod addresses;
+mod header;
 mod icmp;
+mod igmp;
 
 use core::any::Any;
 
 use hostward_hook::action::Cx;
 use hostward_hook::checksum::{self, ChecksumState};
 use hostward_hook::event::{Class, Detail, FieldVisitor, Value};
-use hostward_hook::layout::{Anomalies, Anomaly, Layout};
+use hostward_hook::layout::{Anomalies, Anomaly, Evidence, Layout};
 use hostward_hook::meta::{Checksums, Direction};
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::{Code, CodeInfo};
@@ -51,6 +53,20 @@ hostward_hook::codes! {
     ND_OPTION = 3213, "nd-option";
     /// A multicast listener message whose hop limit is not 1 (RFC 3810 section 5).
     MLD_HOP_LIMIT = 3214, "mld-hop-limit";
+    /// The ICMP type is one for experiments.
+    ICMP_EXPERIMENT = 3215, "icmp-experiment";
+    /// Neighbour discovery in a packet with a fragment header (RFC 6980 section 5).
+    ND_FRAGMENTED = 3216, "nd-fragmented";
+    /// A neighbour discovery message shorter than its fixed part (RFC 4861 sections 6.1, 7.1 and 8.1).
+    ND_LENGTH = 3217, "nd-length";
+    /// Addresses in neighbour discovery that do not fit together: a multicast target, a solicitation from nowhere to another address than the solicited-node group, or an answer to everybody that says it was asked for (RFC 4861 section 7.1).
+    ND_ADDRESS = 3218, "nd-address";
+    /// An IP protocol nobody has assigned, or one of IPv6's extension headers in IPv4.
+    IP_PROTOCOL = 3219, "ip-protocol";
+    /// A time to live or hop limit of zero, which no host sends (RFC 1122 section 3.2.1.7).
+    TTL_ZERO = 3220, "ttl-zero";
+    /// An IGMP message that is shorter than its type or its own counts say (RFC 3376 section 4).
+    IGMP_LENGTH = 3221, "igmp-length";
 }
 
 /// The code of an anomaly of the layout.
@@ -70,9 +86,17 @@ pub fn codes() -> impl Iterator<Item = CodeInfo> {
 /// Anomalies that are told but do not make a packet malformed.
 ///
 /// Some are sent by correct stacks (atomic fragments, RFC 6946; UDP without checksum through
-/// tunnels, RFC 6935), some only by scanners whose packets still are well formed.
+/// tunnels, RFC 6935), some only by scanners whose packets still are well formed, and some a
+/// receiver has to accept: reserved fields it must ignore (RFC 8200 section 4.5, RFC 4302 section
+/// 2.3), a window scale above 14, which counts as 14 (RFC 7323 section 2.3), options nobody has
+/// assigned (RFC 1122 section 3.2.1.8), any number of destination options (RFC 8200 section 4.1).
 pub const ODD: Anomalies = Anomalies::of(&[
     Anomaly::FragmentAtomic,
+    Anomaly::FragmentReserved,
+    Anomaly::AhReserved,
+    Anomaly::IpOptionUnassigned,
+    Anomaly::Ip6DestinationOptions,
+    Anomaly::TcpWindowScale,
     Anomaly::Ip4OptionPadding,
     Anomaly::Ip6OptionPadding,
     Anomaly::Ip6DataAfterNoNext,
@@ -91,12 +115,14 @@ const CUT: Anomalies = Anomalies::of(&[
     Anomaly::Ip6ExtensionLength,
     Anomaly::TcpTruncated,
     Anomaly::TcpDataOffset,
+    Anomaly::TcpUrgentPointer,
     Anomaly::UdpTruncated,
     Anomaly::UdpLength,
     Anomaly::IcmpTruncated,
     Anomaly::IcmpQuoteTruncated,
     Anomaly::IpsecTruncated,
     Anomaly::TransportTruncated,
+    Anomaly::TunnelInner,
     Anomaly::FragmentTiny,
     Anomaly::FragmentLength,
 ]);
@@ -189,14 +215,19 @@ pub(crate) fn check(config: &Config, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Ve
     let message = if l.icmp().is_some() {
         icmp::check(packet)
     } else {
-        None
+        igmp::check(packet)
     };
     let sum = if config.checksums && packet.meta.checksums == Checksums::Unchecked {
         checksums(packet)
     } else {
         None
     };
-    if structure.is_empty() && address.is_none() && message.is_none() && sum.is_none() {
+    if structure.is_empty()
+        && address.is_none()
+        && message.is_none()
+        && sum.is_none()
+        && !header::is_odd(packet)
+    {
         return Verdict::Continue;
     }
     report(cx, packet, structure, [address, message, sum])
@@ -220,6 +251,17 @@ fn checksums(packet: &Packet<'_>) -> Option<Finding> {
     }
 }
 
+/// Whether the host's network card has still to write lengths and checksums.
+fn offloaded(packet: &Packet<'_>) -> bool {
+    packet.meta.checksums == Checksums::Offloaded
+}
+
+/// The length of zero that segmentation offload leaves in the header.
+fn is_left_zero(e: Evidence) -> bool {
+    e.value == 0
+        && (e.anomaly == Anomaly::Ip4TotalLength || e.anomaly == Anomaly::Ip6Jumbo && e.offset == 4)
+}
+
 #[cold]
 fn report(
     cx: &mut Cx<'_>,
@@ -232,6 +274,7 @@ fn report(
     let anomalies = structure
         .iter()
         .filter(|a| !(packet.meta.cut && CUT.contains(*a)))
+        .filter(|a| !(offloaded(packet) && evidence.of(*a).is_some_and(is_left_zero)))
         .map(|a| {
             let e = evidence.of(a);
             Finding {
@@ -243,7 +286,8 @@ fn report(
                 discard: !ODD.contains(a),
             }
         });
-    for finding in anomalies.chain(others.into_iter().flatten()) {
+    let header = header::findings(packet);
+    for finding in anomalies.chain(header.into_iter().chain(others).flatten()) {
         if finding.discard && verdict.is_continue() {
             verdict = Verdict::Drop(finding.code);
         }

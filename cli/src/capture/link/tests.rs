@@ -135,6 +135,7 @@ fn macsec_with_integrity_only() {
     assert_eq!(miss(1, &[&header[..], &[0; 40]].concat()), Miss::Encrypted);
 }
 
+// RFC 2516 §4: the payload ends where the PPPoE header says.
 #[test]
 fn pppoe_cuts_to_its_length() {
     let header = ethernet(
@@ -158,6 +159,7 @@ fn pppoe_cuts_to_its_length() {
     carries(51, &header[14..], V4);
 }
 
+// RFC 1661 §2: the protocol field, compressed or not. RFC 1547 §4.3.1: Cisco's framing.
 #[test]
 fn ppp_with_and_without_framing_and_compression() {
     carries(9, &[0xff, 3, 0, 0x21], V4);
@@ -298,6 +300,7 @@ fn what_is_put_before_wlan_frames() {
     assert_eq!(miss(192, &[0, 0, 8, 0, 192, 0, 0, 0, 1]), Miss::TooDeep);
 }
 
+// RFC 2427 §3: frame relay.
 #[test]
 fn rarer_links() {
     let mut fddi = vec![0x50];
@@ -321,6 +324,19 @@ fn rarer_links() {
     carries(239, &[2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4, 8, 0, 9, 0], V4);
     assert_eq!(miss(239, &[2, 0, 0, 0, 3, 0, 9, 0]), Miss::CutOff);
     assert_eq!(miss(147, &[1]), Miss::UnknownLink(LinkType(147)));
+}
+
+// RFC 2427 §4.2, RFC 2684 §5.2: bridged Ethernet frames. RFC 9542 appendix B.1: PPP in Ethernet.
+#[test]
+fn frames_in_other_frames() {
+    let frame = ethernet(0x0800, &[]);
+    for kind in [1, 7] {
+        let relay = [0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, kind];
+        carries(107, &[&relay[..], &frame].concat(), V4);
+        let atm = [0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, kind, 0, 0];
+        carries(100, &[&atm[..], &frame].concat(), V4);
+    }
+    carries(1, &ethernet(0x880b, &[0, 0x21]), V4);
 }
 
 #[test]

@@ -218,6 +218,7 @@ fn erspan_of_every_type() {
     opens(&gre(&three), &leaf(), "erspan 6");
 }
 
+// RFC 3378 §3: EtherIP.
 #[test]
 fn ethernet_and_mpls_in_ip() {
     let frame = ethernet(EtherType::IPV6, &leaf6());
@@ -232,6 +233,7 @@ fn ethernet_and_mpls_in_ip() {
     opens(&udp(50_000, 6635, &labels), &leaf(), "ip-in-ip, mpls 16");
 }
 
+// RFC 7348 §5: the VXLAN header.
 #[test]
 fn vxlan_and_its_extension() {
     let frame = ethernet(EtherType::IPV4, &leaf());
@@ -276,6 +278,7 @@ fn vxlan_and_its_extension() {
     stays(&vxlan(4789, [8, 0, 0, 0], 77, &arp));
 }
 
+// RFC 8926 §3.4: the Geneve header.
 #[test]
 fn geneve_with_options() {
     let frame = ethernet(EtherType::IPV4, &leaf());
@@ -321,6 +324,7 @@ fn gtp_u_with_extension_headers() {
     stays(&udp(2152, 2152, &long));
 }
 
+// RFC 5415 §4.3: the CAPWAP header.
 #[test]
 fn capwap_with_both_kinds_of_frame() {
     let frame = ethernet(EtherType::IPV4, &leaf());
@@ -360,6 +364,7 @@ fn teredo_with_authentication_and_origin() {
     stays(&udp(50_000, 50_000, &leaf6()));
 }
 
+// RFC 2661 §3.1: the L2TP header.
 #[test]
 fn l2tp_and_ayiya() {
     let ppp = [&[0xff, 3, 0, 0x21][..], &leaf()].concat();
