@@ -16,8 +16,7 @@ use hostward::{Detail, Guard, GuardConfig, Mode};
 use crate::capture::decapsulate;
 use crate::engine::{Engine, Input, Totals};
 use crate::report::Output;
-use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine};
-use crate::report::record::line_of;
+use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine, ZertLine};
 
 /// Calls of the guard's timers between two packets; more due than that is done at once.
 const TIMER_STEPS: usize = 1_000;
@@ -176,9 +175,8 @@ impl<'a> Sink<'a> {
     fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
         let ts = Timestamp(event.now.wall);
         if let Detail::Protection(record) = Detail::of(event) {
-            let line = line_of(record);
             if event.code == code::RECORD {
-                return self.out.zert(&line);
+                return self.out.zert(record);
             }
             if let Some(n) = event
                 .code
@@ -189,7 +187,7 @@ impl<'a> Sink<'a> {
                 return self.out.zert_event(&ZertEventLine {
                     event: n as u8,
                     ts,
-                    session: line,
+                    session: ZertLine(record),
                 });
             }
         }
