@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use hostward::filter::Filter;
 use hostward::hook::event::{Class, Event, EventSink};
 use hostward::hook::flow::HashKey;
 use hostward::hook::frame::VecFrame;
@@ -62,6 +63,14 @@ impl Guarded {
         }
     }
 
+    /// The same guard with an IP filter. It tells what it decides and hides nothing from the other
+    /// controls.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.guard = self.guard.filter(filter);
+        self
+    }
+
     /// Lets the guard do what was due up to now.
     fn timers(&mut self, until: Now, sink: &mut Sink<'_>) {
         for step in 0.. {
@@ -87,6 +96,7 @@ impl Guarded {
     fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
         let mut sink = Sink::new(out);
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
+        let rule = sink.rule.take();
         sink.done()?;
         if let Some(code) = verdict.reason() {
             *self.dropped.entry(code.get()).or_default() += 1;
@@ -96,7 +106,7 @@ impl Guarded {
                 packet: meta.number,
                 verdict: verdict.name(),
                 control: verdict.reason().and_then(Code::control).map(|c| c.name()),
-                rule: None,
+                rule,
                 code: verdict.reason().map(Code::get),
             })?;
         }
@@ -158,6 +168,8 @@ impl Engine for Guarded {
 struct Sink<'a> {
     out: &'a mut dyn Output,
     result: io::Result<()>,
+    /// The filter's rule that decided about the packet, if it was told.
+    rule: Option<String>,
 }
 
 impl<'a> Sink<'a> {
@@ -165,6 +177,7 @@ impl<'a> Sink<'a> {
         Self {
             out,
             result: Ok(()),
+            rule: None,
         }
     }
 
@@ -191,7 +204,11 @@ impl<'a> Sink<'a> {
                 });
             }
         }
-        self.out.event(&event_line(event, ts))
+        let line = event_line(event, ts);
+        if line.rule.is_some() && self.out.wants_decisions() {
+            self.rule.clone_from(&line.rule);
+        }
+        self.out.event(&line)
     }
 }
 
@@ -252,4 +269,86 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
 #[must_use]
 pub fn name_of(code: Code) -> Option<&'static str> {
     hostward::codes().find(|i| i.code == code).map(|i| i.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostward::filter::{Action, Logging, Rule, RuleDirection, RuleSet, Upper};
+    use std::sync::Arc;
+
+    use crate::capture::{Layers, LinkType};
+    use crate::report::JsonReport;
+    use etherparse::PacketBuilder;
+    use hostward::hook::UnixTime;
+    use serde_json::{Value, json};
+
+    fn run(mut engine: Guarded, packets: &[Vec<u8>]) -> (Vec<Value>, Totals) {
+        let mut text = Vec::new();
+        let mut out = JsonReport::new(&mut text, true, true);
+        for (number, packet) in (1..).zip(packets) {
+            let input = Input {
+                number,
+                time: UnixTime::from_secs(number),
+                packet,
+                wire_len: packet.len() as u32,
+                truncated: false,
+                direction: Direction::Inbound,
+                link: LinkType(101),
+                layers: &Layers::default(),
+            };
+            engine.packet(&input, &mut out).unwrap();
+        }
+        let totals = engine.finish(&mut out).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.lines().map(|l| serde_json::from_str(l).unwrap());
+        (lines.collect(), totals)
+    }
+
+    fn udp(port: u16) -> Vec<u8> {
+        let builder = PacketBuilder::ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64).udp(4_000, port);
+        let mut out = Vec::new();
+        builder.write(&mut out, b"hello").unwrap();
+        out
+    }
+
+    #[test]
+    fn decisions_and_events_name_the_rule() {
+        let rules = vec![
+            Rule::new("no discard", Action::Deny)
+                .upper(Upper::udp(9..=9))
+                .direction(RuleDirection::Inbound)
+                .logging(Logging::Yes),
+            Rule::new("quiet", Action::Permit),
+        ];
+        let filter = Filter::new(Arc::new(RuleSet::new(rules, 1)));
+        let engine = Guarded::new(GuardConfig::default(), HashKey::new([1; 16]), false, 8);
+        let (lines, totals) = run(engine.filter(filter), &[udp(9), udp(53)]);
+        let decisions: Vec<_> = lines.iter().filter(|l| l["type"] == "decision").collect();
+        let [denied, passed] = decisions[..] else {
+            panic!("{lines:?}");
+        };
+        assert_eq!(
+            denied,
+            &json!({"type": "decision", "packet": 1, "verdict": "drop", "control": "filter",
+                "rule": "no discard", "code": 2002})
+        );
+        // A rule that is not to be logged is not told here either.
+        assert_eq!(
+            passed,
+            &json!({"type": "decision", "packet": 2, "verdict": "continue", "control": null,
+                "rule": null, "code": null})
+        );
+        let events: Vec<_> = lines.iter().filter(|l| l["type"] == "event").collect();
+        assert_eq!(events.len(), 1);
+        assert_eq!(
+            events[0],
+            &json!({"type": "event", "ts": "1970-01-01T00:00:01.000000Z", "packet": 1,
+                "control": "filter", "code": 2002, "kind": "filter.deny", "src": "192.0.2.1",
+                "sport": 4000, "dst": "192.0.2.2", "dport": 9, "ip_proto": 17,
+                "rule": "no discard", "action": "deny"})
+        );
+        assert_eq!(totals.dropped, [(2002, 1)].into());
+        assert_eq!(totals.flows, 2, "a guard that observes follows both");
+    }
 }
