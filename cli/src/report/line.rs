@@ -215,7 +215,8 @@ pub struct SummaryLine {
     pub dropped: BTreeMap<u16, u64>,
     /// Time from start to end, in seconds.
     pub elapsed_s: f64,
-    /// Processor time of the whole process, in seconds; null where the system does not tell.
+    /// Processor time of the process from start to end, in seconds; null where the system does not
+    /// tell.
     pub cpu_s: Option<f64>,
     /// Packets in a second of elapsed time; null when too little time passed to tell.
     pub packets_per_s: Option<f64>,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use hostward::zert::record::PqClass;
 use hostward::zert::{Protocol, Record};
@@ -21,6 +21,11 @@ const MAX_KEPT: usize = 20_000;
 const MAX_SHOWN: usize = 40;
 /// Characters shown of one text from the network.
 const MAX_TEXT: usize = 60;
+/// Tables are not made narrower: a narrower terminal breaks their lines.
+const MIN_WIDTH: u16 = 80;
+/// The columns that give way when a table is wider than the terminal, and how far.
+const ELASTIC: [&str; 2] = ["Protection", "Name"];
+const ELASTIC_WIDTH: u16 = 16;
 
 /// What a code means, if anyone knows.
 pub type Meaning = fn(u16) -> Option<&'static str>;
@@ -134,9 +139,16 @@ impl<W: Write> TextReport<W> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(header.iter().copied());
+        for (column, name) in table.column_iter_mut().zip(header) {
+            column.set_constraint(if ELASTIC.contains(name) {
+                ColumnConstraint::LowerBoundary(Width::Fixed(ELASTIC_WIDTH))
+            } else {
+                ColumnConstraint::ContentWidth
+            });
+        }
         if let Some(width) = self.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_width(width);
+            table.set_width(width.max(MIN_WIDTH));
         }
         table
     }
@@ -308,7 +320,7 @@ impl<W: Write> TextReport<W> {
         if let Some(cpu) = summary.cpu_s {
             let _ = write!(text, ", {cpu:.3} s of processor time");
         }
-        if let Some(rate) = summary.packets_per_s {
+        if let Some(rate) = summary.packets_per_s.filter(|_| summary.packets > 0) {
             let _ = write!(text, ", {rate:.0} packets a second");
         }
         writeln!(self.out, "{text}")
@@ -545,9 +557,17 @@ mod tests {
     }
 
     fn render(feed: impl Fn(&mut TextReport<&mut Vec<u8>>), events: bool) -> String {
+        render_at(None, feed, events)
+    }
+
+    fn render_at(
+        width: Option<u16>,
+        feed: impl Fn(&mut TextReport<&mut Vec<u8>>),
+        events: bool,
+    ) -> String {
         let mut out = Vec::new();
         let meaning: Meaning = |code| (code == 2_001).then_some("no rule permits it");
-        let mut report = TextReport::new(&mut out, events, events, None, meaning);
+        let mut report = TextReport::new(&mut out, events, events, width, meaning);
         feed(&mut report);
         let summary = SummaryLine {
             packets: 30,
@@ -686,6 +706,19 @@ mod tests {
         assert!(text.contains("packet 9 drop (2001 no rule permits it) by filter\n"));
         let text = render(feed, false);
         assert!(!text.contains("packet 1 ") && !text.contains("packet 9"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_breaks_texts_but_neither_addresses_nor_numbers() {
+        for width in [0, 40, 80, 100] {
+            let text = render_at(Some(width), |r| r.zert(&tls()).unwrap(), false);
+            let first = row(&text, "10.0.0.1");
+            assert_eq!(first[..3], ["10.0.0.1", "10.77.0.2", "443"], "{text}");
+            assert_eq!(first[5..], ["1", "0", "10", "1001"], "{text}");
+            let widest = text.lines().take(8).map(|l| l.chars().count()).max();
+            // As wide as what cannot give way at the least.
+            assert!(widest.unwrap() <= 100, "{text}");
+        }
     }
 
     #[test]
