@@ -29,6 +29,8 @@ pub struct Input<'a> {
     /// The capture has only the beginning of the frame, so that a packet that seems too short
     /// may not have been.
     pub truncated: bool,
+    /// The packet is a fragment of a datagram.
+    pub fragment: bool,
     /// Whether the packet came to or went from the local side.
     pub direction: Direction,
     /// The link type of the frame.

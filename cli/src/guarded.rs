@@ -9,7 +9,7 @@ use hostward::hook::flow::HashKey;
 use hostward::hook::frame::VecFrame;
 use hostward::hook::layout::proto;
 use hostward::hook::meta::Checksums;
-use hostward::hook::{Code, Direction, FrameBuf, Instant, Layout, Meta, Now, Point, Verdict};
+use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
 use hostward::zert::{Zert, code};
 use hostward::{Detail, Guard, GuardConfig, Mode};
@@ -136,11 +136,9 @@ impl Engine for Guarded {
             .with_cut(input.truncated)
             .with_number(input.number);
         self.frame.set(input.packet);
-        let fragment =
-            Layout::parse(input.packet).fragment() != hostward::hook::layout::Fragment::Whole;
         let verdict = self.judge(meta, out)?;
         // A tunnel whose outer packet came in fragments opens only now.
-        if fragment && verdict != Verdict::Consumed {
+        if input.fragment && verdict != Verdict::Consumed {
             let depth = self.depth.saturating_sub(input.layers.tunnels());
             let inner = decapsulate(self.frame.bytes(), depth);
             if inner.layers.tunnels() > 0 {
@@ -293,6 +291,7 @@ mod tests {
                 packet,
                 wire_len: packet.len() as u32,
                 truncated: false,
+                fragment: false,
                 direction: Direction::Inbound,
                 link: LinkType(101),
                 layers: &Layers::default(),

@@ -81,6 +81,10 @@ impl Formatter for Safe {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Beyond ASCII few texts go, and of ASCII only DEL is left to look for.
+        if fragment.bytes().all(|b| b < 0x7F) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut plain = fragment;
         while let Some(at) = plain.find(acts) {
             let (before, rest) = plain.split_at_checked(at).unwrap_or((plain, ""));
