@@ -240,12 +240,13 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
         }
     };
     let key = event.key;
-    // Zero ports stand for "none" in a key.
+    // Zero ports stand for "none" in a key: the protocol has none, or they were not there.
     let ports = key.filter(|k| {
-        matches!(
-            k.protocol(),
-            proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
-        )
+        (k.source_port(), k.destination_port()) != (0, 0)
+            && matches!(
+                k.protocol(),
+                proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
+            )
     });
     EventLine {
         ts,

@@ -23,8 +23,7 @@ const MAX_SHOWN: usize = 40;
 const MAX_TEXT: usize = 60;
 /// Tables are not made narrower: a narrower terminal breaks their lines.
 const MIN_WIDTH: u16 = 80;
-/// The columns that give way when a table is wider than the terminal, and how far.
-const ELASTIC: [&str; 2] = ["Protection", "Name"];
+/// How far columns of text give way when a table is wider than the terminal.
 const ELASTIC_WIDTH: u16 = 16;
 
 /// What a code means, if anyone knows.
@@ -139,13 +138,6 @@ impl<W: Write> TextReport<W> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(header.iter().copied());
-        for (column, name) in table.column_iter_mut().zip(header) {
-            column.set_constraint(if ELASTIC.contains(name) {
-                ColumnConstraint::LowerBoundary(Width::Fixed(ELASTIC_WIDTH))
-            } else {
-                ColumnConstraint::ContentWidth
-            });
-        }
         if let Some(width) = self.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(width.max(MIN_WIDTH));
@@ -157,11 +149,20 @@ impl<W: Write> TextReport<W> {
         &mut self,
         title: &str,
         mut table: Table,
+        elastic: std::ops::Range<usize>,
         numbers: std::ops::RangeFrom<usize>,
         left_out: usize,
     ) -> io::Result<()> {
-        for column in table.column_iter_mut().skip(numbers.start) {
-            column.set_cell_alignment(CellAlignment::Right);
+        let widths = table.column_max_content_widths();
+        for (i, (column, width)) in table.column_iter_mut().zip(widths).enumerate() {
+            if numbers.contains(&i) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            column.set_constraint(if elastic.contains(&i) {
+                ColumnConstraint::LowerBoundary(Width::Fixed(width.min(ELASTIC_WIDTH)))
+            } else {
+                ColumnConstraint::ContentWidth
+            });
         }
         writeln!(self.out, "{title}\n{table}")?;
         if left_out > 0 {
@@ -219,7 +220,7 @@ impl<W: Write> TextReport<W> {
                 t.bytes.to_string(),
             ]);
         }
-        self.print("Who talked to whom", table, 5.., left_out)
+        self.print("Who talked to whom", table, 3..5, 5.., left_out)
     }
 
     fn print_protection(&mut self) -> io::Result<()> {
@@ -237,7 +238,7 @@ impl<W: Write> TextReport<W> {
                 t.bytes.to_string(),
             ]);
         }
-        self.print("How it was protected", table, 1.., 0)
+        self.print("How it was protected", table, 0..1, 1.., 0)
     }
 
     fn print_dropped(&mut self, dropped: &BTreeMap<u16, u64>) -> io::Result<()> {
@@ -249,7 +250,8 @@ impl<W: Write> TextReport<W> {
             let meaning = (self.meaning)(code).unwrap_or("unknown");
             table.add_row([meaning.to_owned(), code.to_string(), count.to_string()]);
         }
-        self.print("What was dropped", table, 1.., 0)
+        // The guard of this command only observes.
+        self.print("What would be dropped", table, 0..1, 1.., 0)
     }
 
     fn print_detected(&mut self) -> io::Result<()> {
@@ -279,7 +281,7 @@ impl<W: Write> TextReport<W> {
                 kept.others.times.to_string(),
             ]);
         }
-        self.print("What was detected", table, 4.., left_out)
+        self.print("What was detected", table, 0..1, 4.., left_out)
     }
 
     fn print_input(&mut self, summary: &SummaryLine, input: &InputFacts) -> io::Result<()> {
