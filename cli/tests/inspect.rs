@@ -181,7 +181,7 @@ fn what_cannot_be_read_is_named_and_ends_with_1() {
 fn a_file_that_may_not_be_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let file = temporary("forbidden.pcap", &fs::read(capture("http")).unwrap());
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let may = fs::File::open(&file).is_ok();
     let output = run(&[file.to_str().unwrap()]);
     fs::remove_file(&file).unwrap();
