@@ -3,15 +3,14 @@
 //! [`feed`](crate::feed) hands each IP packet to an [`Engine`] together with what the capture
 //! knows of it; the engine hands what it finds to an [`Output`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 
+use hostward_hook::Direction;
 use hostward_hook::time::UnixTime;
-use hostward_hook::{Direction, FlowKey, Meta, Packet};
 
 use crate::capture::{Layers, LinkType};
 use crate::report::Output;
-use crate::report::line::DecisionLine;
 
 /// One IP packet of a capture.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +28,8 @@ pub struct Input<'a> {
     /// The capture has only the beginning of the frame, so that a packet that seems too short
     /// may not have been.
     pub truncated: bool,
+    /// The packet is a fragment of a datagram.
+    pub fragment: bool,
     /// Whether the packet came to or went from the local side.
     pub direction: Direction,
     /// The link type of the frame.
@@ -62,41 +63,4 @@ pub trait Engine {
     ///
     /// Those of writing to `out`.
     fn finish(&mut self, out: &mut dyn Output) -> io::Result<Totals>;
-}
-
-/// Flows that [`FlowCounter`] tells apart; of any more it counts none.
-const MAX_FLOWS: usize = 1_000_000;
-
-/// An engine without a guard: lets every packet pass and counts flows.
-#[derive(Debug, Default)]
-pub struct FlowCounter {
-    flows: HashSet<FlowKey>,
-}
-
-impl Engine for FlowCounter {
-    fn packet(&mut self, input: &Input<'_>, out: &mut dyn Output) -> io::Result<()> {
-        if let Some(key) = Packet::parse(input.packet, Meta::default()).key() {
-            let key = key.min(key.reversed());
-            if self.flows.len() < MAX_FLOWS {
-                self.flows.insert(key);
-            }
-        }
-        if out.wants_decisions() {
-            out.decision(&DecisionLine {
-                packet: input.number,
-                verdict: "continue",
-                control: None,
-                rule: None,
-                code: None,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, _: &mut dyn Output) -> io::Result<Totals> {
-        Ok(Totals {
-            flows: self.flows.len() as u64,
-            dropped: BTreeMap::new(),
-        })
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use hostward_hook::layout::Fragment;
 use hostward_hook::time::UnixTime;
 use hostward_hook::{Direction, Meta, Packet};
 
@@ -252,8 +253,9 @@ impl<'e> Feed<'e> {
     }
 
     fn hand(&mut self, facts: &Facts, packet: &[u8]) -> io::Result<()> {
+        let parsed = Packet::parse(packet, Meta::default());
         let direction = match &mut self.side {
-            Side::Known(local) => local.direction(&Packet::parse(packet, Meta::default())),
+            Side::Known(local) => local.direction(&parsed),
             Side::Sampling(..) => Direction::Inbound,
         };
         self.fed.packets += 1;
@@ -265,6 +267,7 @@ impl<'e> Feed<'e> {
                 packet,
                 wire_len: facts.wire_len,
                 truncated: facts.truncated,
+                fragment: parsed.layout().fragment() != Fragment::Whole,
                 direction,
                 link: facts.link,
                 layers: &facts.layers,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use hostward::filter::Filter;
 use hostward::hook::event::{Class, Event, EventSink};
 use hostward::hook::flow::HashKey;
 use hostward::hook::frame::VecFrame;
 use hostward::hook::layout::proto;
 use hostward::hook::meta::Checksums;
-use hostward::hook::{Code, Direction, FrameBuf, Instant, Layout, Meta, Now, Point, Verdict};
+use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
 use hostward::zert::{Zert, code};
 use hostward::{Detail, Guard, GuardConfig, Mode};
@@ -16,8 +17,7 @@ use hostward::{Detail, Guard, GuardConfig, Mode};
 use crate::capture::decapsulate;
 use crate::engine::{Engine, Input, Totals};
 use crate::report::Output;
-use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine};
-use crate::report::record::line_of;
+use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine, ZertLine};
 
 /// Calls of the guard's timers between two packets; more due than that is done at once.
 const TIMER_STEPS: usize = 1_000;
@@ -63,6 +63,14 @@ impl Guarded {
         }
     }
 
+    /// The same guard with an IP filter. It tells what it decides and hides nothing from the other
+    /// controls.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.guard = self.guard.filter(filter);
+        self
+    }
+
     /// Lets the guard do what was due up to now.
     fn timers(&mut self, until: Now, sink: &mut Sink<'_>) {
         for step in 0.. {
@@ -88,6 +96,7 @@ impl Guarded {
     fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
         let mut sink = Sink::new(out);
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
+        let rule = sink.rule.take();
         sink.done()?;
         if let Some(code) = verdict.reason() {
             *self.dropped.entry(code.get()).or_default() += 1;
@@ -97,7 +106,7 @@ impl Guarded {
                 packet: meta.number,
                 verdict: verdict.name(),
                 control: verdict.reason().and_then(Code::control).map(|c| c.name()),
-                rule: None,
+                rule,
                 code: verdict.reason().map(Code::get),
             })?;
         }
@@ -127,11 +136,9 @@ impl Engine for Guarded {
             .with_cut(input.truncated)
             .with_number(input.number);
         self.frame.set(input.packet);
-        let fragment =
-            Layout::parse(input.packet).fragment() != hostward::hook::layout::Fragment::Whole;
         let verdict = self.judge(meta, out)?;
         // A tunnel whose outer packet came in fragments opens only now.
-        if fragment && verdict != Verdict::Consumed {
+        if input.fragment && verdict != Verdict::Consumed {
             let depth = self.depth.saturating_sub(input.layers.tunnels());
             let inner = decapsulate(self.frame.bytes(), depth);
             if inner.layers.tunnels() > 0 {
@@ -159,6 +166,8 @@ impl Engine for Guarded {
 struct Sink<'a> {
     out: &'a mut dyn Output,
     result: io::Result<()>,
+    /// The filter's rule that decided about the packet, if it was told.
+    rule: Option<String>,
 }
 
 impl<'a> Sink<'a> {
@@ -166,6 +175,7 @@ impl<'a> Sink<'a> {
         Self {
             out,
             result: Ok(()),
+            rule: None,
         }
     }
 
@@ -176,9 +186,8 @@ impl<'a> Sink<'a> {
     fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
         let ts = Timestamp(event.now.wall);
         if let Detail::Protection(record) = Detail::of(event) {
-            let line = line_of(record);
             if event.code == code::RECORD {
-                return self.out.zert(&line);
+                return self.out.zert(record);
             }
             if let Some(n) = event
                 .code
@@ -189,11 +198,15 @@ impl<'a> Sink<'a> {
                 return self.out.zert_event(&ZertEventLine {
                     event: n as u8,
                     ts,
-                    session: line,
+                    session: ZertLine(record),
                 });
             }
         }
-        self.out.event(&event_line(event, ts))
+        let line = event_line(event, ts);
+        if line.rule.is_some() && self.out.wants_decisions() {
+            self.rule.clone_from(&line.rule);
+        }
+        self.out.event(&line)
     }
 }
 
@@ -227,12 +240,13 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
         }
     };
     let key = event.key;
-    // Zero ports stand for "none" in a key.
+    // Zero ports stand for "none" in a key: the protocol has none, or they were not there.
     let ports = key.filter(|k| {
-        matches!(
-            k.protocol(),
-            proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
-        )
+        (k.source_port(), k.destination_port()) != (0, 0)
+            && matches!(
+                k.protocol(),
+                proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
+            )
     });
     EventLine {
         ts,
@@ -254,4 +268,87 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
 #[must_use]
 pub fn name_of(code: Code) -> Option<&'static str> {
     hostward::codes().find(|i| i.code == code).map(|i| i.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostward::filter::{Action, Logging, Rule, RuleDirection, RuleSet, Upper};
+    use std::sync::Arc;
+
+    use crate::capture::{Layers, LinkType};
+    use crate::report::JsonReport;
+    use etherparse::PacketBuilder;
+    use hostward::hook::UnixTime;
+    use serde_json::{Value, json};
+
+    fn run(mut engine: Guarded, packets: &[Vec<u8>]) -> (Vec<Value>, Totals) {
+        let mut text = Vec::new();
+        let mut out = JsonReport::new(&mut text, true, true);
+        for (number, packet) in (1..).zip(packets) {
+            let input = Input {
+                number,
+                time: UnixTime::from_secs(number),
+                packet,
+                wire_len: packet.len() as u32,
+                truncated: false,
+                fragment: false,
+                direction: Direction::Inbound,
+                link: LinkType(101),
+                layers: &Layers::default(),
+            };
+            engine.packet(&input, &mut out).unwrap();
+        }
+        let totals = engine.finish(&mut out).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.lines().map(|l| serde_json::from_str(l).unwrap());
+        (lines.collect(), totals)
+    }
+
+    fn udp(port: u16) -> Vec<u8> {
+        let builder = PacketBuilder::ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64).udp(4_000, port);
+        let mut out = Vec::new();
+        builder.write(&mut out, b"hello").unwrap();
+        out
+    }
+
+    #[test]
+    fn decisions_and_events_name_the_rule() {
+        let rules = vec![
+            Rule::new("no discard", Action::Deny)
+                .upper(Upper::udp(9..=9))
+                .direction(RuleDirection::Inbound)
+                .logging(Logging::Yes),
+            Rule::new("quiet", Action::Permit),
+        ];
+        let filter = Filter::new(Arc::new(RuleSet::new(rules, 1)));
+        let engine = Guarded::new(GuardConfig::default(), HashKey::new([1; 16]), false, 8);
+        let (lines, totals) = run(engine.filter(filter), &[udp(9), udp(53)]);
+        let decisions: Vec<_> = lines.iter().filter(|l| l["type"] == "decision").collect();
+        let [denied, passed] = decisions[..] else {
+            panic!("{lines:?}");
+        };
+        assert_eq!(
+            denied,
+            &json!({"type": "decision", "packet": 1, "verdict": "drop", "control": "filter",
+                "rule": "no discard", "code": 2002})
+        );
+        // A rule that is not to be logged is not told here either.
+        assert_eq!(
+            passed,
+            &json!({"type": "decision", "packet": 2, "verdict": "continue", "control": null,
+                "rule": null, "code": null})
+        );
+        let events: Vec<_> = lines.iter().filter(|l| l["type"] == "event").collect();
+        assert_eq!(events.len(), 1);
+        assert_eq!(
+            events[0],
+            &json!({"type": "event", "ts": "1970-01-01T00:00:01.000000Z", "packet": 1,
+                "control": "filter", "code": 2002, "kind": "filter.deny", "src": "192.0.2.1",
+                "sport": 4000, "dst": "192.0.2.2", "dport": 9, "ip_proto": 17,
+                "rule": "no discard", "action": "deny"})
+        );
+        assert_eq!(totals.dropped, [(2002, 1)].into());
+        assert_eq!(totals.flows, 2, "a guard that observes follows both");
+    }
 }

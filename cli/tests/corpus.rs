@@ -1,41 +1,52 @@
-//! The reader against a corpus of captures with known packet counts.
+//! The command over a corpus of captures that is not part of the repository.
 //!
-//! The folder is named by the environment variable `HOSTWARD_CAPTURES`; beside each capture lies a
-//! JSON file of the same name with the number of its `packets` and its `linktype`. Without the
-//! variable there is nothing to test.
+//! The folder is named by the environment variable `HOSTWARD_CAPTURES`; beside each capture may lie
+//! a JSON file of the same name with the number of its `packets` and its `linktype`. Without the
+//! variable there is nothing to test, which the tests say.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::std_instead_of_core,
     reason = "a failing test may panic"
 )]
 
-use std::path::{Path, PathBuf};
+mod common;
 
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+
+use common::{captures_below, hostward, text};
 use hostward_cli::capture::{CaptureReader, Miss, decapsulate, network};
 use serde_json::Value;
 
-fn all_captures(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all_captures(&path, found);
-        } else if path
-            .extension()
-            .is_some_and(|e| e == "pcap" || e == "pcapng" || e == "gz")
-        {
-            found.push(path);
-        }
+/// Memory that no capture of the corpus may need, in kilobytes.
+const MEMORY: u64 = 256 * 1024;
+
+/// The corpus, if there is one.
+fn corpus() -> Option<PathBuf> {
+    static SAY: Once = Once::new();
+    let folder = std::env::var_os("HOSTWARD_CAPTURES");
+    if folder.is_none() {
+        SAY.call_once(|| say("skipped: HOSTWARD_CAPTURES names no folder of captures"));
     }
+    folder.map(Into::into)
+}
+
+/// Tells something also when the test passes.
+fn say(what: &str) {
+    // Not through a macro, whose output is kept back.
+    let line = format!("{what}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 #[test]
 fn packets_are_as_many_as_the_truth_says() {
-    let Some(folder) = std::env::var_os("HOSTWARD_CAPTURES") else {
-        return;
-    };
-    let mut captures = Vec::new();
-    all_captures(Path::new(&folder), &mut captures);
+    let Some(folder) = corpus() else { return };
+    let captures = captures_below(&folder);
     assert!(!captures.is_empty());
     let mut wrong = Vec::new();
     for path in captures {
@@ -71,4 +82,89 @@ fn packets_are_as_many_as_the_truth_says() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Runs the command with a bound on its memory; says what was wrong.
+fn try_out(args: &[&str], capture: &Path) -> Result<String, String> {
+    let mut command = hostward(args);
+    command.arg(capture);
+    let output = if cfg!(target_os = "linux") {
+        let mut bounded = Command::new("sh");
+        bounded
+            .args(["-c", &format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\"")])
+            .arg(command.get_program())
+            .args(command.get_args());
+        bounded.output()
+    } else {
+        command.output()
+    };
+    let output = output.unwrap();
+    let stderr = text(&output.stderr);
+    match output.status.code() {
+        Some(0) => Ok(text(&output.stdout)),
+        // A damaged file, which is told.
+        Some(1) if stderr.contains("error: ") => Ok(text(&output.stdout)),
+        code => Err(format!("{capture:?} {args:?}: {code:?} {stderr}")),
+    }
+}
+
+#[test]
+fn every_capture_in_every_mode() {
+    let Some(folder) = corpus() else { return };
+    let captures = captures_below(&folder);
+    let mut wrong = Vec::new();
+    for capture in &captures {
+        for args in [
+            &["--json", "--events", "--decisions"][..],
+            &[],
+            &["--events", "--decisions", "--checksums"],
+            &["--json", "--local", "10.0.0.0/8,fd00::/8", "--tunnels", "0"],
+        ] {
+            match try_out(args, capture) {
+                Err(why) => wrong.push(why),
+                Ok(out) if args.contains(&"--json") => {
+                    let last = out.lines().last().unwrap_or_default();
+                    if !last.starts_with(r#"{"type":"summary","#) {
+                        wrong.push(format!("{capture:?} {args:?}: ends with {last}"));
+                    }
+                }
+                Ok(out) => {
+                    if out.chars().any(|c| c.is_control() && c != '\n') {
+                        wrong.push(format!("{capture:?} {args:?}: control characters"));
+                    }
+                }
+            }
+        }
+    }
+    say(&format!("{} captures in 4 modes each", captures.len()));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A figure of the script's last lines: the number before a word.
+fn number_before(report: &str, word: &str) -> Option<f64> {
+    let before = report.rsplit_once(word)?.0.trim_end();
+    before.rsplit([' ', '\n']).next()?.parse().ok()
+}
+
+#[test]
+fn records_agree_with_the_truth() {
+    let Some(folder) = corpus() else { return };
+    let script = folder.join("score.py");
+    if !script.exists() {
+        return say("skipped: the folder has no score.py");
+    }
+    let output = Command::new("python3")
+        .arg(&script)
+        .args(["--show", "0", "--"])
+        .args([env!("CARGO_BIN_EXE_hostward"), "inspect", "--json"])
+        .output();
+    let Ok(output) = output else {
+        return say("skipped: there is no python3");
+    };
+    let report = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    say(&report);
+    assert_eq!(number_before(&report, " crashes"), Some(0.0));
+    let agreement = number_before(&report, " %").unwrap();
+    assert!(agreement >= 97.0, "{agreement} %");
 }

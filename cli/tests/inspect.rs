@@ -8,51 +8,18 @@
     reason = "a failing test may panic"
 )]
 
+mod common;
+
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::io::Read as _;
+use std::process::Stdio;
 
-use serde_json::Value;
-
-fn hostward(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hostward"));
-    command.arg("inspect").args(args);
-    command
-}
-
-fn run(args: &[&str]) -> Output {
-    hostward(args).output().unwrap()
-}
-
-fn captures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures")
-}
-
-fn capture(name: &str) -> String {
-    captures()
-        .join(format!("{name}.pcap"))
-        .to_str()
-        .unwrap()
-        .to_owned()
-}
-
-fn lines(output: &Output) -> Vec<Value> {
-    String::from_utf8(output.stdout.clone())
-        .unwrap()
-        .lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use common::{capture, folder, gzip, hostward, lines, run, run_with_input, temporary, text};
 
 #[test]
 fn every_capture_is_read_and_ends_with_a_summary() {
     let mut seen = 0;
-    for entry in fs::read_dir(captures()).unwrap() {
+    for entry in fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "pcap") {
             continue;
@@ -109,18 +76,9 @@ fn every_packet_gets_its_decision() {
 #[test]
 fn standard_input_plain_and_gzip() {
     let plain = fs::read(capture("ssh")).unwrap();
-    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    zipped.write_all(&plain).unwrap();
     let expected = lines(&run(&["--json", &capture("ssh")])).pop().unwrap();
-    for input in [plain, zipped.finish().unwrap()] {
-        let mut child = hostward(&["--json", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(&input).unwrap();
-        let output = child.wait_with_output().unwrap();
+    for input in [gzip(&plain), plain] {
+        let output = run_with_input(&["--json", "-"], &input);
         let got = lines(&output).pop().unwrap();
         for key in ["packets", "bytes", "flows"] {
             assert_eq!(got[key], expected[key]);
@@ -147,7 +105,6 @@ fn a_named_local_side_is_told_and_a_wrong_one_refused() {
     let output = run(&["--local", "10.0.0.0/40", &ssh]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("`40` is not a prefix length"));
-    assert_eq!(run(&[]).status.code(), Some(2));
     assert_eq!(run(&["--help"]).status.code(), Some(0));
 }
 
@@ -174,4 +131,140 @@ fn a_closed_output_ends_quietly() {
         1,
         "only the choice of the local side: {stderr}"
     );
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_ends_with_1() {
+    let folder = folder();
+    let empty = temporary("empty.pcap", &[]);
+    let words = temporary(
+        "words.pcap",
+        b"This is no capture, but it is long enough for a header.",
+    );
+    for (file, why) in [
+        ("no such file", "cannot be opened: "),
+        (folder.to_str().unwrap(), "cannot be opened: is a directory"),
+        (
+            empty.to_str().unwrap(),
+            "ends at offset 0, within the 24-byte capture header",
+        ),
+        (
+            words.to_str().unwrap(),
+            "offset 0: expected a pcap or pcapng magic number, found [54, 68, 69, 73]",
+        ),
+    ] {
+        for args in [&["--json", file][..], &[file]] {
+            let output = run(args);
+            assert_eq!(output.status.code(), Some(1), "{args:?}");
+            let stderr = text(&output.stderr);
+            assert!(
+                stderr.starts_with(&format!("error: {file}: {why}")),
+                "{stderr}"
+            );
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        }
+        let summary = lines(&run(&["--json", file])).pop().unwrap();
+        assert_eq!(
+            (&summary["type"], &summary["packets"]),
+            (&"summary".into(), &0.into())
+        );
+    }
+    for input in [&b""[..], b"words words words words words"] {
+        let output = run_with_input(&["-"], input);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).starts_with("error: standard input: "));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = temporary("forbidden.pcap", &fs::read(capture("http")).unwrap());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    let may = fs::File::open(&file).is_ok();
+    let output = run(&[file.to_str().unwrap()]);
+    fs::remove_file(&file).unwrap();
+    // Nothing is forbidden to root.
+    assert_eq!(output.status.code(), Some(i32::from(!may)));
+    assert_eq!(text(&output.stderr).contains("Permission denied"), !may);
+}
+
+#[test]
+fn a_capture_cut_off_anywhere_is_read_up_to_there() {
+    let whole = fs::read(capture("malformed")).unwrap();
+    let mut ends = vec![24];
+    while let Some(head) = whole
+        .get(ends[ends.len() - 1] + 8..)
+        .and_then(|h| h.first_chunk())
+    {
+        ends.push(ends[ends.len() - 1] + 16 + u32::from_le_bytes(*head) as usize);
+    }
+    // Three packets show all there is to see.
+    ends.truncate(4);
+    for length in 0..=ends[3] {
+        let output = run_with_input(&["--json", "-"], &whole[..length]);
+        let stderr = text(&output.stderr);
+        let summary = lines(&output).pop().unwrap();
+        if length < 24 {
+            assert_eq!(output.status.code(), Some(1), "{length}");
+            assert!(stderr.starts_with("error: standard input: ends at offset "));
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(0), "{length}: {stderr}");
+        let packets = ends.iter().filter(|end| **end <= length).count() - 1;
+        assert_eq!(summary["packets"], packets, "{length}");
+        let warned = stderr.contains("warning: standard input: cut off at offset");
+        // Between two packets nothing can be missed.
+        assert_eq!(warned, !ends.contains(&length), "{length}: {stderr}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_explained_and_ends_with_2() {
+    for (args, why) in [
+        (&[][..], "<FILE>..."),
+        (
+            &["--local", "nonsense", "x"],
+            "expected an IPv4 or IPv6 address",
+        ),
+        (
+            &["--local", "10.0.0.0/33", "x"],
+            "`33` is not a prefix length",
+        ),
+        (&["--tunnels=-1", "x"], "--tunnels <DEPTH>"),
+        (&["--no-such-option", "x"], "unexpected argument"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(output.stdout.is_empty());
+        let stderr = text(&output.stderr);
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(why),
+            "{stderr}"
+        );
+    }
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hostward"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("Usage: hostward <COMMAND>"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_ends_with_1() {
+    for args in [&["--json"][..], &["--json", "--decisions"], &[]] {
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = hostward(args)
+            .arg(capture("http"))
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("error: output cannot be written: "));
+    }
 }

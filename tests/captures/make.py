@@ -377,7 +377,8 @@ def overlapping():
         packet.time = 1_700_000_000 + i / 100
     wrpcap(str(OUT / "fragments-overlapping.pcap"), packets, linktype=1)
     expect("fragments-overlapping",
-           [attack(3, "ip_fragment", src=CLIENT, dst=SERVER)])
+           [{"type": "event", "packet": 3, "control": "hook", "code": 1101,
+             "kind": "hook.fragment-overlap", "src": CLIENT, "dst": SERVER}])
 
 
 def malformed():

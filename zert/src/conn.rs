@@ -263,7 +263,7 @@ impl Conn {
             .feed(data, from, &mut self.tls, &mut self.record, env);
         if sync == Sync::Lost {
             end.mode = Mode::Done;
-            self.record.malformed |= !self.record.gap;
+            self.record.malformed |= !self.record.gap && !self.tls.switched();
         }
     }
 
@@ -343,7 +343,9 @@ impl Conn {
     fn interest(&mut self, from: Side, env: &mut Env<'_>) -> Interest {
         for side in [Side::Initiator, Side::Responder] {
             let end = self.ends.of_mut(side);
-            if self.tls.done || end.mode == Mode::Ssh && self.ssh.done(side) {
+            if self.tls.side_done(side, &self.record.tls)
+                || end.mode == Mode::Ssh && self.ssh.done(side)
+            {
                 end.mode = Mode::Done;
             }
             if end.mode == Mode::Done {

@@ -31,6 +31,6 @@ mod zert;
 
 pub use config::Config;
 pub use names::{SUITES, Suite};
-pub use record::{Protocol, Record};
+pub use record::{Field, Protocol, Record};
 pub use text::{CertTime, Hex, Ja4, KeyFingerprint, Text};
 pub use zert::{Counts, Slot, Zert};

@@ -79,6 +79,15 @@ impl Text {
     }
 }
 
+/// For providers of records that are not read from a stream; cut after [`Text::MAX`] bytes.
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        let mut me = Self::default();
+        me.set(text.as_bytes(), Self::MAX);
+        me
+    }
+}
+
 impl fmt::Write for Text {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         if self.push_str(s) {

@@ -13,7 +13,7 @@ mod common;
 
 use common::*;
 use hostward_hook::hooks::{CloseCause, Interest};
-use hostward_zert::record::{Group, PqClass, Role};
+use hostward_zert::record::{Field, Group, PqClass, Role};
 use hostward_zert::{Protocol, Zert};
 
 const RETRY: [u8; 32] = [
@@ -54,15 +54,70 @@ fn nothing_more_is_wanted_after_the_handshake() {
     let mut b = Bench::new(Zert::default());
     let mut f = b.open();
     let talk = tls12();
-    for (i, (from, data)) in talk.iter().take(4).enumerate() {
-        let wanted = if i == 3 {
-            Interest::Enough
-        } else {
-            Interest::More
+    for (i, (from, data)) in talk.iter().enumerate() {
+        // The first application data of a side is the last that is looked at.
+        let wanted = match i {
+            0..4 => Interest::More,
+            4 => Interest::EnoughFromSide,
+            _ => Interest::Enough,
         };
         assert_eq!(b.send(&mut f, *from, data), wanted);
     }
-    b.close(f, CloseCause::Fin);
+    let r = b.close(f, CloseCause::Fin);
+    assert!(r.tls.app_data_client && r.tls.app_data_server);
+}
+
+#[test]
+// RFC 5246 §7.4.1.2, appendix E.2: the client's random, and a challenge that stands for it.
+fn the_random_of_the_client() {
+    let random = record_of(&tls12()).tls.client_random.unwrap();
+    assert_eq!(random.0, [0x11; 32]);
+    let body = [
+        &[1, 3, 1, 0, 3, 0, 0, 0, 16][..],
+        &[0, 0, 0x2F],
+        &[0xC7; 16],
+    ]
+    .concat();
+    let hello = cat(&[&[0x80, body.len() as u8], &body]);
+    let r = record_of(&vec![(Client, hello)]);
+    assert!(r.tls.ssl2_client_hello);
+    let random = r.tls.client_random.unwrap().0;
+    assert_eq!(random[..16], [0; 16]);
+    assert_eq!(random[16..], [0xC7; 16]);
+}
+
+#[test]
+fn application_data_by_side() {
+    let sides = |talk: &Talk| {
+        let t = record_of(talk).tls;
+        (t.app_data_client, t.app_data_server)
+    };
+    let mut talk = tls12();
+    talk.truncate(4);
+    assert_eq!(sides(&talk), (false, false));
+    talk.push((Server, app(10)));
+    assert_eq!(sides(&talk), (false, true));
+    // What is not application data is not looked for without end.
+    let mut b = Bench::new(Zert::default());
+    let mut f = b.open();
+    for (from, data) in &talk {
+        b.send(&mut f, *from, data);
+    }
+    let mut sent = 0;
+    while b.send(&mut f, Client, &finished12()) == Interest::More {
+        sent += 1;
+        assert!(sent < 40);
+    }
+    // An alert after the handshake is told, and does not undo it; bytes that are no records are
+    // not held against it either.
+    for end in [alert(2, 80), vec![0xFF; 10]] {
+        let mut talk = tls12();
+        talk.truncate(4);
+        talk.push((Client, end));
+        let r = record_of(&talk);
+        assert_eq!(r.established, Some(true));
+        assert!(!r.failed && !r.malformed);
+    }
 }
 
 #[test]
@@ -438,7 +493,14 @@ fn every_field_has_its_name_once() {
     ] {
         let r = record_of(&talk);
         let mut all = Vec::new();
-        r.fields(&mut |name, value| all.push((name, value.is_some())));
+        r.fields(&mut |name, field| {
+            let there = match field {
+                Field::Absent => false,
+                Field::Alerts(a) => a.count() > 0,
+                _ => true,
+            };
+            all.push((name, there));
+        });
         let mut shown = Names(Vec::new());
         r.visit(&mut shown);
         // Visitors get those that are there, in the same order.
@@ -494,9 +556,9 @@ fn signature_schemes_by_name() {
         let mut shown = None;
         record_of(&talk).fields(&mut |n, v| {
             if n == "signature_scheme" {
-                shown = v.map(|v| format!("{v:?}"));
+                shown = Some(format!("{v:?}"));
             }
         });
-        assert_eq!(shown, Some(format!("Str({name:?})")));
+        assert_eq!(shown, Some(format!("One(Str({name:?}))")));
     }
 }

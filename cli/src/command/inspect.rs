@@ -97,6 +97,7 @@ impl Inspect {
         watcher: &mut Terminal,
     ) -> io::Result<Outcome> {
         let started = Instant::now();
+        let cpu = processor_time();
         let local = (!self.local.is_empty()).then(|| Local::named(self.local.clone()));
         let mut feed = Feed::new(&mut *engine, &mut *out, watcher, self.tunnels, local);
         for file in &self.files {
@@ -112,7 +113,9 @@ impl Inspect {
             flows: totals.flows,
             dropped: totals.dropped,
             elapsed_s: elapsed.as_secs_f64(),
-            cpu_s: processor_time().map(|t| t.as_secs_f64()),
+            cpu_s: processor_time()
+                .zip(cpu)
+                .map(|(end, start)| end.saturating_sub(start).as_secs_f64()),
             packets_per_s: (!elapsed.is_zero()).then(|| fed.packets as f64 / elapsed.as_secs_f64()),
         };
         out.summary(&summary, &fed.input)?;

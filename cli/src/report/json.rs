@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use hostward::zert::Record;
 use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 
@@ -42,15 +43,15 @@ impl<W: Write> Output for JsonReport<W> {
         self.events
     }
 
-    fn zert(&mut self, line: &ZertLine) -> io::Result<()> {
-        self.line(&Line::Zert(line))
+    fn zert(&mut self, record: &Record) -> io::Result<()> {
+        self.line(&Line::Zert(ZertLine(record)))
     }
 
-    fn zert_event(&mut self, line: &ZertEventLine) -> io::Result<()> {
+    fn zert_event(&mut self, line: &ZertEventLine<'_>) -> io::Result<()> {
         if !self.events {
             return Ok(());
         }
-        self.line(&Line::ZertEvent(line))
+        self.line(&Line::ZertEvent(*line))
     }
 
     fn event(&mut self, line: &EventLine) -> io::Result<()> {
@@ -80,6 +81,10 @@ impl Formatter for Safe {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Beyond ASCII few texts go, and of ASCII only DEL is left to look for.
+        if fragment.bytes().all(|b| b < 0x7F) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut plain = fragment;
         while let Some(at) = plain.find(acts) {
             let (before, rest) = plain.split_at_checked(at).unwrap_or((plain, ""));
@@ -98,32 +103,24 @@ impl Formatter for Safe {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::{Pq, Proto, Session, Timestamp, TlsFields};
+    use super::super::line::Timestamp;
     use super::*;
+    use hostward::zert::Protocol;
+    use hostward::zert::record::{PqClass, TlsVersion};
     use hostward_hook::time::UnixTime;
     use serde_json::Value;
 
-    fn zert() -> ZertLine {
-        ZertLine {
-            proto: Proto::Tls,
-            src: "10.0.0.1".parse().unwrap(),
-            sport: Some(40_000),
-            dst: "2001:db8::1".parse().unwrap(),
-            dport: Some(443),
-            session: Session::Tls(Box::new(TlsFields {
-                version: Some("TLSv1.3".into()),
-                sni: Some("a\u{1b}[2J\u{9b}\u{202e}\"\\b".into()),
-                ..TlsFields::default()
-            })),
-            failed: false,
-            established: Some(true),
-            inferred: false,
-            pq: Some(Pq::Hybrid),
-            first_packet: 1,
-            packets: 20,
-            bytes: 4_000,
-            open_at_end: false,
-        }
+    fn zert() -> Record {
+        let mut r = Record::default();
+        r.protocol = Protocol::Tls;
+        r.client = "10.0.0.1:40000".parse().unwrap();
+        r.server = "[2001:db8::1]:443".parse().unwrap();
+        r.tls.version = Some(TlsVersion(0x0304));
+        r.tls.sni = "a\u{1b}[2J\u{9b}\u{202e}\"\\b".into();
+        r.tls.app_data_client = true;
+        r.established = Some(true);
+        r.pq = PqClass::Hybrid;
+        r
     }
 
     fn event() -> EventLine {
@@ -165,7 +162,7 @@ mod tests {
             .zert_event(&ZertEventLine {
                 event: 1,
                 ts: Timestamp(UnixTime::from_secs(2)),
-                session: zert(),
+                session: ZertLine(&zert()),
             })
             .unwrap();
         report.event(&event()).unwrap();
@@ -205,18 +202,12 @@ mod tests {
         let zert = keys(&lines[0]);
         assert_eq!(zert[..6], ["type", "proto", "src", "sport", "dst", "dport"]);
         assert!(zert.contains(&"server_cert_not_after".into()));
+        assert!(lines[0].contains(
+            r#""alerts":[],"app_data":{"client":true,"server":false},"failed":false,"established":true,"inferred":false,"pq":"hybrid""#
+        ));
         assert_eq!(
-            zert[zert.len() - 8..],
-            [
-                "failed",
-                "established",
-                "inferred",
-                "pq",
-                "first_packet",
-                "packets",
-                "bytes",
-                "open_at_end"
-            ]
+            zert[zert.len() - 4..],
+            ["first_packet", "packets", "bytes", "open_at_end"]
         );
         assert_eq!(keys(&lines[1])[..4], ["type", "event", "ts", "proto"]);
         assert_eq!(

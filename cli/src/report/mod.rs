@@ -5,12 +5,12 @@
 
 pub mod json;
 pub mod line;
-pub mod record;
 pub mod text;
 
 use std::io;
 
-use line::{DecisionLine, EventLine, SummaryLine, ZertEventLine, ZertLine};
+use hostward::zert::Record;
+use line::{DecisionLine, EventLine, SummaryLine, ZertEventLine};
 
 use crate::capture::{CaptureError, CutOff, LayerKind, LinkType};
 
@@ -34,14 +34,14 @@ pub trait Output {
     /// # Errors
     ///
     /// Those of writing.
-    fn zert(&mut self, line: &ZertLine) -> io::Result<()>;
+    fn zert(&mut self, record: &Record) -> io::Result<()>;
 
     /// A step in the life of a security session.
     ///
     /// # Errors
     ///
     /// Those of writing.
-    fn zert_event(&mut self, line: &ZertEventLine) -> io::Result<()>;
+    fn zert_event(&mut self, line: &ZertEventLine<'_>) -> io::Result<()>;
 
     /// An event of any control.
     ///

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::line::{
-    DecisionLine, EventLine, Pq, Proto, Session, SummaryLine, Timestamp, ZertEventLine, ZertLine,
-};
+use hostward::zert::record::PqClass;
+use hostward::zert::{Protocol, Record};
+
+use super::line::{DecisionLine, EventLine, SummaryLine, Timestamp, ZertEventLine};
 use super::{InputFacts, Output};
 use crate::escape::escaped;
 
@@ -20,6 +21,10 @@ const MAX_KEPT: usize = 20_000;
 const MAX_SHOWN: usize = 40;
 /// Characters shown of one text from the network.
 const MAX_TEXT: usize = 60;
+/// Tables are not made narrower: a narrower terminal breaks their lines.
+const MIN_WIDTH: u16 = 80;
+/// How far columns of text give way when a table is wider than the terminal.
+const ELASTIC_WIDTH: u16 = 16;
 
 /// What a code means, if anyone knows.
 pub type Meaning = fn(u16) -> Option<&'static str>;
@@ -41,7 +46,7 @@ pub struct TextReport<W> {
 struct Connection {
     client: IpAddr,
     server: IpAddr,
-    port: Option<u16>,
+    port: u16,
     protection: String,
     name: String,
 }
@@ -55,11 +60,11 @@ struct Traffic {
 }
 
 impl Traffic {
-    fn add(&mut self, line: &ZertLine) {
+    fn add(&mut self, record: &Record) {
         self.sessions += 1;
-        self.failed += u64::from(line.failed);
-        self.packets = self.packets.saturating_add(line.packets);
-        self.bytes = self.bytes.saturating_add(line.bytes);
+        self.failed += u64::from(record.failed);
+        self.packets = self.packets.saturating_add(record.packets);
+        self.bytes = self.bytes.saturating_add(record.bytes);
     }
 }
 
@@ -135,7 +140,7 @@ impl<W: Write> TextReport<W> {
         table.set_header(header.iter().copied());
         if let Some(width) = self.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_width(width);
+            table.set_width(width.max(MIN_WIDTH));
         }
         table
     }
@@ -144,11 +149,20 @@ impl<W: Write> TextReport<W> {
         &mut self,
         title: &str,
         mut table: Table,
+        elastic: std::ops::Range<usize>,
         numbers: std::ops::RangeFrom<usize>,
         left_out: usize,
     ) -> io::Result<()> {
-        for column in table.column_iter_mut().skip(numbers.start) {
-            column.set_cell_alignment(CellAlignment::Right);
+        let widths = table.column_max_content_widths();
+        for (i, (column, width)) in table.column_iter_mut().zip(widths).enumerate() {
+            if numbers.contains(&i) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            column.set_constraint(if elastic.contains(&i) {
+                ColumnConstraint::LowerBoundary(Width::Fixed(width.min(ELASTIC_WIDTH)))
+            } else {
+                ColumnConstraint::ContentWidth
+            });
         }
         writeln!(self.out, "{title}\n{table}")?;
         if left_out > 0 {
@@ -183,7 +197,7 @@ impl<W: Write> TextReport<W> {
             table.add_row([
                 connection.client.to_string(),
                 connection.server.to_string(),
-                connection.port.map_or_else(String::new, |p| p.to_string()),
+                connection.port.to_string(),
                 connection.protection.clone(),
                 connection.name.clone(),
                 traffic.sessions.to_string(),
@@ -206,7 +220,7 @@ impl<W: Write> TextReport<W> {
                 t.bytes.to_string(),
             ]);
         }
-        self.print("Who talked to whom", table, 5.., left_out)
+        self.print("Who talked to whom", table, 3..5, 5.., left_out)
     }
 
     fn print_protection(&mut self) -> io::Result<()> {
@@ -224,7 +238,7 @@ impl<W: Write> TextReport<W> {
                 t.bytes.to_string(),
             ]);
         }
-        self.print("How it was protected", table, 1.., 0)
+        self.print("How it was protected", table, 0..1, 1.., 0)
     }
 
     fn print_dropped(&mut self, dropped: &BTreeMap<u16, u64>) -> io::Result<()> {
@@ -236,7 +250,8 @@ impl<W: Write> TextReport<W> {
             let meaning = (self.meaning)(code).unwrap_or("unknown");
             table.add_row([meaning.to_owned(), code.to_string(), count.to_string()]);
         }
-        self.print("What was dropped", table, 1.., 0)
+        // The guard of this command only observes.
+        self.print("What would be dropped", table, 0..1, 1.., 0)
     }
 
     fn print_detected(&mut self) -> io::Result<()> {
@@ -266,7 +281,7 @@ impl<W: Write> TextReport<W> {
                 kept.others.times.to_string(),
             ]);
         }
-        self.print("What was detected", table, 4.., left_out)
+        self.print("What was detected", table, 0..1, 4.., left_out)
     }
 
     fn print_input(&mut self, summary: &SummaryLine, input: &InputFacts) -> io::Result<()> {
@@ -307,7 +322,7 @@ impl<W: Write> TextReport<W> {
         if let Some(cpu) = summary.cpu_s {
             let _ = write!(text, ", {cpu:.3} s of processor time");
         }
-        if let Some(rate) = summary.packets_per_s {
+        if let Some(rate) = summary.packets_per_s.filter(|_| summary.packets > 0) {
             let _ = write!(text, ", {rate:.0} packets a second");
         }
         writeln!(self.out, "{text}")
@@ -323,32 +338,35 @@ impl<W: Write> Output for TextReport<W> {
         self.events
     }
 
-    fn zert(&mut self, line: &ZertLine) -> io::Result<()> {
+    fn zert(&mut self, record: &Record) -> io::Result<()> {
         let key = Connection {
-            client: line.src,
-            server: line.dst,
-            port: line.dport,
-            protection: protection(line),
-            name: name(line),
+            client: record.client.ip(),
+            server: record.server.ip(),
+            port: record.server.port(),
+            protection: protection(record),
+            name: name(record),
         };
-        self.connections.entry(key).add(line);
-        self.protection.entry(family(line)).or_default().add(line);
+        self.connections.entry(key).add(record);
+        self.protection
+            .entry(family(record))
+            .or_default()
+            .add(record);
         Ok(())
     }
 
-    fn zert_event(&mut self, line: &ZertEventLine) -> io::Result<()> {
+    fn zert_event(&mut self, line: &ZertEventLine<'_>) -> io::Result<()> {
         if !self.events {
             return Ok(());
         }
-        let s = &line.session;
+        let record = line.session.0;
         writeln!(
             self.out,
             "{} session event {}: {} to {}: {}",
             line.ts,
             line.event,
-            endpoint(s.src, s.sport),
-            endpoint(s.dst, s.dport),
-            protection(s)
+            record.client,
+            record.server,
+            protection(record)
         )
     }
 
@@ -428,108 +446,99 @@ fn shown(text: &str) -> String {
 }
 
 /// The protocol and its version.
-fn family(line: &ZertLine) -> String {
-    let version = match &line.session {
-        Session::Tls(tls) => tls.version.as_deref(),
-        Session::Ssh(ssh) => match ssh.ssh_protocol {
-            Some(1) => Some("SSH-1"),
-            Some(2) => Some("SSH-2"),
-            _ => None,
+fn family(record: &Record) -> String {
+    let mut text = match record.protocol {
+        Protocol::Tls => record
+            .tls
+            .version
+            .map_or_else(|| "TLS".into(), |v| v.to_string()),
+        Protocol::Ssh => match record.ssh.protocol {
+            Some(version) => format!("SSH-{version}"),
+            None => "SSH".into(),
         },
-        Session::Ike(ike) => ike.version.as_deref(),
-        Session::Ipsec(_) | Session::Other {} => None,
+        other @ (Protocol::None | _) => other.name().into(),
     };
-    let name = match (line.proto, version) {
-        (Proto::None, _) => "none".into(),
-        (Proto::Quic, Some(version)) => format!("QUIC ({})", shown(version)),
-        (_, Some(version)) => shown(version),
-        (proto, None) => proto.name().to_uppercase(),
-    };
-    match line.pq {
-        Some(Pq::Hybrid | Pq::Pq) => name + ", post-quantum",
-        Some(Pq::None | Pq::Classical) | None => name,
+    if matches!(record.pq, PqClass::Hybrid | PqClass::Pq) {
+        text += ", post-quantum";
     }
+    text
 }
 
 /// The protocol, its version and algorithms.
-fn protection(line: &ZertLine) -> String {
-    let mut text = family(line);
-    let more: [Option<&str>; 3] = match &line.session {
-        Session::Tls(tls) => [
-            tls.cipher.as_deref(),
-            tls.group.as_deref(),
-            (tls.resumed == Some(true)).then_some("resumed"),
-        ],
-        Session::Ssh(ssh) => [
-            ssh.kex.as_deref(),
-            ssh.cipher_c2s.as_deref(),
-            if ssh.mac_implicit_c2s == Some(true) {
-                None
-            } else {
-                ssh.mac_c2s.as_deref()
-            },
-        ],
-        Session::Ike(ike) => {
-            let chosen = |k| ike.chosen.as_ref()?.get(k).map(String::as_str);
-            [chosen("encr"), chosen("dh"), None]
-        }
-        Session::Ipsec(ipsec) => [
-            ipsec.spi.as_deref(),
-            ipsec.udp_encapsulated.then_some("in UDP"),
-            None,
-        ],
-        Session::Other {} => [None; 3],
-    };
-    for part in more.into_iter().flatten() {
+fn protection(record: &Record) -> String {
+    let mut text = family(record);
+    let mut add = |part: &str| {
         text.push(' ');
         text.push_str(&shown(part));
+    };
+    match record.protocol {
+        Protocol::Tls => {
+            let tls = &record.tls;
+            tls.cipher.iter().for_each(|c| add(&c.to_string()));
+            tls.group.iter().for_each(|g| add(&g.to_string()));
+            if tls.resumed == Some(true) {
+                add("resumed");
+            }
+        }
+        Protocol::Ssh => {
+            let ssh = &record.ssh;
+            ssh.kex.get().iter().for_each(|k| add(k));
+            ssh.c2s.cipher.get().iter().for_each(|c| add(c));
+            if ssh.c2s.mac_implicit() == Some(false) {
+                ssh.c2s.mac.get().iter().for_each(|m| add(m));
+            }
+        }
+        Protocol::None | _ => {}
     }
     text
 }
 
 /// What the server is called.
-fn name(line: &ZertLine) -> String {
-    let name = match &line.session {
-        Session::Tls(tls) => tls.sni.as_deref().or(tls.server_cert_subject.as_deref()),
-        Session::Ssh(ssh) => ssh.server_version.as_deref(),
-        Session::Ike(_) | Session::Ipsec(_) | Session::Other {} => None,
+fn name(record: &Record) -> String {
+    let name = match record.protocol {
+        Protocol::Tls => {
+            let tls = &record.tls;
+            tls.sni.get().or_else(|| tls.server_cert.subject.get())
+        }
+        Protocol::Ssh => record.ssh.server_version.get(),
+        Protocol::None | _ => None,
     };
     name.map_or_else(String::new, shown)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::{IpsecFields, SshFields, TlsFields};
+    use super::super::line::ZertLine;
     use super::*;
+    use hostward::zert::record::{CipherSuite, Group, TlsVersion};
     use hostward_hook::time::UnixTime;
 
-    fn line(proto: Proto, session: Session, n: u32) -> ZertLine {
-        ZertLine {
-            proto,
-            src: IpAddr::from((0x0a00_0000 + n).to_be_bytes()),
-            sport: Some(40_000),
-            dst: "10.77.0.2".parse().unwrap(),
-            dport: Some(443),
-            session,
-            failed: false,
-            established: Some(true),
-            inferred: false,
-            pq: Some(Pq::Classical),
-            first_packet: 1,
-            packets: 10,
-            bytes: 1_000 + u64::from(n),
-            open_at_end: false,
-        }
+    fn record(protocol: Protocol, n: u32) -> Record {
+        let mut r = Record::default();
+        r.protocol = protocol;
+        let client = IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+        r.client = SocketAddr::new(client, 40_000);
+        r.server = "10.77.0.2:443".parse().unwrap();
+        r.packets = 10;
+        r.bytes = 1_000 + u64::from(n);
+        r
     }
 
-    fn tls() -> Session {
-        Session::Tls(Box::new(TlsFields {
-            version: Some("TLSv1.2".into()),
-            cipher: Some("TLS_AES_128_GCM_SHA256".into()),
-            sni: Some("evil\u{1b}]0;name\u{7}".into()),
-            resumed: Some(true),
-            ..TlsFields::default()
-        }))
+    fn tls() -> Record {
+        let mut r = record(Protocol::Tls, 1);
+        r.tls.version = Some(TlsVersion(0x0303));
+        r.tls.cipher = Some(CipherSuite(0x009C));
+        r.tls.sni = "evil\u{1b}]0;name\u{7}".into();
+        r.tls.resumed = Some(true);
+        r
+    }
+
+    fn ssh() -> Record {
+        let mut r = record(Protocol::Ssh, 2);
+        r.ssh.protocol = Some(2);
+        r.ssh.server_version = "SSH-2.0-x".into();
+        r.ssh.kex = "curve25519-sha256".into();
+        r
     }
 
     fn event(kind: &str, n: u8) -> EventLine {
@@ -550,9 +559,17 @@ mod tests {
     }
 
     fn render(feed: impl Fn(&mut TextReport<&mut Vec<u8>>), events: bool) -> String {
+        render_at(None, feed, events)
+    }
+
+    fn render_at(
+        width: Option<u16>,
+        feed: impl Fn(&mut TextReport<&mut Vec<u8>>),
+        events: bool,
+    ) -> String {
         let mut out = Vec::new();
         let meaning: Meaning = |code| (code == 2_001).then_some("no rule permits it");
-        let mut report = TextReport::new(&mut out, events, events, None, meaning);
+        let mut report = TextReport::new(&mut out, events, events, width, meaning);
         feed(&mut report);
         let summary = SummaryLine {
             packets: 30,
@@ -582,26 +599,12 @@ mod tests {
     fn the_report_tells_who_how_what_and_why() {
         let text = render(
             |r| {
-                r.zert(&line(Proto::Tls, tls(), 1)).unwrap();
-                r.zert(&line(Proto::Tls, tls(), 1)).unwrap();
-                let ssh = SshFields {
-                    ssh_protocol: Some(2),
-                    server_version: Some("SSH-2.0-x".into()),
-                    kex: Some("curve25519-sha256".into()),
-                    ..SshFields::default()
-                };
-                r.zert(&line(Proto::Ssh, Session::Ssh(Box::new(ssh)), 2))
-                    .unwrap();
-                let esp = IpsecFields {
-                    spi: Some("0x00000001".into()),
-                    udp_encapsulated: true,
-                };
-                r.zert(&line(Proto::Esp, Session::Ipsec(esp), 3)).unwrap();
-                r.zert(&ZertLine {
-                    failed: true,
-                    ..line(Proto::None, Session::Other {}, 4)
-                })
-                .unwrap();
+                r.zert(&tls()).unwrap();
+                r.zert(&tls()).unwrap();
+                r.zert(&ssh()).unwrap();
+                let mut failed = record(Protocol::None, 4);
+                failed.failed = true;
+                r.zert(&failed).unwrap();
                 for n in 0..5 {
                     r.event(&event("scan.fast", n)).unwrap();
                 }
@@ -615,7 +618,7 @@ mod tests {
                 "10.0.0.1",
                 "10.77.0.2",
                 "443",
-                "TLSv1.2 TLS_AES_128_GCM_SHA256 resumed",
+                "TLSv1.2 TLS_RSA_WITH_AES_128_GCM_SHA256 resumed",
                 "evil\\u{1b}]0;name\\u{7}",
                 "2",
                 "0",
@@ -624,7 +627,6 @@ mod tests {
             ]
         );
         assert!(text.contains("SSH-2 curve25519-sha256"));
-        assert!(text.contains("ESP 0x00000001 in UDP"));
         let (_, protection) = text.split_once("How it was protected").unwrap();
         assert_eq!(row(protection, "none"), ["none", "1", "1", "10", "1004"]);
         assert_eq!(
@@ -652,9 +654,41 @@ mod tests {
     }
 
     #[test]
+    fn algorithms_are_told_as_far_as_they_are_used() {
+        let mut r = ssh();
+        r.ssh.c2s.cipher = "aes128-ctr".into();
+        r.ssh.c2s.mac = "hmac-sha2-256".into();
+        assert_eq!(
+            protection(&r),
+            "SSH-2 curve25519-sha256 aes128-ctr hmac-sha2-256"
+        );
+        r.ssh.c2s.cipher = "chacha20-poly1305@openssh.com".into();
+        r.pq = PqClass::Hybrid;
+        assert_eq!(
+            protection(&r),
+            "SSH-2, post-quantum curve25519-sha256 chacha20-poly1305@openssh.com"
+        );
+        let mut r = tls();
+        r.tls.group = Some(Group::Named(29));
+        r.tls.resumed = None;
+        assert_eq!(
+            protection(&r),
+            "TLSv1.2 TLS_RSA_WITH_AES_128_GCM_SHA256 x25519"
+        );
+        r.tls.version = None;
+        assert_eq!(family(&r), "TLS");
+    }
+
+    #[test]
     fn events_and_decisions_are_lines_on_demand() {
         let feed = |r: &mut TextReport<&mut Vec<u8>>| {
             r.event(&event("scan.fast", 1)).unwrap();
+            r.zert_event(&ZertEventLine {
+                event: 1,
+                ts: Timestamp(UnixTime::from_secs(3)),
+                session: ZertLine(&ssh()),
+            })
+            .unwrap();
             r.decision(&DecisionLine {
                 packet: 9,
                 verdict: "drop",
@@ -668,9 +702,25 @@ mod tests {
         assert!(text.contains(
             "1970-01-01T00:00:01.000000Z packet 1 scan.fast (3001) from 192.0.2.1:1 to [2001:db8::1]:2, rule a\\u{a}b\n"
         ));
+        assert!(text.contains(
+            "1970-01-01T00:00:03.000000Z session event 1: 10.0.0.2:40000 to 10.77.0.2:443: SSH-2 curve25519-sha256\n"
+        ));
         assert!(text.contains("packet 9 drop (2001 no rule permits it) by filter\n"));
         let text = render(feed, false);
         assert!(!text.contains("packet 1 ") && !text.contains("packet 9"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_breaks_texts_but_neither_addresses_nor_numbers() {
+        for width in [0, 40, 80, 100] {
+            let text = render_at(Some(width), |r| r.zert(&tls()).unwrap(), false);
+            let first = row(&text, "10.0.0.1");
+            assert_eq!(first[..3], ["10.0.0.1", "10.77.0.2", "443"], "{text}");
+            assert_eq!(first[5..], ["1", "0", "10", "1001"], "{text}");
+            let widest = text.lines().take(8).map(|l| l.chars().count()).max();
+            // As wide as what cannot give way at the least.
+            assert!(widest.unwrap() <= 100, "{text}");
+        }
     }
 
     #[test]
@@ -678,7 +728,7 @@ mod tests {
         let text = render(
             |r| {
                 for n in 0..MAX_KEPT as u32 + 100 {
-                    r.zert(&line(Proto::None, Session::Other {}, n)).unwrap();
+                    r.zert(&record(Protocol::None, n)).unwrap();
                 }
             },
             false,

@@ -118,6 +118,34 @@ impl Source {
     }
 }
 
+/// What a field of a record holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Field<'a> {
+    /// Nothing: it is not known, or it was not there.
+    Absent,
+    /// One value.
+    One(Value<'a>),
+    /// Whether each side did it.
+    Sides {
+        /// The client did.
+        client: bool,
+        /// The server did.
+        server: bool,
+    },
+    /// A list of alerts, which may be empty.
+    Alerts(&'a Alerts),
+}
+
+impl<'a> Field<'a> {
+    fn of(value: Option<Value<'a>>) -> Self {
+        value.map_or(Self::Absent, Self::One)
+    }
+}
+
+/// Receives the fields of a record.
+type Visit<'v> = &'v mut dyn FnMut(&'static str, Field<'_>);
+
 /// How one connection was protected.
 ///
 /// It is the detail of every event this crate emits with [`Class::Record`] or
@@ -245,108 +273,126 @@ impl Record {
 
     /// Shows every field of the record's protocol, absent ones too, in the order of
     /// machine-readable output. Names are those of the JSON output.
-    pub fn fields(&self, f: &mut dyn FnMut(&'static str, Option<Value<'_>>)) {
-        fn text(f: &mut dyn FnMut(&'static str, Option<Value<'_>>), n: &'static str, t: &Text) {
-            f(n, t.get().map(Value::Str));
-        }
-        fn shown(
-            f: &mut dyn FnMut(&'static str, Option<Value<'_>>),
-            n: &'static str,
-            v: Option<impl fmt::Display>,
-        ) {
-            let v = v.map(Inline::<96>::of);
-            f(n, v.as_ref().map(|v| Value::Str(v.as_str())));
-        }
-        fn flag(f: &mut dyn FnMut(&'static str, Option<Value<'_>>), n: &'static str, b: bool) {
-            f(n, Some(Value::Bool(b)));
-        }
-        f("proto", Some(Value::Str(self.protocol.name())));
-        f("src", Some(Value::Addr(self.client.ip())));
-        f("sport", Some(Value::U64(self.client.port().into())));
-        f("dst", Some(Value::Addr(self.server.ip())));
-        f("dport", Some(Value::U64(self.server.port().into())));
+    pub fn fields(&self, f: &mut dyn FnMut(&'static str, Field<'_>)) {
+        f("proto", Field::One(Value::Str(self.protocol.name())));
+        f("src", Field::One(Value::Addr(self.client.ip())));
+        number(f, "sport", Some(self.client.port()));
+        f("dst", Field::One(Value::Addr(self.server.ip())));
+        number(f, "dport", Some(self.server.port()));
         match self.protocol {
             Protocol::None => {}
-            Protocol::Tls => {
-                let t = &self.tls;
-                shown(f, "version", t.version);
-                shown(f, "cipher", t.cipher);
-                shown(f, "group", t.group);
-                text(f, "sni", &t.sni);
-                text(f, "server_cert_subject", &t.server_cert.subject);
-                shown(f, "server_cert_not_after", t.server_cert.not_after);
-                text(f, "server_cert_serial", &t.server_cert.serial);
-                shown(f, "server_cert_sha256", t.server_cert.sha256);
-                f(
-                    "server_cert_chain_len",
-                    t.server_cert.chain_len.map(|n| Value::U64(n.into())),
-                );
-                f(
-                    "client_cert_requested",
-                    t.client_cert_requested.map(Value::Bool),
-                );
-                f("client_cert_sent", t.client_cert_sent.map(Value::Bool));
-                text(f, "client_cert_subject", &t.client_cert.subject);
-                f("resumed", t.resumed.map(Value::Bool));
-                flag(f, "hello_retry", t.hello_retry);
-                shown(f, "ja3", t.ja3);
-                shown(f, "ja4", t.ja4);
-                text(f, "alpn", &t.alpn);
-                shown(f, "client_hello_max_version", t.client_hello_max_version);
-                shown(f, "signature_scheme", t.signature_scheme.map(Scheme));
-                flag(f, "ssl2_client_hello", t.ssl2_client_hello);
-                flag(f, "early_data_offered", t.early_data_offered);
-                flag(f, "ech_extension", t.ech_extension);
-                flag(f, "encrypt_then_mac", t.encrypt_then_mac);
-                flag(f, "extended_master_secret", t.extended_master_secret);
-                shown(f, "alerts", (t.alerts.count() > 0).then_some(&t.alerts));
-            }
-            Protocol::Ssh => {
-                let s = &self.ssh;
-                text(f, "client_version", &s.client_version);
-                text(f, "server_version", &s.server_version);
-                f("ssh_protocol", s.protocol.map(|p| Value::U64(p.into())));
-                text(f, "kex", &s.kex);
-                text(f, "host_key_alg", &s.host_key_alg);
-                text(f, "cipher_c2s", &s.c2s.cipher);
-                text(f, "mac_c2s", &s.c2s.mac);
-                text(f, "compression_c2s", &s.c2s.compression);
-                f("mac_implicit_c2s", s.c2s.mac_implicit().map(Value::Bool));
-                text(f, "cipher_s2c", &s.s2c.cipher);
-                text(f, "mac_s2c", &s.s2c.mac);
-                text(f, "compression_s2c", &s.s2c.compression);
-                f("mac_implicit_s2c", s.s2c.mac_implicit().map(Value::Bool));
-                shown(f, "hassh", s.hassh);
-                shown(f, "hassh_server", s.hassh_server);
-                text(f, "host_key_type_seen", &s.host_key_type);
-                shown(f, "host_key_fingerprint", s.host_key_fingerprint);
-                flag(f, "newkeys_client", s.newkeys_client);
-                flag(f, "newkeys_server", s.newkeys_server);
-            }
+            Protocol::Tls => tls_fields(&self.tls, f),
+            Protocol::Ssh => ssh_fields(&self.ssh, f),
         }
-        f("established", self.established.map(Value::Bool));
-        flag(f, "failed", self.failed);
-        flag(f, "inferred", self.inferred);
-        f("pq", Some(Value::Str(self.pq.name())));
-        f("role", Some(Value::Str(self.role.name())));
-        f("source", Some(Value::Str(self.source.name())));
-        flag(f, "open_at_end", self.open_at_end);
-        flag(f, "midstream", self.midstream);
-        flag(f, "cut", self.cut);
-        flag(f, "gap", self.gap);
-        flag(f, "malformed", self.malformed);
-        f("clear_text", Some(Value::U64(self.clear_text.into())));
-        f("first_packet", Some(Value::U64(self.first_packet)));
-        f("packets", Some(Value::U64(self.packets)));
-        f("bytes", Some(Value::U64(self.bytes)));
+        flag(f, "failed", Some(self.failed));
+        flag(f, "established", self.established);
+        flag(f, "inferred", Some(self.inferred));
+        f("pq", Field::One(Value::Str(self.pq.name())));
+        f("role", Field::One(Value::Str(self.role.name())));
+        f("source", Field::One(Value::Str(self.source.name())));
+        flag(f, "midstream", Some(self.midstream));
+        flag(f, "cut", Some(self.cut));
+        flag(f, "gap", Some(self.gap));
+        flag(f, "malformed", Some(self.malformed));
+        number(f, "clear_text", Some(self.clear_text));
+        number(f, "first_packet", Some(self.first_packet));
+        number(f, "packets", Some(self.packets));
+        number(f, "bytes", Some(self.bytes));
+        flag(f, "open_at_end", Some(self.open_at_end));
     }
+}
+
+fn text(f: Visit<'_>, name: &'static str, t: &Text) {
+    f(name, Field::of(t.get().map(Value::Str)));
+}
+
+fn shown(f: Visit<'_>, name: &'static str, v: Option<impl fmt::Display>) {
+    let v = v.map(Inline::<96>::of);
+    f(name, Field::of(v.as_ref().map(|v| Value::Str(v.as_str()))));
+}
+
+fn flag(f: Visit<'_>, name: &'static str, b: Option<bool>) {
+    f(name, Field::of(b.map(Value::Bool)));
+}
+
+fn number(f: Visit<'_>, name: &'static str, n: Option<impl Into<u64>>) {
+    f(name, Field::of(n.map(|n| Value::U64(n.into()))));
+}
+
+fn tls_fields(t: &TlsFacts, f: Visit<'_>) {
+    shown(f, "version", t.version);
+    shown(f, "cipher", t.cipher);
+    shown(f, "group", t.group);
+    text(f, "sni", &t.sni);
+    text(f, "server_cert_subject", &t.server_cert.subject);
+    shown(f, "server_cert_not_after", t.server_cert.not_after);
+    text(f, "server_cert_serial", &t.server_cert.serial);
+    shown(f, "server_cert_sha256", t.server_cert.sha256);
+    number(f, "server_cert_chain_len", t.server_cert.chain_len);
+    flag(f, "client_cert_requested", t.client_cert_requested);
+    flag(f, "client_cert_sent", t.client_cert_sent);
+    text(f, "client_cert_subject", &t.client_cert.subject);
+    flag(f, "resumed", t.resumed);
+    flag(f, "hello_retry", Some(t.hello_retry));
+    shown(f, "ja3", t.ja3);
+    shown(f, "ja4", t.ja4);
+    text(f, "alpn", &t.alpn);
+    shown(f, "client_hello_max_version", t.client_hello_max_version);
+    shown(f, "client_random", t.client_random);
+    shown(f, "signature_scheme", t.signature_scheme.map(Scheme));
+    flag(f, "ssl2_client_hello", Some(t.ssl2_client_hello));
+    flag(f, "early_data_offered", Some(t.early_data_offered));
+    flag(f, "ech_extension", Some(t.ech_extension));
+    flag(f, "encrypt_then_mac", Some(t.encrypt_then_mac));
+    flag(f, "extended_master_secret", Some(t.extended_master_secret));
+    f("alerts", Field::Alerts(&t.alerts));
+    let (client, server) = (t.app_data_client, t.app_data_server);
+    f("app_data", Field::Sides { client, server });
+}
+
+fn ssh_fields(s: &SshFacts, f: Visit<'_>) {
+    text(f, "client_version", &s.client_version);
+    text(f, "server_version", &s.server_version);
+    number(f, "ssh_protocol", s.protocol);
+    text(f, "kex", &s.kex);
+    text(f, "host_key_alg", &s.host_key_alg);
+    text(f, "cipher_c2s", &s.c2s.cipher);
+    text(f, "mac_c2s", &s.c2s.mac);
+    text(f, "compression_c2s", &s.c2s.compression);
+    flag(f, "mac_implicit_c2s", s.c2s.mac_implicit());
+    text(f, "cipher_s2c", &s.s2c.cipher);
+    text(f, "mac_s2c", &s.s2c.mac);
+    text(f, "compression_s2c", &s.s2c.compression);
+    flag(f, "mac_implicit_s2c", s.s2c.mac_implicit());
+    shown(f, "hassh", s.hassh);
+    shown(f, "hassh_server", s.hassh_server);
+    text(f, "host_key_type_seen", &s.host_key_type);
+    shown(f, "host_key_fingerprint", s.host_key_fingerprint);
+    let (client, server) = (s.newkeys_client, s.newkeys_server);
+    f("newkeys", Field::Sides { client, server });
+    // User authentication is encrypted (RFC 4252): nobody on the path can tell its outcome.
+    f("auth_success", Field::Absent);
 }
 
 impl Detail for Record {
     fn visit(&self, v: &mut dyn FieldVisitor) {
-        self.fields(&mut |name, value| {
-            if let Some(value) = value {
-                v.field(name, value);
+        self.fields(&mut |name, field| match field {
+            Field::Absent => {}
+            Field::One(value) => v.field(name, value),
+            Field::Sides { client, server } => {
+                let who = match (client, server) {
+                    (true, true) => "both",
+                    (true, false) => "client",
+                    (false, true) => "server",
+                    (false, false) => "none",
+                };
+                v.field(name, Value::Str(who));
+            }
+            Field::Alerts(alerts) => {
+                if alerts.count() > 0 {
+                    let alerts = Inline::<96>::of(alerts);
+                    v.field(name, Value::Str(alerts.as_str()));
+                }
             }
         });
     }

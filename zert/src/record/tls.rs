@@ -212,6 +212,8 @@ pub struct TlsFacts {
     pub ja4: Option<Ja4>,
     /// Highest version the client offered.
     pub client_hello_max_version: Option<TlsVersion>,
+    /// Random value of the client hello, by which key logs name a session.
+    pub client_random: Option<Hex<32>>,
     /// Scheme of the server's key exchange signature (TLS 1.2 only).
     pub signature_scheme: Option<u16>,
     /// The client hello had SSL 2.0 form.
@@ -226,6 +228,11 @@ pub struct TlsFacts {
     pub extended_master_secret: bool,
     /// Readable alerts.
     pub alerts: Alerts,
+    /// The client has sent a record of type application data. In TLS 1.3 that is any encrypted
+    /// record, so that the client's `Finished` counts.
+    pub app_data_client: bool,
+    /// The server has sent a record of type application data.
+    pub app_data_server: bool,
 }
 
 impl TlsFacts {

@@ -43,6 +43,9 @@ fn extensions(body: &[u8]) -> impl Iterator<Item = (u16, &[u8])> + Clone {
 pub(crate) struct ClientHello<'a> {
     /// `legacy_version`.
     pub(crate) version: u16,
+    /// The random value; of the SSL 2.0 form the challenge, filled up with leading zeros
+    /// (RFC 5246 appendix E.2).
+    pub(crate) random: [u8; 32],
     suites: &'a [u8],
     /// SSL 2.0 form: cipher specs of three bytes.
     pub(crate) ssl2: bool,
@@ -57,7 +60,7 @@ impl<'a> ClientHello<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
         let mut r = Reader(body);
         let version = r.u16()?;
-        r.array::<32>()?;
+        let random = *r.array::<32>()?;
         r.vec8()?; // session id
         let suites = r.vec16()?;
         let compression = r.vec8();
@@ -69,6 +72,7 @@ impl<'a> ClientHello<'a> {
         let extensions = extensions.unwrap_or_default();
         Some(Self {
             version,
+            random,
             suites,
             ssl2: false,
             whole,
@@ -85,11 +89,17 @@ impl<'a> ClientHello<'a> {
         let version = r.u16()?;
         let suites = r.u16()?;
         let session_id = r.u16()?;
-        r.u16()?; // challenge length
+        let challenge = r.u16()?;
         let suites = r.take(suites.into())?;
         r.take(session_id.into())?;
+        let mut random = [0; 32];
+        let challenge = r.take(challenge.into()).unwrap_or_default();
+        for (place, byte) in random.iter_mut().rev().zip(challenge.iter().rev()) {
+            *place = *byte;
+        }
         Some(Self {
             version,
+            random,
             suites,
             ssl2: true,
             whole: true,

@@ -74,7 +74,7 @@ impl Records {
                 data = rest;
                 self.body(body, offset, from, session, record, env);
             }
-            if data.is_empty() || session.done {
+            if data.is_empty() || session.side_done(from, &record.tls) {
                 return Sync::Good;
             }
             let have = usize::from(self.head_len);
@@ -97,10 +97,13 @@ impl Records {
             self.kind = kind;
             self.len = len;
             self.left = len;
-            match kind {
-                CHANGE_CIPHER_SPEC => self.change_cipher_spec(from, session, record),
-                APPLICATION_DATA => session.protected(from, len, record),
-                _ => {}
+            if kind == APPLICATION_DATA {
+                session.protected(from, len, record);
+            } else {
+                session.other(record);
+            }
+            if kind == CHANGE_CIPHER_SPEC {
+                self.change_cipher_spec(from, session, record);
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::reader::Reader;
 use crate::record::{
     Alert, Certificate, CipherSuite, Group, PqClass, Record, TlsFacts, TlsVersion,
 };
+use crate::text::Hex;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
@@ -70,6 +71,8 @@ pub(crate) struct Session {
     /// SSL 2.0: the client has chosen a cipher, and the server has answered.
     ssl2_key: bool,
     ssl2_answer: bool,
+    /// Records of a protected session up to TLS 1.2 that were no application data.
+    other_records: u16,
     /// Nothing more is to be learnt.
     pub(crate) done: bool,
 }
@@ -163,6 +166,7 @@ impl Session {
         let tls = &mut record.tls;
         tls.ssl2_client_hello = hello.ssl2;
         tls.client_hello_max_version = Some(TlsVersion(hello.highest_version()));
+        tls.client_random = Some(Hex(hello.random));
         if let Some(name) = hello.server_name() {
             record.cut |= !tls.sni.set(name, NAME);
         }
@@ -251,7 +255,30 @@ impl Session {
         if tls.resumed.is_none() && !record.gap {
             tls.resumed = Some(!self.full);
         }
-        self.done = self.ccs.initiator && self.ccs.responder;
+    }
+
+    /// Both sides have switched to what was negotiated (up to TLS 1.2).
+    pub(crate) const fn switched(&self) -> bool {
+        self.ccs.initiator && self.ccs.responder
+    }
+
+    /// Whether nothing more is to be learnt from a side. Up to TLS 1.2 a side is followed until
+    /// its first application data, but not through any number of other records.
+    pub(crate) fn side_done(&self, from: Side, tls: &TlsFacts) -> bool {
+        let app_data = if self.sent_by_client(from) {
+            tls.app_data_client
+        } else {
+            tls.app_data_server
+        };
+        self.done || self.switched() && !tls.version.is_some_and(TlsVersion::is_1_3) && app_data
+    }
+
+    /// A record that is no application data begins.
+    pub(crate) fn other(&mut self, record: &Record) {
+        if self.switched() && !record.tls.version.is_some_and(TlsVersion::is_1_3) {
+            self.other_records = self.other_records.saturating_add(1);
+            self.done |= self.other_records > ENOUGH_RECORDS;
+        }
     }
 
     pub(crate) fn alert(&mut self, from: Side, [level, description]: [u8; 2], record: &mut Record) {
@@ -265,13 +292,19 @@ impl Session {
             description,
             post_ccs,
         });
-        if level == 2 {
+        // What comes later ends a session that was established.
+        if level == 2 && !self.switched() {
             self.fatal = true;
         }
     }
 
     /// A record of application data, or in TLS 1.3 of anything encrypted, begins.
-    pub(crate) fn protected(&mut self, from: Side, len: u16, record: &Record) {
+    pub(crate) fn protected(&mut self, from: Side, len: u16, record: &mut Record) {
+        if self.sent_by_client(from) {
+            record.tls.app_data_client = true;
+        } else if self.client.is_some() {
+            record.tls.app_data_server = true;
+        }
         if !record.tls.version.is_some_and(TlsVersion::is_1_3) {
             return;
         }
@@ -311,7 +344,7 @@ impl Session {
         } else if version == TlsVersion::SSL_2 {
             self.ssl2_key && self.ssl2_answer
         } else {
-            self.ccs.initiator && self.ccs.responder
+            self.switched()
         }
     }
 
@@ -409,7 +442,7 @@ impl Session {
 }
 
 fn leaf(der: &[u8], place: &mut Certificate, good: &mut bool) -> bool {
-    place.sha256 = Some(crate::text::Hex(fingerprint::sha256(der)));
+    place.sha256 = Some(Hex(fingerprint::sha256(der)));
     let Some(fields) = cert::parse(der) else {
         *good = false;
         return true;
