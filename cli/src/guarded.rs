@@ -19,8 +19,9 @@ use crate::engine::{Engine, Input, Totals};
 use crate::report::Output;
 use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine, ZertLine};
 
-/// Calls of the guard's timers between two packets; more due than that is done at once.
-const TIMER_STEPS: usize = 1_000;
+/// Calls of the guard's timers between two packets, enough to look at every flow a few times; what is
+/// due beyond that is done at once, so that a capture with long silences costs no time.
+const TIMER_STEPS: usize = 128;
 
 /// A guard that observes: it tells what it would refuse and looks at everything all the same.
 #[derive(Debug)]
