@@ -7,12 +7,13 @@
 //!
 //! **At the bound.** A new flow that finds no free place, or a table that holds `capacity` flows
 //! already, may only replace one of the at most sixteen flows in its own two buckets, in this
-//! order: idle beyond its time-out, over, half-open or one-way, closing, two-way without
-//! connection; the oldest of the first kind found. Established connections are never replaced:
-//! the new flow goes without state instead ([`FLOW_TABLE_FULL`]). Since the hash is keyed, nobody
-//! can choose whom to displace. From three quarters of the capacity on, a source that holds more
-//! than its share gets no more entries ([`FLOW_SHARE_EXCEEDED`]); flows this host opens itself are
-//! exempt.
+//! order: idle beyond its time-out, over, half-open or heard from one side only, closing, two-way
+//! without connection; the oldest of the first kind found. Established connections are never
+//! replaced, and only who sees the answers of the other side can make one: the new flow goes
+//! without state instead ([`FLOW_TABLE_FULL`]). Since the hash is keyed, nobody can choose whom to
+//! displace. From three quarters of the capacity on, a source that holds more
+//! than its share gets no more entries ([`FLOW_SHARE_EXCEEDED`]); flows that begin with a packet of
+//! this host are exempt.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -148,6 +149,8 @@ struct Cold<S> {
     /// A SYN that would begin a new connection if the other side answers it: the acknowledgment
     /// it needs and who sent it.
     pending_syn: Option<(u32, Side)>,
+    /// The side whose share of the table it counts against.
+    charged: Option<Side>,
     slot: S,
 }
 
@@ -190,7 +193,8 @@ pub enum Belongs {
     /// The flow was idle for longer than its state allows: it is over, and the packet begins
     /// another.
     Expired,
-    /// The packet begins a new connection between the same endpoints; who opens it.
+    /// The packet begins a new connection between the same endpoints, or shows that one that
+    /// seemed reset goes on; who opens it.
     Reused(Side),
 }
 
@@ -210,7 +214,6 @@ pub struct FlowTable<S> {
     sources: SourceSketch,
     share: u32,
     len: usize,
-    epoch: u32,
     insertions: u64,
     origin: Option<Instant>,
     hand: usize,
@@ -253,7 +256,6 @@ impl<S: Default> FlowTable<S> {
             sources: SourceSketch::new(key.derive(0x736f_7572)),
             share: u32::try_from(share).unwrap_or(u32::MAX),
             len: 0,
-            epoch: 0,
             insertions: 0,
             origin: None,
             hand: 0,
@@ -389,56 +391,51 @@ impl<S: Default> FlowTable<S> {
         None
     }
 
-    /// Whether a packet that was found to name this flow is really part of it.
-    pub fn belongs(&mut self, found: Found, segment: Option<&TcpSegment>, now: Instant) -> Belongs {
-        let ms = self.millis(now);
+    /// Whether a packet that was found to name this flow is really part of it. Nothing changes
+    /// yet: the packet may still be refused.
+    pub fn belongs(&self, found: Found, segment: Option<&TcpSegment>, now: Instant) -> Belongs {
         let Some(hot) = self.hot(found.id) else {
             return Belongs::Expired;
         };
-        if self.is_idle(hot, ms) {
+        if self.is_idle(hot, self.age_base(now)) {
             return Belongs::Expired;
         }
         let Some(s) = segment else {
             return Belongs::Yes;
         };
-        let (state, next) = (hot.state, hot.next);
-        let over = matches!(
-            state,
-            FlowState::Closing | FlowState::Closed | FlowState::Reset
-        );
-        let cold = hot.cold as usize;
-        let Some(cold) = self.cold.get_mut(cold) else {
-            return Belongs::Expired;
-        };
+        let track = hot.track();
         if s.is_syn() {
-            let [a, b] = next;
-            let seen = if found.from == Side::Initiator { a } else { b };
-            let again = s.end() == seen && state != FlowState::OneWay;
-            if again && !over {
-                return Belongs::Yes;
-            }
-            if over && !again {
+            let over = matches!(
+                track.state,
+                FlowState::Closing | FlowState::Closed | FlowState::Reset
+            );
+            if over && s.seq.wrapping_add(1) != track.next_of(found.from) {
                 return Belongs::Reused(found.from);
             }
-            if !over {
-                // RFC 5961 section 4: a SYN inside a connection proves nothing. If the other side
-                // answers it, the old connection was gone.
-                cold.pending_syn = Some((s.end().wrapping_sub(s.len), found.from));
+        } else if s.is_syn_ack() {
+            // RFC 5961 section 4: a SYN inside a connection proves nothing. If the other side
+            // answers it, the old connection was gone.
+            let pending = self.cold.get(hot.cold as usize).and_then(|c| c.pending_syn);
+            if let Some((ack, by)) = pending
+                && by == found.from.other()
+                && s.ack == ack
+            {
+                return Belongs::Reused(by);
             }
-        } else if s.is_syn_ack()
-            && let Some((ack, by)) = cold.pending_syn
-            && by == found.from.other()
-            && ack == s.ack
-        {
-            return Belongs::Reused(by);
+        } else if track.survives(found.from, s) {
+            return Belongs::Reused(Side::Initiator);
         }
         Belongs::Yes
     }
 
-    /// Whether a new flow of this key can have an entry, and what must go for it.
-    pub fn room(&mut self, key: &FlowKey, direction: Direction, now: Instant) -> Room {
+    /// Whether a new flow of this key can have an entry, and what must go for it. The arguments
+    /// are those of [`insert`](Self::insert).
+    pub fn room(&mut self, key: &FlowKey, meta: &Meta, opening: Direction) -> Room {
         let crowded = self.len >= self.config.capacity - self.config.capacity / 4;
-        if crowded && direction == Direction::Inbound && self.sources.estimate(key) >= self.share {
+        if crowded
+            && let Some(side) = charged(meta, opening)
+            && self.sources.estimate(&end_of(key, side)) >= self.share
+        {
             return Room::Refused(FLOW_SHARE_EXCEEDED);
         }
         let full = self.len >= self.config.capacity;
@@ -446,7 +443,7 @@ impl<S: Default> FlowTable<S> {
         if !full && self.free_slot(hash).is_some() {
             return Room::Free;
         }
-        let ms = self.millis(now);
+        let ms = self.millis(meta.now.mono);
         let mut victim: Option<((u8, u32), FlowId)> = None;
         for bucket in [self.first(hash), self.second(hash)] {
             for slot in bucket * WAYS..bucket * WAYS + WAYS {
@@ -459,6 +456,7 @@ impl<S: Default> FlowTable<S> {
                     FlowState::OneWay | FlowState::SynSent | FlowState::SynReceived => 2,
                     FlowState::Closing | FlowState::HalfClosed => 3,
                     FlowState::TwoWay => 4,
+                    FlowState::Established if !hot.track().is_mutual() => 2,
                     FlowState::Established => continue,
                 };
                 let age = u32::MAX - ms.wrapping_sub(hot.last);
@@ -493,17 +491,19 @@ impl<S: Default> FlowTable<S> {
         }
         let (bucket, way) = self.free_slot(hash).ok_or(FLOW_TABLE_FULL)?;
         let ms = self.millis(meta.now.mono);
-        self.epoch = self.epoch.wrapping_add(1).max(1);
         let slot = bucket * WAYS + way;
+        let before = self.slots.get(slot).ok_or(FLOW_TABLE_FULL)?.epoch;
         let id = FlowId {
             slot: slot as u32,
-            epoch: self.epoch,
+            epoch: before.wrapping_add(1).max(1),
         };
         let mut info = FlowInfo::new(id, *key, meta, packet);
         info.direction = opening;
+        let charged = charged(meta, opening);
         let fresh = Cold {
             info,
             pending_syn: None,
+            charged,
             slot: S::default(),
         };
         let at = match self.free.pop() {
@@ -532,7 +532,9 @@ impl<S: Default> FlowTable<S> {
         }
         self.len += 1;
         self.insertions += 1;
-        self.sources.add(key);
+        if let Some(side) = charged {
+            self.sources.add(&end_of(key, side));
+        }
         Ok(id)
     }
 
@@ -543,12 +545,18 @@ impl<S: Default> FlowTable<S> {
         if let Some(tags) = self.tags.get_mut(slot / WAYS) {
             *tags &= !(0xff << (slot % WAYS * 8));
         }
-        *self.slots.get_mut(slot)? = Hot::EMPTY;
+        *self.slots.get_mut(slot)? = Hot {
+            epoch: hot.epoch,
+            ..Hot::EMPTY
+        };
         let cold = self.cold.get_mut(hot.cold as usize)?;
-        let (info, state) = (cold.info, core::mem::take(&mut cold.slot));
+        let (info, charged) = (cold.info, cold.charged);
+        let state = core::mem::take(&mut cold.slot);
         self.free.push(hot.cold);
         self.len -= 1;
-        self.sources.remove(&info.key);
+        if let Some(side) = charged {
+            self.sources.remove(&end_of(&info.key, side));
+        }
         Some((info, state))
     }
 
@@ -567,10 +575,17 @@ impl<S: Default> FlowTable<S> {
             return false;
         };
         let mut fits = true;
+        let mut pending_syn = None;
         if let Some(s) = segment {
             let mut track = hot.track();
             fits = track.segment(found.from, s);
             (hot.next, hot.state, hot.tcp_bits) = (track.next, track.state, track.bits);
+            if !fits && s.is_syn() {
+                pending_syn = Some((s.seq.wrapping_add(1), found.from));
+            }
+        } else if (hot.tail >> 32) as u8 == proto::TCP {
+            // Without a whole header nobody accepts it.
+            fits = false;
         } else if found.from == Side::Responder {
             hot.state = FlowState::TwoWay;
         }
@@ -588,6 +603,9 @@ impl<S: Default> FlowTable<S> {
             side.bytes += bytes;
             info.last = now;
             info.sa = sa;
+            if pending_syn.is_some() {
+                cold.pending_syn = pending_syn;
+            }
         }
         fits
     }
@@ -677,10 +695,12 @@ impl<S: Default> FlowTable<S> {
     /// An idle flow is found at most eight seconds after its time-out; a packet that names it
     /// earlier finds it [expired](Belongs::Expired).
     pub fn sweep(&mut self, now: Instant) -> Option<Sweep> {
-        if self.next_sweep.is_some_and(|at| now < at) {
+        let next = now.saturating_add(SWEEP_EVERY);
+        // A step that is due far ahead is left over from a clock that was set back.
+        if self.next_sweep.is_some_and(|at| now < at && at <= next) {
             return None;
         }
-        self.next_sweep = Some(now.saturating_add(SWEEP_EVERY));
+        self.next_sweep = Some(next);
         let from = self.hand;
         let to = (from + self.buckets.div_ceil(SWEEP_STEPS)).min(self.buckets);
         self.hand = if to == self.buckets { 0 } else { to };
@@ -743,7 +763,12 @@ impl<S: Default> FlowTable<S> {
 
     /// Wrapping milliseconds, so that ages up to 24 days compare right.
     fn millis(&mut self, now: Instant) -> u32 {
-        let origin = *self.origin.get_or_insert(now);
+        self.origin.get_or_insert(now);
+        self.age_base(now)
+    }
+
+    fn age_base(&self, now: Instant) -> u32 {
+        let origin = self.origin.unwrap_or(now);
         now.as_millis().wrapping_sub(origin.as_millis()) as u32
     }
 
@@ -762,6 +787,23 @@ impl<S: Default> FlowTable<S> {
         let age = ms.wrapping_sub(hot.last);
         // A clock that steps back makes ages huge; those are not idle.
         age < 1 << 31 && u128::from(age) > limit.as_millis()
+    }
+}
+
+/// Whose share of the table a flow counts against: that of the host whose packet came in. Who
+/// opened a flow that was met in the middle is a guess, which must not be what counts.
+fn charged(meta: &Meta, opening: Direction) -> Option<Side> {
+    (meta.direction() == Direction::Inbound).then_some(match opening {
+        Direction::Inbound => Side::Initiator,
+        Direction::Outbound => Side::Responder,
+    })
+}
+
+/// The key with this side as its source.
+fn end_of(key: &FlowKey, side: Side) -> FlowKey {
+    match side {
+        Side::Initiator => *key,
+        Side::Responder => key.reversed(),
     }
 }
 
