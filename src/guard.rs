@@ -160,6 +160,9 @@ impl<T: PacketTransform> Guard<T> {
     /// Judges several packets: exactly the answers, events and frames that
     /// [`packet`](Self::packet) would give one after the other, with the flow look-ups of up to 64
     /// packets overlapped.
+    ///
+    /// The three slices belong together position by position; packets beyond the shortest of them
+    /// are not judged, and their verdicts stay what they were.
     pub fn batch<F: FrameBuf>(
         &mut self,
         frames: &mut [F],
@@ -260,6 +263,12 @@ impl<T: PacketTransform> Guard<T> {
         self.actions.poll()
     }
 
+    /// Actions that were lost because the host did not take them in time.
+    #[must_use]
+    pub const fn actions_lost(&self) -> u64 {
+        self.actions.lost()
+    }
+
     /// When [`handle_deadline`](Self::handle_deadline) wants to be called next, if ever.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -307,6 +316,7 @@ impl<T: PacketTransform> Core<T> {
         // The first refusal is the answer; when only observing the pass goes on regardless.
         let mut answer = Verdict::Continue;
         let mut nested = 0;
+        let mut opens = true;
         let mut known = layout;
         loop {
             // A layout that was just written is not copied: see `Layout::parse_in_place`.
@@ -353,7 +363,7 @@ impl<T: PacketTransform> Core<T> {
                     }
                 }
             }
-            if meta.direction() == Direction::Inbound && self.ipsec.wants_open(&packet) {
+            if opens && meta.direction() == Direction::Inbound && self.ipsec.wants_open(&packet) {
                 if nested == self.nesting {
                     let _ = self.ends(&mut answer, Verdict::Drop(NESTING_TOO_DEEP));
                     return answer;
@@ -361,6 +371,8 @@ impl<T: PacketTransform> Core<T> {
                 nested += 1;
                 match self.ipsec.open(cx, frame) {
                     Ok(sa) => meta.sa = Some(sa),
+                    // Not protected after all: it is judged as it stands, by all controls.
+                    Err(Verdict::Continue) => opens = false,
                     Err(verdict) => {
                         let _ = self.ends(&mut answer, verdict);
                         return answer;
@@ -392,7 +404,13 @@ impl<T: PacketTransform> Core<T> {
     ) -> Verdict {
         let segment = Segment::of(packet);
         let tcp = segment.as_ref().map(TcpSegment::of_stream);
-        let key = if has_flow(packet) { packet.key() } else { None };
+        // A TCP segment without a whole header belongs nowhere, unless only the capture cut it.
+        let readable = tcp.is_some() || packet.layout().protocol() != proto::TCP || packet.meta.cut;
+        let key = if readable && has_flow(packet) {
+            packet.key()
+        } else {
+            None
+        };
         let mut found = key.and_then(|key| hint.unwrap_or_else(|| self.flows.lookup(&key)));
         let mut opener = None;
         let mut ended = None;
@@ -423,8 +441,10 @@ impl<T: PacketTransform> Core<T> {
                 verdict = after;
             }
         }
-        let refused = verdict.is_refused();
-        if self.ends(&mut answer, verdict) && refused {
+        // A packet that is held comes back, one that is handed off is another worker's: neither
+        // has passed yet. What is to be protected goes out.
+        let passes = matches!(verdict, Verdict::Continue | Verdict::Protect { .. });
+        if self.ends(&mut answer, verdict) && !passes {
             return answer;
         }
 
@@ -472,7 +492,7 @@ impl<T: PacketTransform> Core<T> {
         } else {
             Direction::Inbound
         };
-        match self.flows.room(&key, opening, cx.now.mono) {
+        match self.flows.room(&key, &packet.meta, opening) {
             Room::Free => {}
             Room::Evict(id) => {
                 self.tell_capacity(cx, FLOW_EVICTED, id);

@@ -7,13 +7,15 @@
 //! * A packet that passed must not be lost when the inner device has no transmit token to go with
 //!   it; it waits here for the next `receive`.
 //! * The stack must learn that protection takes room: the MTU shrinks by the guard's overhead.
+//! * What the device does about checksums must be told the guard, or it refuses every packet whose
+//!   checksum the device would have filled in.
 
 use hostward::hook::event::EventSink;
 use hostward::hook::frame::VecFrame;
 use hostward::hook::link::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet};
-use hostward::hook::{FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
+use hostward::hook::{Checksums, FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
 use hostward::{Counters, Guard};
-use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
 use smoltcp::time;
 
 /// Room in front of a packet for what protection puts there.
@@ -36,6 +38,7 @@ struct Control<E> {
     /// Wall-clock time at the stack's time zero.
     boot: UnixTime,
     medium: Medium,
+    checksums: ChecksumCapabilities,
     frame: VecFrame,
     scratch: Vec<u8>,
 }
@@ -43,13 +46,16 @@ struct Control<E> {
 impl<D: Device, E: EventSink> GuardedDevice<D, E> {
     /// Puts a guard in front of a device. `boot` is the wall-clock time at the stack's time zero.
     pub fn new(inner: D, guard: Guard, events: E, boot: UnixTime) -> Self {
-        let medium = inner.capabilities().medium;
+        let DeviceCapabilities {
+            medium, checksum, ..
+        } = inner.capabilities();
         let frame = VecFrame::new(HEADROOM, LIMIT);
         let control = Control {
             guard,
             events,
             boot,
             medium,
+            checksums: checksum,
             frame,
             scratch: Vec::new(),
         };
@@ -112,6 +118,23 @@ impl<E: EventSink> Control<E> {
         }
     }
 
+    /// What is to be thought of checksums: the stack does those that its device does not do.
+    fn checksums(&self, point: Point) -> Checksums {
+        let c = &self.checksums;
+        let all = [&c.ipv4, &c.udp, &c.tcp];
+        if point == Point::LocalOut {
+            if all.iter().all(|c| c.tx()) {
+                Checksums::Unchecked
+            } else {
+                Checksums::Offloaded
+            }
+        } else if all.iter().any(|c| c.rx()) {
+            Checksums::Unchecked
+        } else {
+            Checksums::Verified
+        }
+    }
+
     /// Judges the frame in `frame`, which afterwards holds what is to be passed on. Says whether
     /// it is.
     fn passes(&mut self, frame: &mut Vec<u8>, point: Point, now: time::Instant) -> bool {
@@ -119,7 +142,7 @@ impl<E: EventSink> Control<E> {
             return true;
         };
         self.frame.set(frame.get(at..).unwrap_or_default());
-        let meta = Meta::new(point, self.now(now));
+        let meta = Meta::new(point, self.now(now)).with_checksums(self.checksums(point));
         let verdict = self.guard.packet(&mut self.frame, meta, &mut self.events);
         if verdict != Verdict::Continue {
             return false;

@@ -335,6 +335,8 @@ pub trait PacketTransform {
     ///
     /// # Errors
     /// The verdict on a packet that could not be opened: a drop with its reason, or a hand-off.
+    /// [`Verdict::Continue`] says that it is not protected after all; the frame must then be as
+    /// it was, and all other controls judge it.
     fn open(&mut self, cx: &mut Cx<'_>, frame: &mut dyn FrameBuf) -> Result<SaId, Verdict>;
 }
 

@@ -59,7 +59,7 @@ fn seg(flags: u8, seq: u32, ack: u32) -> TcpSegment {
 
 /// What a host does with the first packet of a flow.
 fn open(t: &mut FlowTable<u32>, k: &FlowKey, secs: u64) -> Result<FlowId, u16> {
-    match t.room(k, Direction::Inbound, at(secs).mono) {
+    match t.room(k, &meta(secs), Direction::Inbound) {
         Room::Free => {}
         Room::Evict(id) => {
             t.remove(id).unwrap();
@@ -100,7 +100,7 @@ fn equals_a_plain_map() {
                     let known = model.contains_key(&(k, true)) || model.contains_key(&(k, false));
                     if !known
                         && t.len() < 40
-                        && t.room(&k, Direction::Outbound, at(0).mono) == Room::Free
+                        && t.room(&k, &meta(0), Direction::Outbound) == Room::Free
                     {
                         let id = t.insert(&k, &meta(0), Direction::Outbound, 1).unwrap();
                         model.insert((k, true), id);
@@ -170,7 +170,7 @@ fn chosen_keys_collide_only_if_the_secret_is_known() {
     let crowd = |secret: u8, keys: &[FlowKey]| {
         let mut t = table(64, secret);
         keys.iter()
-            .filter(|k| match t.room(k, Direction::Outbound, at(0).mono) {
+            .filter(|k| match t.room(k, &meta(0), Direction::Outbound) {
                 Room::Free => t.insert(k, &meta(0), Direction::Outbound, 0).is_err(),
                 Room::Evict(_) | Room::Refused(_) => true,
             })
@@ -299,11 +299,12 @@ fn one_source_cannot_crowd_out_the_others() {
 fn a_table_full_of_connections_refuses() {
     let mut t = table(64, 5);
     let mut refusals = 0;
+    let own = Meta::new(Point::LocalOut, at(1));
     for i in 0..200_u8 {
         let k = key([10, 0, 0, i], 1000, [192, 0, 2, 1], 443);
-        match t.room(&k, Direction::Outbound, at(1).mono) {
+        match t.room(&k, &own, Direction::Outbound) {
             Room::Free => {
-                let id = t.insert(&k, &meta(1), Direction::Outbound, 1).unwrap();
+                let id = t.insert(&k, &own, Direction::Outbound, 1).unwrap();
                 let (i, r) = (
                     Found::new(id, Side::Initiator),
                     Found::new(id, Side::Responder),
@@ -378,11 +379,17 @@ fn a_new_connection_between_the_same_ports_must_be_answered() {
         t.belongs(i, Some(&seg(SYN, 77_000, 0)), at(1).mono),
         Belongs::Yes
     );
+    let answer = seg(SYN | ACK, 5, 77_001);
+    assert_eq!(
+        t.belongs(r, Some(&answer), at(1).mono),
+        Belongs::Yes,
+        "a packet that was only looked at changed nothing"
+    );
+    assert!(!t.update(i, Some(&seg(SYN, 77_000, 0)), 40, at(1), None));
     assert_eq!(
         t.belongs(r, Some(&seg(SYN | ACK, 5, 1)), at(1).mono),
         Belongs::Yes
     );
-    let answer = seg(SYN | ACK, 5, 77_001);
     assert_eq!(
         t.belongs(r, Some(&answer), at(1).mono),
         Belongs::Reused(Side::Initiator)
@@ -413,4 +420,108 @@ fn an_orderly_close_is_followed_to_its_end() {
     assert_eq!(t.state(id), Some(FlowState::Closed));
     assert_eq!(t.info(id).unwrap().packets(), 6);
     assert_eq!(t.info(id).unwrap().bytes(), 240);
+}
+
+/// Whoever sends packets from addresses of others sees no answers, and so cannot make connections
+/// that the bound spares.
+#[test]
+fn made_up_connections_give_way() {
+    let mut t = table(1_000, 4);
+    let mut kept = Vec::new();
+    for n in 0..100_u16 {
+        let k = key([198, 51, 100, 7], 1000 + n, [192, 0, 2, 1], 443);
+        kept.push(establish(&mut t, &k, 1));
+    }
+    for n in 0..20_000_u32 {
+        let [a, b, c, d] = n.wrapping_mul(0x9e37_79b1).to_be_bytes();
+        let k = key([a, b, c, d], 4000, [192, 0, 2, 1], 80);
+        let Ok(id) = open(&mut t, &k, 2) else {
+            continue;
+        };
+        let (i, r) = (
+            Found::new(id, Side::Initiator),
+            Found::new(id, Side::Responder),
+        );
+        if n % 2 == 0 {
+            // A segment out of nowhere.
+            t.update(i, Some(&seg(ACK, n, n)), 40, at(2), None);
+        } else {
+            // A handshake whose last part is guessed.
+            t.update(i, Some(&seg(SYN, n, 0)), 40, at(2), None);
+            t.update(r, Some(&seg(SYN | ACK, 77, n + 1)), 40, at(2), None);
+            t.update(i, Some(&seg(ACK, n + 1, 1 << 30)), 40, at(2), None);
+        }
+    }
+    assert!(kept.iter().all(|id| t.contains(*id)));
+    let others = (0..500_u16).filter(|n| {
+        let k = key([10, 3, 0, 1], 1000 + n, [192, 0, 2, 1], 443);
+        matches!(
+            t.room(&k, &Meta::new(Point::LocalOut, at(3)), Direction::Outbound),
+            Room::Free | Room::Evict(_)
+        )
+    });
+    assert_eq!(others.count(), 500);
+}
+
+/// Who opened a flow that was met in the middle is a guess; the share is that of the host whose
+/// packet it was.
+#[test]
+fn a_source_cannot_charge_its_flows_to_this_host() {
+    let mut t = table(800, 4);
+    let remote = |n: u16| key([203, 0, 113, 9], 80, [192, 0, 2, 1], 2000 + n);
+    let mut got = 0;
+    for n in 0..800 {
+        let k = remote(n).reversed();
+        if matches!(t.room(&k, &meta(1), Direction::Outbound), Room::Free) {
+            t.insert(&k, &meta(1), Direction::Outbound, 1).unwrap();
+            got += 1;
+        }
+    }
+    assert_eq!(got, 600, "three quarters of the table");
+    // This host's own packets are exempt, and what is removed is counted back.
+    let own = Meta::new(Point::LocalOut, at(1));
+    let k = key([192, 0, 2, 1], 9, [203, 0, 113, 9], 80);
+    assert_eq!(t.room(&k, &own, Direction::Outbound), Room::Free);
+    let all: Vec<FlowId> = t.ids().collect();
+    for id in &all[..550] {
+        t.remove(*id).unwrap();
+    }
+    for n in 0..550_u16 {
+        let b = n.to_be_bytes();
+        let k = key([10, 9, b[0], b[1]], 1, [192, 0, 2, 1], 80);
+        open(&mut t, &k, 1).unwrap();
+    }
+    let k = remote(900).reversed();
+    assert_eq!(t.room(&k, &meta(1), Direction::Outbound), Room::Free);
+}
+
+#[test]
+fn a_segment_without_whole_header_changes_no_connection() {
+    let mut t = table(64, 1);
+    let id = establish(&mut t, &key([10, 0, 0, 1], 1, [10, 0, 0, 2], 80), 0);
+    assert!(!t.update(Found::new(id, Side::Responder), None, 28, at(9), None));
+    assert_eq!(t.state(id), Some(FlowState::Established));
+}
+
+#[test]
+fn a_name_is_unique_in_its_place() {
+    let mut t = table(8, 1);
+    let k = key([10, 0, 0, 1], 1, [10, 0, 0, 2], 80);
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..1_000 {
+        let id = open(&mut t, &k, 0).unwrap();
+        assert!(seen.insert(id));
+        assert!(t.remove(id).is_some());
+        assert!(!t.contains(id));
+    }
+}
+
+#[test]
+fn a_clock_set_back_does_not_stop_the_search_for_idle_flows() {
+    let mut t = table(64, 1);
+    let k = key([10, 0, 0, 1], 1, [10, 0, 0, 2], 80);
+    open(&mut t, &k, 10).unwrap();
+    assert!(t.sweep(Instant::from_micros(u64::MAX)).is_some());
+    assert!(t.sweep(at(11).mono).is_some());
+    assert!(t.sweep(at(11).mono).is_none());
 }

@@ -287,6 +287,11 @@ fn a_reset_to_a_syn_must_acknowledge_it() {
 fn a_reset_behind_a_hole_delivers_what_waits() {
     let mut b = Bench::connected(Config::default());
     b.seg(I, ACK, 103, 501, b"cd");
+    // The receiver may not have what is missing here either, and then ignores the reset.
+    b.seg(I, RST, 105, 0, b"");
+    assert!(!b.state.is_reset());
+    assert_eq!(b.codes(), [reason::STREAM_RST_CHALLENGED]);
+    b.seg(R, ACK, 501, 105, b"");
     b.seg(I, RST, 105, 0, b"");
     assert_eq!(b.out(), [Out::Gap(I, 2), bytes(I, b"cd"), Out::Reset(I)]);
     assert_eq!(b.reassembler.blocks_in_use(), 0);
@@ -357,6 +362,52 @@ fn data_in_a_syn_is_delivered_once() {
     b.seg(I, ACK, 101, 501, b"hello world");
     assert_eq!(b.out(), [bytes(I, b"hello world")]);
     assert!(b.codes().is_empty());
+}
+
+// RFC 7413 §3: a receiver that does not take the data of a SYN gets it again, and what it then
+// gets may be something else.
+#[test]
+fn data_in_a_syn_counts_if_it_was_acknowledged() {
+    let mut b = Bench::new(Config::default());
+    b.seg(I, SYN, 100, 0, b"decoy");
+    b.seg(R, SYN | ACK, 500, 101, b"");
+    b.seg(I, ACK, 101, 501, b"truth");
+    assert_eq!(b.out(), [bytes(I, b"truth")]);
+    assert_eq!(b.reassembler.blocks_in_use(), 0);
+
+    let mut b = Bench::new(Config::default());
+    b.seg(I, SYN, 100, 0, b"early");
+    assert!(b.out().is_empty());
+    b.seg(R, SYN | ACK, 500, 106, b"");
+    assert_eq!(b.out(), [bytes(I, b"early")]);
+    b.seg(I, ACK, 106, 501, b" data");
+    assert_eq!(b.out(), [bytes(I, b" data")]);
+
+    // The answer was missed: what comes next tells.
+    let mut b = Bench::new(Config::default());
+    b.seg(I, SYN, 100, 0, b"early");
+    b.seg(I, ACK, 106, 501, b" data");
+    assert_eq!(b.out(), [bytes(I, b"early data")]);
+    // Nothing comes at all.
+    let mut b = Bench::new(Config::default());
+    b.seg(I, SYN, 100, 0, b"early");
+    b.finish();
+    assert_eq!(b.out(), [bytes(I, b"early")]);
+    assert!(b.codes().is_empty());
+}
+
+// RFC 9293 §3.10.7.4: what lies beyond the window is not taken, so a reset behind it is not
+// expected either.
+#[test]
+fn a_reset_beyond_the_window_is_not_believed() {
+    let mut b = Bench::connected(Config::default());
+    b.seg(I, ACK, 101, 501, &[b'x'; 60_000]);
+    b.seg(I, ACK, 60_101, 501, &[b'x'; 60_000]);
+    b.seg(I, RST, 120_101, 0, b"");
+    assert!(!b.state.is_reset());
+    b.seg(R, ACK, 501, 120_101, b"");
+    b.seg(I, RST, 120_101, 0, b"");
+    assert!(b.state.is_reset());
 }
 
 // RFC 9293 §3.8.4: a keep-alive repeats the last number, with or without a byte of garbage.

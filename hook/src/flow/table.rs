@@ -7,12 +7,13 @@
 //!
 //! **At the bound.** A new flow that finds no free place, or a table that holds `capacity` flows
 //! already, may only replace one of the at most sixteen flows in its own two buckets, in this
-//! order: idle beyond its time-out, over, half-open or one-way, closing, two-way without
-//! connection; the oldest of the first kind found. Established connections are never replaced:
-//! the new flow goes without state instead ([`FLOW_TABLE_FULL`]). Since the hash is keyed, nobody
-//! can choose whom to displace. From three quarters of the capacity on, a source that holds more
-//! than its share gets no more entries ([`FLOW_SHARE_EXCEEDED`]); flows this host opens itself are
-//! exempt.
+//! order: idle beyond its time-out, over, half-open or heard from one side only, closing, two-way
+//! without connection; the oldest of the first kind found. Established connections are never
+//! replaced, and only who sees the answers of the other side can make one: the new flow goes
+//! without state instead ([`FLOW_TABLE_FULL`]). Since the hash is keyed, nobody can choose whom to
+//! displace. From three quarters of the capacity on, a source that holds more
+//! than its share gets no more entries ([`FLOW_SHARE_EXCEEDED`]); flows that begin with a packet of
+//! this host are exempt.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -30,9 +31,9 @@ use crate::reason::{FLOW_SHARE_EXCEEDED, FLOW_TABLE_FULL, Reason};
 use crate::time::{Instant, Now};
 
 const WAYS: usize = 8;
-/// Packets whose memory accesses overlap in the batched look-up. Over a million flows 16, 32, 64 and
-/// 128 took 38, 36, 32 and 30 ns a packet; 64 keep the stack use at 5 KiB.
-const BATCH: usize = 64;
+/// Packets whose memory accesses overlap in the batched look-up, with 5 KiB of stack. Over a
+/// million flows 64 at a time took 33 to 37 ns a packet, 128 took 31 to 34.
+const BATCH: usize = 128;
 
 /// How long a flow may be silent, by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +149,8 @@ struct Cold<S> {
     /// A SYN that would begin a new connection if the other side answers it: the acknowledgment
     /// it needs and who sent it.
     pending_syn: Option<(u32, Side)>,
+    /// The side whose share of the table it counts against.
+    charged: Option<Side>,
     slot: S,
 }
 
@@ -190,7 +193,8 @@ pub enum Belongs {
     /// The flow was idle for longer than its state allows: it is over, and the packet begins
     /// another.
     Expired,
-    /// The packet begins a new connection between the same endpoints; who opens it.
+    /// The packet begins a new connection between the same endpoints, or shows that one that
+    /// seemed reset goes on; who opens it.
     Reused(Side),
 }
 
@@ -210,7 +214,6 @@ pub struct FlowTable<S> {
     sources: SourceSketch,
     share: u32,
     len: usize,
-    epoch: u32,
     insertions: u64,
     origin: Option<Instant>,
     hand: usize,
@@ -224,6 +227,25 @@ impl core::fmt::Debug for Hot {
             .field("used", &self.used)
             .finish()
     }
+}
+
+/// One packet of a batched look-up between the stages.
+#[derive(Clone, Copy, Default)]
+struct Probe {
+    hash: u64,
+    matches: u64,
+    /// The canonical key of IPv4; that of IPv6 is made again when it is compared.
+    addrs: u64,
+    tail: u64,
+    bucket: u32,
+    swapped: bool,
+}
+
+/// Compares a canonical IPv4 key: the version in `tail` says that there is no more of it.
+#[inline(always)]
+const fn is_v4(hot: &Hot, addrs: u64, tail: u64) -> bool {
+    let [first, ..] = hot.addrs;
+    (first ^ addrs) | (hot.tail ^ tail) == 0
 }
 
 /// How often idle flows are looked for, and in how many steps the whole table is covered.
@@ -253,7 +275,6 @@ impl<S: Default> FlowTable<S> {
             sources: SourceSketch::new(key.derive(0x736f_7572)),
             share: u32::try_from(share).unwrap_or(u32::MAX),
             len: 0,
-            epoch: 0,
             insertions: 0,
             origin: None,
             hand: 0,
@@ -283,46 +304,66 @@ impl<S: Default> FlowTable<S> {
     #[inline]
     #[must_use]
     pub fn lookup(&self, key: &FlowKey) -> Option<Found> {
-        let (c, hash) = Canonical::hashed(key, &self.key);
-        self.find(&c, hash)
+        if !key.is_v6() {
+            let (addrs, tail, swapped, hash) = Canonical::hashed_v4(key, &self.key);
+            let first = self.first(hash);
+            let is = |h: &Hot| is_v4(h, addrs, tail);
+            return self
+                .find_in(first, self.matches(first, hash), swapped, is)
+                .or_else(|| self.find_second(hash, swapped, is));
+        }
+        let (c, swapped, hash) = Canonical::hashed(key, &self.key);
+        let first = self.first(hash);
+        let is = |h: &Hot| c.is(&h.addrs, h.tail);
+        self.find_in(first, self.matches(first, hash), swapped, is)
+            .or_else(|| self.find_second(hash, swapped, is))
     }
 
     /// Finds the flows of several packets: the same answers as [`lookup`](Self::lookup) one by
-    /// one, with the memory accesses of up to 64 packets overlapped. `None` keys are passed over.
+    /// one, with the memory accesses of up to 128 packets overlapped. `None` keys are passed over.
     ///
     /// The stages touch what the next one needs and do not depend on each other, so the processor
     /// has many loads in flight: this is prefetching with ordinary loads.
     pub fn lookup_batch(&self, keys: &[Option<FlowKey>], found: &mut [Option<Found>]) {
+        let mut probes = [Probe::default(); BATCH];
         for (keys, found) in keys.chunks(BATCH).zip(found.chunks_mut(BATCH)) {
-            let hashed: [(Canonical, u64); BATCH] = core::array::from_fn(|i| {
-                keys.get(i)
-                    .and_then(Option::as_ref)
-                    .map_or((Canonical::NONE, 0), |k| Canonical::hashed(k, &self.key))
-            });
-            let hits: [(u32, u64); BATCH] = core::array::from_fn(|i| {
-                let hash = hashed.get(i).map_or(0, |h| h.1);
-                let first = self.first(hash);
-                let matches = self.matches(first, hash);
-                if matches != 0 {
-                    return (first as u32, matches);
+            for (p, key) in probes.iter_mut().zip(keys) {
+                let Some(key) = key else { continue };
+                (p.addrs, p.tail, p.swapped, p.hash) = if key.is_v6() {
+                    let (c, swapped, hash) = Canonical::hashed(key, &self.key);
+                    (0, c.tail, swapped, hash)
+                } else {
+                    Canonical::hashed_v4(key, &self.key)
+                };
+            }
+            for (p, _) in probes.iter_mut().zip(keys) {
+                let first = self.first(p.hash);
+                (p.bucket, p.matches) = (first as u32, self.matches(first, p.hash));
+                if p.matches == 0 {
+                    let second = self.second(p.hash);
+                    (p.bucket, p.matches) = (second as u32, self.matches(second, p.hash));
                 }
-                let second = self.second(hash);
-                (second as u32, self.matches(second, hash))
-            });
+            }
             // Only the first match is touched; a second one is rare. The sum keeps the loads.
-            let touched = hits.iter().fold(0, |sum, (bucket, matches)| {
-                let slot = *bucket as usize * WAYS + (matches.trailing_zeros() / 8) as usize;
+            let touched = probes.iter().zip(keys).fold(0, |sum, (p, _)| {
+                let slot = p.bucket as usize * WAYS + (p.matches.trailing_zeros() / 8) as usize;
                 sum ^ self.slots.get(slot).map_or(0, |h| h.tail)
             });
             core::hint::black_box(touched);
-            for ((key, (c, hash)), (found, hit)) in
-                keys.iter().zip(&hashed).zip(found.iter_mut().zip(&hits))
-            {
-                *found = key.as_ref().and_then(|_| {
-                    let hit = self.find_in(c, hit.0 as usize, hit.1);
-                    // A tag that only looked alike: the other bucket is still to be asked.
-                    hit.or_else(|| self.find_second(c, *hash))
-                });
+            for ((key, p), found) in keys.iter().zip(&probes).zip(found) {
+                let Some(key) = key else {
+                    *found = None;
+                    continue;
+                };
+                if key.is_v6() {
+                    *found = self.lookup(key);
+                    continue;
+                }
+                let is = |h: &Hot| is_v4(h, p.addrs, p.tail);
+                // A tag that only looked alike: the other bucket is still to be asked.
+                *found = self
+                    .find_in(p.bucket as usize, p.matches, p.swapped, is)
+                    .or_else(|| self.find_second(p.hash, p.swapped, is));
             }
         }
     }
@@ -352,26 +393,26 @@ impl<S: Default> FlowTable<S> {
         matching(self.tags.get(bucket).copied().unwrap_or(0), tag(hash))
     }
 
-    #[inline(always)]
-    fn find(&self, c: &Canonical, hash: u64) -> Option<Found> {
-        let first = self.first(hash);
-        self.find_in(c, first, self.matches(first, hash))
-            .or_else(|| self.find_second(c, hash))
-    }
-
+    #[cold]
     #[inline(never)]
-    fn find_second(&self, c: &Canonical, hash: u64) -> Option<Found> {
+    fn find_second(&self, hash: u64, swapped: bool, is: impl Fn(&Hot) -> bool) -> Option<Found> {
         let second = self.second(hash);
-        self.find_in(c, second, self.matches(second, hash))
+        self.find_in(second, self.matches(second, hash), swapped, is)
     }
 
     #[inline(always)]
-    fn find_in(&self, c: &Canonical, bucket: usize, mut matches: u64) -> Option<Found> {
+    fn find_in(
+        &self,
+        bucket: usize,
+        mut matches: u64,
+        swapped: bool,
+        is: impl Fn(&Hot) -> bool,
+    ) -> Option<Found> {
         while matches != 0 {
             let slot = bucket * WAYS + (matches.trailing_zeros() / 8) as usize;
             let hot = self.slots.get(slot)?;
-            if c.is(&hot.addrs, hot.tail) {
-                let from = if hot.swapped == c.swapped {
+            if is(hot) {
+                let from = if hot.swapped == swapped {
                     Side::Initiator
                 } else {
                     Side::Responder
@@ -389,64 +430,59 @@ impl<S: Default> FlowTable<S> {
         None
     }
 
-    /// Whether a packet that was found to name this flow is really part of it.
-    pub fn belongs(&mut self, found: Found, segment: Option<&TcpSegment>, now: Instant) -> Belongs {
-        let ms = self.millis(now);
+    /// Whether a packet that was found to name this flow is really part of it. Nothing changes
+    /// yet: the packet may still be refused.
+    pub fn belongs(&self, found: Found, segment: Option<&TcpSegment>, now: Instant) -> Belongs {
         let Some(hot) = self.hot(found.id) else {
             return Belongs::Expired;
         };
-        if self.is_idle(hot, ms) {
+        if self.is_idle(hot, self.age_base(now)) {
             return Belongs::Expired;
         }
         let Some(s) = segment else {
             return Belongs::Yes;
         };
-        let (state, next) = (hot.state, hot.next);
-        let over = matches!(
-            state,
-            FlowState::Closing | FlowState::Closed | FlowState::Reset
-        );
-        let cold = hot.cold as usize;
-        let Some(cold) = self.cold.get_mut(cold) else {
-            return Belongs::Expired;
-        };
+        let track = hot.track();
         if s.is_syn() {
-            let [a, b] = next;
-            let seen = if found.from == Side::Initiator { a } else { b };
-            let again = s.end() == seen && state != FlowState::OneWay;
-            if again && !over {
-                return Belongs::Yes;
-            }
-            if over && !again {
+            let over = matches!(
+                track.state,
+                FlowState::Closing | FlowState::Closed | FlowState::Reset
+            );
+            if over && s.seq.wrapping_add(1) != track.next_of(found.from) {
                 return Belongs::Reused(found.from);
             }
-            if !over {
-                // RFC 5961 section 4: a SYN inside a connection proves nothing. If the other side
-                // answers it, the old connection was gone.
-                cold.pending_syn = Some((s.end().wrapping_sub(s.len), found.from));
+        } else if s.is_syn_ack() {
+            // RFC 5961 section 4: a SYN inside a connection proves nothing. If the other side
+            // answers it, the old connection was gone.
+            let pending = self.cold.get(hot.cold as usize).and_then(|c| c.pending_syn);
+            if let Some((ack, by)) = pending
+                && by == found.from.other()
+                && s.ack == ack
+            {
+                return Belongs::Reused(by);
             }
-        } else if s.is_syn_ack()
-            && let Some((ack, by)) = cold.pending_syn
-            && by == found.from.other()
-            && ack == s.ack
-        {
-            return Belongs::Reused(by);
+        } else if track.survives(found.from, s) {
+            return Belongs::Reused(Side::Initiator);
         }
         Belongs::Yes
     }
 
-    /// Whether a new flow of this key can have an entry, and what must go for it.
-    pub fn room(&mut self, key: &FlowKey, direction: Direction, now: Instant) -> Room {
+    /// Whether a new flow of this key can have an entry, and what must go for it. The arguments
+    /// are those of [`insert`](Self::insert).
+    pub fn room(&mut self, key: &FlowKey, meta: &Meta, opening: Direction) -> Room {
         let crowded = self.len >= self.config.capacity - self.config.capacity / 4;
-        if crowded && direction == Direction::Inbound && self.sources.estimate(key) >= self.share {
+        if crowded
+            && let Some(side) = charged(meta, opening)
+            && self.sources.estimate(&end_of(key, side)) >= self.share
+        {
             return Room::Refused(FLOW_SHARE_EXCEEDED);
         }
         let full = self.len >= self.config.capacity;
-        let (_, hash) = Canonical::hashed(key, &self.key);
+        let (_, _, hash) = Canonical::hashed(key, &self.key);
         if !full && self.free_slot(hash).is_some() {
             return Room::Free;
         }
-        let ms = self.millis(now);
+        let ms = self.millis(meta.now.mono);
         let mut victim: Option<((u8, u32), FlowId)> = None;
         for bucket in [self.first(hash), self.second(hash)] {
             for slot in bucket * WAYS..bucket * WAYS + WAYS {
@@ -459,6 +495,7 @@ impl<S: Default> FlowTable<S> {
                     FlowState::OneWay | FlowState::SynSent | FlowState::SynReceived => 2,
                     FlowState::Closing | FlowState::HalfClosed => 3,
                     FlowState::TwoWay => 4,
+                    FlowState::Established if !hot.track().is_mutual() => 2,
                     FlowState::Established => continue,
                 };
                 let age = u32::MAX - ms.wrapping_sub(hot.last);
@@ -487,23 +524,25 @@ impl<S: Default> FlowTable<S> {
         opening: Direction,
         packet: u64,
     ) -> Result<FlowId, Reason> {
-        let (c, hash) = Canonical::hashed(key, &self.key);
+        let (c, swapped, hash) = Canonical::hashed(key, &self.key);
         if self.len >= self.config.capacity {
             return Err(FLOW_TABLE_FULL);
         }
         let (bucket, way) = self.free_slot(hash).ok_or(FLOW_TABLE_FULL)?;
         let ms = self.millis(meta.now.mono);
-        self.epoch = self.epoch.wrapping_add(1).max(1);
         let slot = bucket * WAYS + way;
+        let before = self.slots.get(slot).ok_or(FLOW_TABLE_FULL)?.epoch;
         let id = FlowId {
             slot: slot as u32,
-            epoch: self.epoch,
+            epoch: before.wrapping_add(1).max(1),
         };
         let mut info = FlowInfo::new(id, *key, meta, packet);
         info.direction = opening;
+        let charged = charged(meta, opening);
         let fresh = Cold {
             info,
             pending_syn: None,
+            charged,
             slot: S::default(),
         };
         let at = match self.free.pop() {
@@ -523,7 +562,7 @@ impl<S: Default> FlowTable<S> {
             last: ms,
             epoch: id.epoch,
             cold: at,
-            swapped: c.swapped,
+            swapped,
             used: true,
             ..Hot::EMPTY
         };
@@ -532,7 +571,9 @@ impl<S: Default> FlowTable<S> {
         }
         self.len += 1;
         self.insertions += 1;
-        self.sources.add(key);
+        if let Some(side) = charged {
+            self.sources.add(&end_of(key, side));
+        }
         Ok(id)
     }
 
@@ -543,12 +584,18 @@ impl<S: Default> FlowTable<S> {
         if let Some(tags) = self.tags.get_mut(slot / WAYS) {
             *tags &= !(0xff << (slot % WAYS * 8));
         }
-        *self.slots.get_mut(slot)? = Hot::EMPTY;
+        *self.slots.get_mut(slot)? = Hot {
+            epoch: hot.epoch,
+            ..Hot::EMPTY
+        };
         let cold = self.cold.get_mut(hot.cold as usize)?;
-        let (info, state) = (cold.info, core::mem::take(&mut cold.slot));
+        let (info, charged) = (cold.info, cold.charged);
+        let state = core::mem::take(&mut cold.slot);
         self.free.push(hot.cold);
         self.len -= 1;
-        self.sources.remove(&info.key);
+        if let Some(side) = charged {
+            self.sources.remove(&end_of(&info.key, side));
+        }
         Some((info, state))
     }
 
@@ -567,10 +614,17 @@ impl<S: Default> FlowTable<S> {
             return false;
         };
         let mut fits = true;
+        let mut pending_syn = None;
         if let Some(s) = segment {
             let mut track = hot.track();
             fits = track.segment(found.from, s);
             (hot.next, hot.state, hot.tcp_bits) = (track.next, track.state, track.bits);
+            if !fits && s.is_syn() {
+                pending_syn = Some((s.seq.wrapping_add(1), found.from));
+            }
+        } else if (hot.tail >> 32) as u8 == proto::TCP {
+            // Without a whole header nobody accepts it.
+            fits = false;
         } else if found.from == Side::Responder {
             hot.state = FlowState::TwoWay;
         }
@@ -588,6 +642,9 @@ impl<S: Default> FlowTable<S> {
             side.bytes += bytes;
             info.last = now;
             info.sa = sa;
+            if pending_syn.is_some() {
+                cold.pending_syn = pending_syn;
+            }
         }
         fits
     }
@@ -605,7 +662,7 @@ impl<S: Default> FlowTable<S> {
     #[doc(hidden)]
     #[must_use]
     pub fn buckets_of(&self, key: &FlowKey) -> (usize, usize) {
-        let (_, hash) = Canonical::hashed(key, &self.key);
+        let (_, _, hash) = Canonical::hashed(key, &self.key);
         (self.first(hash), self.second(hash))
     }
 
@@ -677,10 +734,12 @@ impl<S: Default> FlowTable<S> {
     /// An idle flow is found at most eight seconds after its time-out; a packet that names it
     /// earlier finds it [expired](Belongs::Expired).
     pub fn sweep(&mut self, now: Instant) -> Option<Sweep> {
-        if self.next_sweep.is_some_and(|at| now < at) {
+        let next = now.saturating_add(SWEEP_EVERY);
+        // A step that is due far ahead is left over from a clock that was set back.
+        if self.next_sweep.is_some_and(|at| now < at && at <= next) {
             return None;
         }
-        self.next_sweep = Some(now.saturating_add(SWEEP_EVERY));
+        self.next_sweep = Some(next);
         let from = self.hand;
         let to = (from + self.buckets.div_ceil(SWEEP_STEPS)).min(self.buckets);
         self.hand = if to == self.buckets { 0 } else { to };
@@ -743,7 +802,12 @@ impl<S: Default> FlowTable<S> {
 
     /// Wrapping milliseconds, so that ages up to 24 days compare right.
     fn millis(&mut self, now: Instant) -> u32 {
-        let origin = *self.origin.get_or_insert(now);
+        self.origin.get_or_insert(now);
+        self.age_base(now)
+    }
+
+    fn age_base(&self, now: Instant) -> u32 {
+        let origin = self.origin.unwrap_or(now);
         now.as_millis().wrapping_sub(origin.as_millis()) as u32
     }
 
@@ -762,6 +826,23 @@ impl<S: Default> FlowTable<S> {
         let age = ms.wrapping_sub(hot.last);
         // A clock that steps back makes ages huge; those are not idle.
         age < 1 << 31 && u128::from(age) > limit.as_millis()
+    }
+}
+
+/// Whose share of the table a flow counts against: that of the host whose packet came in. Who
+/// opened a flow that was met in the middle is a guess, which must not be what counts.
+fn charged(meta: &Meta, opening: Direction) -> Option<Side> {
+    (meta.direction() == Direction::Inbound).then_some(match opening {
+        Direction::Inbound => Side::Initiator,
+        Direction::Outbound => Side::Responder,
+    })
+}
+
+/// The key with this side as its source.
+fn end_of(key: &FlowKey, side: Side) -> FlowKey {
+    match side {
+        Side::Initiator => *key,
+        Side::Responder => key.reversed(),
     }
 }
 

@@ -90,6 +90,26 @@ impl Reassembler {
         None
     }
 
+    /// What became of data in a SYN is known: the receiver has taken it, or it will come again.
+    pub(super) fn release_syn_data<S: StreamSink + ?Sized>(
+        &mut self,
+        state: &mut StreamState,
+        from: Side,
+        taken: bool,
+        io: &mut Io<'_, '_, S>,
+    ) {
+        let half = state.half_mut(from);
+        if !half.is(fact::SYN_DATA) {
+            return;
+        }
+        half.facts &= !fact::SYN_DATA;
+        if !taken {
+            self.queues.close(half.waiting);
+            half.waiting = Handle::NONE;
+        }
+        self.settle(state, from, io);
+    }
+
     /// Whether a segment lies near enough to what is expected.
     pub(super) fn within(&self, state: &StreamState, from: Side, start: u32, length: u32) -> bool {
         let half = state.half(from);
@@ -181,14 +201,12 @@ impl Reassembler {
         let peer = state.half(from.other());
         let seq = segment.seq;
         let high_peer = high(&self.queues, state, from.other());
-        let high = high(&self.queues, state, from);
         let mut expected = half.next;
         let (exact, inside) = if half.is(fact::STARTED) {
             // RFC 5961 §3.2: only the very next number resets. An observer that missed data
-            // knows that number from the receiver's acknowledgments or from what lies behind the
-            // hole.
-            let exact = seq == half.next
-                || seq == high
+            // knows that number from the receiver's acknowledgments; what merely lies behind a
+            // hole tells nothing, and no receiver expects a number beyond its window.
+            let exact = seq == half.next && (!peer.is(fact::EDGE) || distance(peer.edge, seq) >= 0)
                 || peer.is(fact::ACKED) && distance(seq, half.next) > 0 && seq == peer.ack;
             let inside = distance(seq, half.next) >= 0
                 && (!peer.is(fact::EDGE) || distance(peer.edge, seq) > 0);

@@ -9,6 +9,7 @@ use super::sink::StreamSink;
 use super::state::{StreamState, distance, fact};
 use crate::event::Class;
 use crate::hooks::{Interest, Side};
+use crate::layout::tcp_flags::{ACK, SYN};
 use crate::reason;
 
 impl Reassembler {
@@ -65,7 +66,11 @@ impl Reassembler {
             payload = new;
             start = next;
         }
-        if start == next {
+        if segment.flags & (SYN | ACK) == SYN && !payload.is_empty() {
+            // RFC 7413 §3: the receiver may take it or not; its answer tells.
+            state.half_mut(from).set(fact::SYN_DATA);
+            self.out_of_order(state, from, start, payload, io);
+        } else if start == next {
             self.in_order(state, from, payload, io);
         } else if !payload.is_empty() {
             self.out_of_order(state, from, start, payload, io);
@@ -346,6 +351,9 @@ impl Reassembler {
         from: Side,
         io: &mut Io<'_, '_, S>,
     ) {
+        if state.half(from).is(fact::SYN_DATA) {
+            return;
+        }
         let mut moved = false;
         loop {
             let half = state.half_mut(from);

@@ -16,9 +16,9 @@
 //! | data the capture cut off | a hole |
 //! | segment too far away | ignored with [`STREAM_OUT_OF_WINDOW`], unless the receiver's acknowledgments agree that the stream has moved on |
 //! | acknowledgment of what was never seen | skips nothing |
-//! | SYN | counts one number; data in it is delivered (RFC 7413) |
+//! | SYN | counts one number; data in it is delivered once the receiver has acknowledged it (RFC 7413), and forgotten if it has not |
 //! | FIN | counts one number; data beyond is not delivered and raises [`STREAM_DATA_AFTER_FIN`] |
-//! | RST | believed at the next expected number only (RFC 5961 section 3.2) |
+//! | RST | believed only at the next expected number, or the one the receiver has acknowledged last (RFC 5961 section 3.2) |
 //! | no ACK flag | a segment with neither SYN, RST nor ACK is ignored as receivers ignore it (RFC 9293 section 3.10.7.4) |
 //! | keep-alive, window probe | recognised and silent (RFC 9293 sections 3.8.4 and 3.8.6.1) |
 //! | urgent data | delivered in line (RFC 6093) |

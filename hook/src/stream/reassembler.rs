@@ -6,7 +6,7 @@ use super::config::Config;
 use super::detail::StreamDetail;
 use super::segment::Segment;
 use super::sink::StreamSink;
-use super::state::{StreamState, fact};
+use super::state::{StreamState, distance, fact};
 use crate::action::Cx;
 use crate::event::Class;
 use crate::flow::{FlowId, FlowInfo};
@@ -161,9 +161,20 @@ impl Reassembler {
         let Some(start) = self.start(state, from, segment, io) else {
             return;
         };
+        if !segment.has(SYN) {
+            let behind = distance(start, state.half(from).next) > 0;
+            self.release_syn_data(state, from, behind, io);
+        }
         // SYN with FIN opens nothing anywhere; the FIN does not count.
         let fin = segment.has(FIN) && !segment.has(SYN);
         self.data(state, from, start, segment, fin, io);
+        let to = from.other();
+        if segment.has(ACK) && state.half(to).is(fact::SYN_DATA) {
+            let ahead = distance(segment.ack, state.half(to).next);
+            if ahead >= 0 && distance(segment.ack, high(&self.queues, state, to)) <= 0 {
+                self.release_syn_data(state, to, ahead > 0, io);
+            }
+        }
         acknowledge(&self.queues, state, from, segment);
         self.check_hole(state, from, io);
         self.check_hole(state, from.other(), io);
@@ -231,6 +242,7 @@ impl Reassembler {
             if self.queues.is_due(handle, io.cx.now.mono)
                 && let Some(first) = self.queues.first(handle)
             {
+                state.half_mut(side).facts &= !fact::SYN_DATA;
                 self.advance_to(state, side, first, io);
                 self.settle(state, side, io);
             }

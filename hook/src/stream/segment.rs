@@ -1,6 +1,6 @@
 //! A TCP segment as reassembly needs it.
 
-use crate::layout::{Fragment, IpVersion, TcpOptions, tcp_flags};
+use crate::layout::{Anomaly, Fragment, IpVersion, TcpOptions, tcp_flags};
 use crate::packet::Packet;
 
 /// A TCP segment: header fields in host order and the payload where it lies.
@@ -28,12 +28,14 @@ pub struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// The segment in a packet; `None` when the packet has no whole TCP header or is a fragment.
+    /// The segment in a packet; `None` when the packet is a fragment or has no whole TCP header
+    /// (one that the capture cut among its options will do).
     #[must_use]
     pub fn of(packet: &Packet<'a>) -> Option<Self> {
         let layout = packet.layout();
         let flags = layout.tcp_flags()?;
-        if layout.fragment() != Fragment::Whole {
+        let broken = layout.anomalies().contains(Anomaly::TcpDataOffset) && !packet.meta.cut;
+        if broken || layout.fragment() != Fragment::Whole {
             return None;
         }
         let (seq, ack, window) = packet.tcp_numbers()?;

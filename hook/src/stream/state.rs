@@ -35,6 +35,8 @@ pub(super) mod fact {
     pub(in super::super) const SCALE: u16 = 1 << 8;
     /// Only the peer's acknowledgment tells where it begins, and nothing was delivered yet.
     pub(in super::super) const GUESSED: u16 = 1 << 9;
+    /// Its SYN had data with it, and whether the receiver takes that is not known yet.
+    pub(in super::super) const SYN_DATA: u16 = 1 << 10;
 }
 
 /// One direction of a connection.
