@@ -1,5 +1,7 @@
 //! Flows: their names, what is known of them, and the table that remembers them.
 
+#[cfg(feature = "alloc")]
+mod canonical;
 mod hash;
 mod info;
 mod key;
@@ -8,6 +10,8 @@ mod source;
 #[cfg(feature = "alloc")]
 mod table;
 mod tcp;
+#[cfg(feature = "alloc")]
+mod track;
 
 pub use hash::HashKey;
 pub use info::{Counters, FlowInfo};

@@ -15,14 +15,24 @@
 //! than its share gets no more entries ([`FLOW_SHARE_EXCEEDED`]); flows that begin with a packet of
 //! this host are exempt.
 
+mod answer;
+mod config;
+mod lookup;
+mod sweep;
+
+pub use answer::{Belongs, Found, Room};
+pub use config::{FlowConfig, Timeouts};
+pub use sweep::Sweep;
+
+use lookup::{matching, tag};
+
 use alloc::vec;
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use super::hash::{Canonical, HashKey};
+use super::canonical::Canonical;
 use super::source::SourceSketch;
-use super::tcp::{FlowState, TcpSegment, Track};
-use super::{FlowId, FlowInfo, FlowKey};
+use super::track::Track;
+use super::{FlowId, FlowInfo, FlowKey, FlowState, HashKey, TcpSegment};
 use crate::hooks::Side;
 use crate::ident::SaId;
 use crate::layout::proto;
@@ -31,73 +41,6 @@ use crate::reason::{FLOW_SHARE_EXCEEDED, FLOW_TABLE_FULL, Reason};
 use crate::time::{Instant, Now};
 
 const WAYS: usize = 8;
-/// Packets whose memory accesses overlap in the batched look-up, with 5 KiB of stack. Over a
-/// million flows 64 at a time took 33 to 37 ns a packet, 128 took 31 to 34.
-const BATCH: usize = 128;
-
-/// How long a flow may be silent, by state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "configuration, to be written with `..default()`"
-)]
-pub struct Timeouts {
-    /// TCP before the handshake is complete. 30 s.
-    pub half_open: Duration,
-    /// TCP, established. 7,440 s (RFC 5382 section 5).
-    pub established: Duration,
-    /// TCP after the first FIN. 240 s (RFC 5382: transitory).
-    pub closing: Duration,
-    /// TCP after both FINs or a reset. 10 s.
-    pub over: Duration,
-    /// UDP and others, one side has sent. 60 s.
-    pub one_way: Duration,
-    /// UDP and others, both sides have sent. 300 s (RFC 4787 section 4.3).
-    pub two_way: Duration,
-    /// ICMP. 30 s.
-    pub icmp: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            half_open: Duration::from_secs(30),
-            established: Duration::from_secs(7_440),
-            closing: Duration::from_secs(240),
-            over: Duration::from_secs(10),
-            one_way: Duration::from_secs(60),
-            two_way: Duration::from_secs(300),
-            icmp: Duration::from_secs(30),
-        }
-    }
-}
-
-/// Bounds of a flow table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "configuration, to be written with `..default()`"
-)]
-pub struct FlowConfig {
-    /// The most flows; memory for the hot halves (about 103 bytes a flow) is taken at once.
-    /// 65,536. At least 8 and at most 2³⁰ are used.
-    pub capacity: usize,
-    /// The most flows one source may open while the table is crowded (IPv6: one /64). An eighth
-    /// of the capacity when `None`.
-    pub source_share: Option<usize>,
-    /// Idle time-outs.
-    pub timeouts: Timeouts,
-}
-
-impl Default for FlowConfig {
-    fn default() -> Self {
-        Self {
-            capacity: 65_536,
-            source_share: None,
-            timeouts: Timeouts::default(),
-        }
-    }
-}
 
 /// The half of an entry that every packet touches: one cache line.
 #[derive(Clone, Copy)]
@@ -154,50 +97,6 @@ struct Cold<S> {
     slot: S,
 }
 
-/// A flow that was found, and which side of it the packet is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Found {
-    /// The entry.
-    pub id: FlowId,
-    /// The side that sent the packet.
-    pub from: Side,
-}
-
-impl Found {
-    /// A packet from one side of a flow.
-    #[must_use]
-    pub const fn new(id: FlowId, from: Side) -> Self {
-        Self { id, from }
-    }
-}
-
-/// Whether there is a place for a new flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller must handle every case")]
-pub enum Room {
-    /// There is.
-    Free,
-    /// There is once this flow is removed.
-    Evict(FlowId),
-    /// There is none: the packet goes without flow state.
-    Refused(Reason),
-}
-
-/// What a packet means to the flow its key names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller must handle every case")]
-pub enum Belongs {
-    /// It is part of it.
-    Yes,
-    /// The flow was idle for longer than its state allows: it is over, and the packet begins
-    /// another.
-    Expired,
-    /// The packet begins a new connection between the same endpoints, or shows that one that
-    /// seemed reset goes on; who opens it.
-    Reused(Side),
-}
-
 /// A bounded table of flows with state `S` for each.
 ///
 /// `S` is assembled by whoever composes the controls. Nothing here locks: a table belongs to one
@@ -228,29 +127,6 @@ impl core::fmt::Debug for Hot {
             .finish()
     }
 }
-
-/// One packet of a batched look-up between the stages.
-#[derive(Clone, Copy, Default)]
-struct Probe {
-    hash: u64,
-    matches: u64,
-    /// The canonical key of IPv4; that of IPv6 is made again when it is compared.
-    addrs: u64,
-    tail: u64,
-    bucket: u32,
-    swapped: bool,
-}
-
-/// Compares a canonical IPv4 key: the version in `tail` says that there is no more of it.
-#[inline(always)]
-const fn is_v4(hot: &Hot, addrs: u64, tail: u64) -> bool {
-    let [first, ..] = hot.addrs;
-    (first ^ addrs) | (hot.tail ^ tail) == 0
-}
-
-/// How often idle flows are looked for, and in how many steps the whole table is covered.
-const SWEEP_EVERY: Duration = Duration::from_millis(250);
-const SWEEP_STEPS: usize = 32;
 
 impl<S: Default> FlowTable<S> {
     /// A table with its memory, keyed by random bytes of the host.
@@ -298,136 +174,6 @@ impl<S: Default> FlowTable<S> {
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.config.capacity
-    }
-
-    /// Finds the flow of a packet. One or two cache misses when the flow is cold, no allocation.
-    #[inline]
-    #[must_use]
-    pub fn lookup(&self, key: &FlowKey) -> Option<Found> {
-        if !key.is_v6() {
-            let (addrs, tail, swapped, hash) = Canonical::hashed_v4(key, &self.key);
-            let first = self.first(hash);
-            let is = |h: &Hot| is_v4(h, addrs, tail);
-            return self
-                .find_in(first, self.matches(first, hash), swapped, is)
-                .or_else(|| self.find_second(hash, swapped, is));
-        }
-        let (c, swapped, hash) = Canonical::hashed(key, &self.key);
-        let first = self.first(hash);
-        let is = |h: &Hot| c.is(&h.addrs, h.tail);
-        self.find_in(first, self.matches(first, hash), swapped, is)
-            .or_else(|| self.find_second(hash, swapped, is))
-    }
-
-    /// Finds the flows of several packets: the same answers as [`lookup`](Self::lookup) one by
-    /// one, with the memory accesses of up to 128 packets overlapped. `None` keys are passed over.
-    ///
-    /// The stages touch what the next one needs and do not depend on each other, so the processor
-    /// has many loads in flight: this is prefetching with ordinary loads.
-    pub fn lookup_batch(&self, keys: &[Option<FlowKey>], found: &mut [Option<Found>]) {
-        let mut probes = [Probe::default(); BATCH];
-        for (keys, found) in keys.chunks(BATCH).zip(found.chunks_mut(BATCH)) {
-            for (p, key) in probes.iter_mut().zip(keys) {
-                let Some(key) = key else { continue };
-                (p.addrs, p.tail, p.swapped, p.hash) = if key.is_v6() {
-                    let (c, swapped, hash) = Canonical::hashed(key, &self.key);
-                    (0, c.tail, swapped, hash)
-                } else {
-                    Canonical::hashed_v4(key, &self.key)
-                };
-            }
-            for (p, _) in probes.iter_mut().zip(keys) {
-                let first = self.first(p.hash);
-                (p.bucket, p.matches) = (first as u32, self.matches(first, p.hash));
-                if p.matches == 0 {
-                    let second = self.second(p.hash);
-                    (p.bucket, p.matches) = (second as u32, self.matches(second, p.hash));
-                }
-            }
-            // Only the first match is touched; a second one is rare. The sum keeps the loads.
-            let touched = probes.iter().zip(keys).fold(0, |sum, (p, _)| {
-                let slot = p.bucket as usize * WAYS + (p.matches.trailing_zeros() / 8) as usize;
-                sum ^ self.slots.get(slot).map_or(0, |h| h.tail)
-            });
-            core::hint::black_box(touched);
-            for ((key, p), found) in keys.iter().zip(&probes).zip(found) {
-                let Some(key) = key else {
-                    *found = None;
-                    continue;
-                };
-                if key.is_v6() {
-                    *found = self.lookup(key);
-                    continue;
-                }
-                let is = |h: &Hot| is_v4(h, p.addrs, p.tail);
-                // A tag that only looked alike: the other bucket is still to be asked.
-                *found = self
-                    .find_in(p.bucket as usize, p.matches, p.swapped, is)
-                    .or_else(|| self.find_second(p.hash, p.swapped, is));
-            }
-        }
-    }
-
-    /// The bucket a flow stands in if it can.
-    #[inline(always)]
-    fn first(&self, hash: u64) -> usize {
-        // Multiply-shift: any number of buckets, no division.
-        (((hash & 0xffff_ffff) * self.buckets as u64) >> 32) as usize
-    }
-
-    /// The bucket a flow stands in if the first was full.
-    #[inline(always)]
-    fn second(&self, hash: u64) -> usize {
-        let (first, other) = (self.first(hash), self.first(hash.rotate_left(24)));
-        if other != first {
-            other
-        } else if first + 1 < self.buckets {
-            first + 1
-        } else {
-            0
-        }
-    }
-
-    #[inline(always)]
-    fn matches(&self, bucket: usize, hash: u64) -> u64 {
-        matching(self.tags.get(bucket).copied().unwrap_or(0), tag(hash))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn find_second(&self, hash: u64, swapped: bool, is: impl Fn(&Hot) -> bool) -> Option<Found> {
-        let second = self.second(hash);
-        self.find_in(second, self.matches(second, hash), swapped, is)
-    }
-
-    #[inline(always)]
-    fn find_in(
-        &self,
-        bucket: usize,
-        mut matches: u64,
-        swapped: bool,
-        is: impl Fn(&Hot) -> bool,
-    ) -> Option<Found> {
-        while matches != 0 {
-            let slot = bucket * WAYS + (matches.trailing_zeros() / 8) as usize;
-            let hot = self.slots.get(slot)?;
-            if is(hot) {
-                let from = if hot.swapped == swapped {
-                    Side::Initiator
-                } else {
-                    Side::Responder
-                };
-                return Some(Found {
-                    id: FlowId {
-                        slot: slot as u32,
-                        epoch: hot.epoch,
-                    },
-                    from,
-                });
-            }
-            matches &= matches - 1;
-        }
-        None
     }
 
     /// Whether a packet that was found to name this flow is really part of it. Nothing changes
@@ -718,67 +464,6 @@ impl<S: Default> FlowTable<S> {
             })
     }
 
-    /// When [`expired`](Self::expired) wants to be asked next; `None` while there is no flow.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        if self.len == 0 {
-            None
-        } else {
-            self.next_sweep.or(Some(Instant::ZERO))
-        }
-    }
-
-    /// Starts a step of the search for idle flows if one is due: a thirty-second of the table
-    /// every quarter second. The caller then takes them with [`expired`](Self::expired).
-    ///
-    /// An idle flow is found at most eight seconds after its time-out; a packet that names it
-    /// earlier finds it [expired](Belongs::Expired).
-    pub fn sweep(&mut self, now: Instant) -> Option<Sweep> {
-        let next = now.saturating_add(SWEEP_EVERY);
-        // A step that is due far ahead is left over from a clock that was set back.
-        if self.next_sweep.is_some_and(|at| now < at && at <= next) {
-            return None;
-        }
-        self.next_sweep = Some(next);
-        let from = self.hand;
-        let to = (from + self.buckets.div_ceil(SWEEP_STEPS)).min(self.buckets);
-        self.hand = if to == self.buckets { 0 } else { to };
-        Some(Sweep {
-            bucket: from,
-            end: to,
-            way: 0,
-            now: self.millis(now),
-        })
-    }
-
-    /// The next idle flow of a step of the search; the caller removes it.
-    pub fn expired(&self, sweep: &mut Sweep) -> Option<FlowId> {
-        while sweep.bucket < sweep.end {
-            if self.tags.get(sweep.bucket).is_none_or(|t| *t == 0) {
-                sweep.bucket += 1;
-                sweep.way = 0;
-                continue;
-            }
-            while sweep.way < WAYS {
-                let slot = sweep.bucket * WAYS + sweep.way;
-                sweep.way += 1;
-                if let Some(h) = self
-                    .slots
-                    .get(slot)
-                    .filter(|h| h.used && self.is_idle(h, sweep.now))
-                {
-                    return Some(FlowId {
-                        slot: slot as u32,
-                        epoch: h.epoch,
-                    });
-                }
-            }
-            sweep.bucket += 1;
-            sweep.way = 0;
-        }
-        None
-    }
-
     fn free_slot(&self, hash: u64) -> Option<(usize, usize)> {
         [self.first(hash), self.second(hash)]
             .into_iter()
@@ -810,23 +495,6 @@ impl<S: Default> FlowTable<S> {
         let origin = self.origin.unwrap_or(now);
         now.as_millis().wrapping_sub(origin.as_millis()) as u32
     }
-
-    fn is_idle(&self, hot: &Hot, ms: u32) -> bool {
-        let t = &self.config.timeouts;
-        let icmp = matches!((hot.tail >> 32) as u8, proto::ICMP | proto::ICMPV6);
-        let limit = match hot.state {
-            FlowState::OneWay | FlowState::TwoWay if icmp => t.icmp,
-            FlowState::OneWay => t.one_way,
-            FlowState::TwoWay => t.two_way,
-            FlowState::SynSent | FlowState::SynReceived => t.half_open,
-            FlowState::Established => t.established,
-            FlowState::HalfClosed | FlowState::Closing => t.closing,
-            FlowState::Closed | FlowState::Reset => t.over,
-        };
-        let age = ms.wrapping_sub(hot.last);
-        // A clock that steps back makes ages huge; those are not idle.
-        age < 1 << 31 && u128::from(age) > limit.as_millis()
-    }
 }
 
 /// Whose share of the table a flow counts against: that of the host whose packet came in. Who
@@ -844,30 +512,4 @@ fn end_of(key: &FlowKey, side: Side) -> FlowKey {
         Side::Initiator => *key,
         Side::Responder => key.reversed(),
     }
-}
-
-/// A step of the search for idle flows, see [`FlowTable::sweep`].
-#[derive(Clone, Copy, Debug)]
-pub struct Sweep {
-    bucket: usize,
-    end: usize,
-    way: usize,
-    now: u32,
-}
-
-/// The byte by which a bucket tells its flows apart; 0 marks a free place. Its bits choose neither
-/// bucket.
-#[inline(always)]
-const fn tag(hash: u64) -> u8 {
-    let tag = (hash >> 32) as u8;
-    if tag == 0 { 1 } else { tag }
-}
-
-/// The bytes of `tags` that equal `tag`, as their top bits. A byte above a true match can be a
-/// false one; the full key decides.
-#[inline(always)]
-const fn matching(tags: u64, tag: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let x = tags ^ (ONES * tag as u64);
-    x.wrapping_sub(ONES) & !x & (ONES << 7)
 }

@@ -1,15 +1,14 @@
-//! The one pass of a packet through all controls.
+//! The one pass of a packet, step by step, and what ends a flow.
 
 use hostward_filter::Filter;
-use hostward_hook::action::{Action, ActionQueue, Cx};
-use hostward_hook::event::{Class, EventSink};
-use hostward_hook::flow::{Belongs, FlowTable, Found, HashKey, Room, TcpSegment};
+use hostward_hook::action::Cx;
+use hostward_hook::event::Class;
+use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, Room, TcpSegment};
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
-use hostward_hook::hooks::{CloseCause, Interest, earlier};
+use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
-use hostward_hook::time::{Instant, Now};
 use hostward_hook::{
     Direction, FlowId, FlowInfo, FlowKey, FrameBuf, Meta, Packet, PacketFilter, PacketHook,
     PacketTransform, Side, StreamObserver, Timers, Verdict,
@@ -17,295 +16,77 @@ use hostward_hook::{
 use hostward_ids::Ids;
 use hostward_zert::Zert;
 
-use crate::config::{GuardConfig, Mode};
+use crate::config::Mode;
 use crate::counters::Counters;
 
-/// Actions that wait for the host at most.
-const ACTIONS: usize = 64;
-
-/// Packets of one batched flow look-up.
-const BATCH: usize = 64;
+type ZertSlot = <Zert as StreamObserver>::Slot;
 
 /// What the controls keep for one flow.
 #[derive(Debug, Default)]
 pub struct Slots {
     ids: <Ids as PacketHook>::Slot,
     filter: <Filter as PacketFilter>::Slot,
-    zert: <Zert as StreamObserver>::Slot,
+    zert: ZertSlot,
     stream: StreamState,
+    /// The observers were told of the connection.
+    observed: bool,
     /// The observers were told the end; the entry only waits for stragglers.
     closed: bool,
 }
 
-/// All controls of one worker, and the pass of a packet through them.
-///
-/// A guard is owned by whoever runs the core: it has no locks, reads no clock and does no I/O. Of
-/// the controls only those that were given take part. `T` is what opens and seals protected
-/// packets, nothing by default.
-#[derive(Debug)]
-pub struct Guard<T = ()> {
-    core: Core<T>,
-    actions: ActionQueue<ACTIONS>,
+impl Slots {
+    /// Tells the observers of the connection, once.
+    fn observe(&mut self, cx: &mut Cx<'_>, zert: &mut Zert, info: &FlowInfo) {
+        if !self.observed {
+            self.observed = true;
+            zert.opened(cx, info, &mut self.zert);
+        }
+    }
+
+    /// Tells the observers the end, once, after what still waits behind holes.
+    fn end(
+        &mut self,
+        cx: &mut Cx<'_>,
+        zert: &mut Zert,
+        streams: Option<&mut Reassembler>,
+        info: &FlowInfo,
+        cause: CloseCause,
+    ) {
+        if self.closed || info.key.protocol() != proto::TCP {
+            return;
+        }
+        self.closed = true;
+        if let Some(streams) = streams {
+            let mut sink = Observe {
+                observer: &mut *zert,
+                slot: &mut self.zert,
+            };
+            streams.finish(&mut self.stream, cx, info, &mut sink);
+        }
+        if self.observed {
+            zert.closed(cx, info, &mut self.zert, cause);
+        }
+    }
 }
 
 /// The guard but for what it lends the controls in [`Cx`].
 #[derive(Debug)]
-struct Core<T> {
-    mode: Mode,
-    nesting: u8,
-    filter: Option<Filter>,
-    ids: Option<Ids>,
-    zert: Option<Zert>,
-    ipsec: T,
-    flows: FlowTable<Slots>,
-    fragments: Option<FragmentReassembler>,
-    streams: Option<Reassembler>,
-    counters: Counters,
-}
-
-impl Guard {
-    /// A guard without controls. `key` makes the flow table's hash unpredictable: sixteen bytes
-    /// from a good random source, new at every start.
-    #[must_use]
-    pub fn new(config: GuardConfig, key: HashKey) -> Self {
-        Self::with_ipsec(config, key, ())
-    }
-}
-
-impl<T: PacketTransform> Guard<T> {
-    /// A guard that opens and seals protected packets.
-    #[must_use]
-    pub fn with_ipsec(config: GuardConfig, key: HashKey, ipsec: T) -> Self {
-        let core = Core {
-            mode: config.mode,
-            nesting: config.nesting,
-            filter: None,
-            ids: None,
-            zert: None,
-            ipsec,
-            flows: FlowTable::new(config.flows, key),
-            fragments: config.fragments.map(FragmentReassembler::new),
-            streams: config.streams.map(Reassembler::new),
-            counters: Counters::default(),
-        };
-        Self {
-            core,
-            actions: ActionQueue::new(),
-        }
-    }
-
-    /// The same guard with an IP filter.
-    #[must_use]
-    pub fn filter(mut self, filter: Filter) -> Self {
-        self.core.filter = Some(filter);
-        self
-    }
-
-    /// The same guard with intrusion detection.
-    #[must_use]
-    pub fn ids(mut self, ids: Ids) -> Self {
-        self.core.ids = Some(ids);
-        self
-    }
-
-    /// The same guard with a record of how connections are protected.
-    #[must_use]
-    pub fn zert(mut self, zert: Zert) -> Self {
-        self.core.zert = Some(zert);
-        self
-    }
-
-    /// The IP filter, to install other rules between two packets.
-    pub const fn filter_mut(&mut self) -> Option<&mut Filter> {
-        self.core.filter.as_mut()
-    }
-
-    /// The protection observer.
-    pub const fn zert_mut(&mut self) -> Option<&mut Zert> {
-        self.core.zert.as_mut()
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.core.counters
-    }
-
-    /// The flows that are known.
-    #[must_use]
-    pub const fn flows(&self) -> &FlowTable<Slots> {
-        &self.core.flows
-    }
-
-    /// The most bytes that protection adds to a packet: lower the MTU by it.
-    #[must_use]
-    pub fn max_overhead(&self) -> usize {
-        self.core.ipsec.max_overhead()
-    }
-
-    /// Judges one packet: `frame` holds it from its IP header on, `meta` says where it stands.
-    ///
-    /// [`Verdict::Continue`] delivers what the frame then holds: a protected packet that was
-    /// opened holds its inner packet, and the last fragment of a datagram holds the whole
-    /// datagram ([`Verdict::Consumed`] was the answer for the others).
-    pub fn packet(
-        &mut self,
-        frame: &mut dyn FrameBuf,
-        meta: Meta,
-        events: &mut dyn EventSink,
-    ) -> Verdict {
-        self.judge(frame, None, meta, None, events)
-    }
-
-    /// Judges several packets: exactly the answers, events and frames that
-    /// [`packet`](Self::packet) would give one after the other, with the flow look-ups of up to 64
-    /// packets overlapped.
-    ///
-    /// The three slices belong together position by position; packets beyond the shortest of them
-    /// are not judged, and their verdicts stay what they were.
-    pub fn batch<F: FrameBuf>(
-        &mut self,
-        frames: &mut [F],
-        metas: &[Meta],
-        verdicts: &mut [Verdict],
-        events: &mut dyn EventSink,
-    ) {
-        let chunks = frames
-            .chunks_mut(BATCH)
-            .zip(metas.chunks(BATCH))
-            .zip(verdicts.chunks_mut(BATCH));
-        for ((frames, metas), verdicts) in chunks {
-            let mut layouts = [Layout::default(); BATCH];
-            let mut keys = [None; BATCH];
-            let mut found = [None; BATCH];
-            for (((frame, meta), layout), key) in
-                frames.iter().zip(metas).zip(&mut layouts).zip(&mut keys)
-            {
-                layout.parse_in_place(frame.bytes());
-                *key = Packet::with_layout(frame.bytes(), *layout, *meta, 0).key();
-            }
-            let n = frames.len();
-            if let (Some(keys), Some(found)) = (keys.get(..n), found.get_mut(..n)) {
-                self.core.flows.lookup_batch(keys, found);
-            }
-            let insertions = self.core.flows.insertions();
-            for ((((frame, meta), layout), hint), verdict) in frames
-                .iter_mut()
-                .zip(metas)
-                .zip(&layouts)
-                .zip(&found)
-                .zip(verdicts)
-            {
-                // What was looked up ahead counts as long as no packet in between changed it.
-                let hint = match hint {
-                    Some(f) if self.core.flows.contains(f.id) => Some(Some(*f)),
-                    None if self.core.flows.insertions() == insertions => Some(None),
-                    Some(_) | None => None,
-                };
-                *verdict = self.judge(frame, Some(layout), *meta, hint, events);
-            }
-        }
-    }
-
-    fn judge(
-        &mut self,
-        frame: &mut dyn FrameBuf,
-        layout: Option<&Layout>,
-        meta: Meta,
-        hint: Option<Option<Found>>,
-        events: &mut dyn EventSink,
-    ) -> Verdict {
-        let counters = &mut self.core.counters;
-        counters.packets += 1;
-        counters.bytes += frame.bytes().len() as u64;
-        let mut cx = Cx::new(meta.now, events, &mut self.actions);
-        cx.packet = if meta.number == 0 {
-            counters.packets
-        } else {
-            meta.number
-        };
-        cx.generation = self.core.generation();
-        let verdict = self.core.pass(&mut cx, frame, layout, meta, hint);
-        self.core.counters.verdict(verdict);
-        verdict
-    }
-
-    /// Hands the observers the next bytes of a connection, for hosts whose own TCP puts streams
-    /// together ([`GuardConfig::streams`] is `None`). `key` has the sender first. The connection is
-    /// the one that the packets made; of one the guard does not know nothing is wanted.
-    pub fn stream_bytes(
-        &mut self,
-        key: &FlowKey,
-        data: &[u8],
-        now: Now,
-        events: &mut dyn EventSink,
-    ) -> Interest {
-        let mut cx = Cx::new(now, events, &mut self.actions);
-        cx.generation = self.core.generation();
-        self.core.observe(key, |zert, info, slots, from| {
-            zert.bytes(&mut cx, info, &mut slots.zert, from, data)
-        })
-    }
-
-    /// Tells the observers that one side of a connection has sent all it will, for hosts whose own
-    /// TCP puts streams together. `key` has that side first.
-    pub fn stream_finished(&mut self, key: &FlowKey, now: Now, events: &mut dyn EventSink) {
-        let mut cx = Cx::new(now, events, &mut self.actions);
-        cx.generation = self.core.generation();
-        self.core.observe(key, |zert, info, slots, from| {
-            zert.finished(&mut cx, info, &mut slots.zert, from);
-            Interest::EnoughFromSide
-        });
-    }
-
-    /// Takes the oldest action that a control asks of the host.
-    pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.poll()
-    }
-
-    /// Actions that were lost because the host did not take them in time.
-    #[must_use]
-    pub const fn actions_lost(&self) -> u64 {
-        self.actions.lost()
-    }
-
-    /// When [`handle_deadline`](Self::handle_deadline) wants to be called next, if ever.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let c = &self.core;
-        let mut next = c.flows.next_deadline();
-        next = earlier(next, c.fragments.as_ref().and_then(Timers::next_deadline));
-        next = earlier(
-            next,
-            c.streams.as_ref().and_then(Reassembler::next_deadline),
-        );
-        next = earlier(next, c.zert.as_ref().and_then(Timers::next_deadline));
-        earlier(next, c.ids.as_ref().and_then(Timers::next_deadline))
-    }
-
-    /// Does what is due: ends idle flows, gives up incomplete datagrams and streams with holes,
-    /// lets the controls act. Each call does a bounded amount of work.
-    pub fn handle_deadline(&mut self, now: Now, events: &mut dyn EventSink) {
-        let mut cx = Cx::new(now, events, &mut self.actions);
-        cx.generation = self.core.generation();
-        self.core.handle_deadline(&mut cx);
-    }
-
-    /// Ends all flows: the input is over or the host shuts down. What observers have to say of
-    /// open connections is said now.
-    pub fn finish(&mut self, now: Now, events: &mut dyn EventSink) {
-        let mut cx = Cx::new(now, events, &mut self.actions);
-        cx.generation = self.core.generation();
-        let open: alloc::vec::Vec<FlowId> = self.core.flows.ids().collect();
-        for id in open {
-            self.core.close(&mut cx, id, CloseCause::EndOfInput);
-        }
-    }
+pub(super) struct Core<T> {
+    pub(super) mode: Mode,
+    pub(super) nesting: u8,
+    pub(super) filter: Option<Filter>,
+    pub(super) ids: Option<Ids>,
+    pub(super) zert: Option<Zert>,
+    pub(super) ipsec: T,
+    pub(super) flows: FlowTable<Slots>,
+    pub(super) fragments: Option<FragmentReassembler>,
+    pub(super) streams: Option<Reassembler>,
+    pub(super) counters: Counters,
 }
 
 impl<T: PacketTransform> Core<T> {
     /// Steps 1 to 9 of the pass.
-    fn pass(
+    pub(super) fn pass(
         &mut self,
         cx: &mut Cx<'_>,
         frame: &mut dyn FrameBuf,
@@ -515,12 +296,6 @@ impl<T: PacketTransform> Core<T> {
         if tcp.is_some_and(|s| !s.is_syn()) {
             self.flows.set_midstream(id);
         }
-        if packet.layout().protocol() == proto::TCP
-            && let Some(zert) = &mut self.zert
-            && let Some((info, slots)) = self.flows.slot_mut(id)
-        {
-            zert.opened(cx, info, &mut slots.zert);
-        }
         Some(Found::new(id, from))
     }
 
@@ -537,60 +312,45 @@ impl<T: PacketTransform> Core<T> {
         let sa = packet.meta.sa;
         let before = self.flows.info(f.id).and_then(|i| i.sa);
         self.flows.update(f, tcp, bytes, cx.now, sa);
-        let Some(state) = self.flows.state(f.id) else {
+        let (Some(segment), Some(state)) = (segment, self.flows.state(f.id)) else {
             return;
         };
-        let Some((info, slots)) = self.flows.slot_mut(f.id) else {
+        let (Some(zert), Some((info, slots))) = (&mut self.zert, self.flows.slot_mut(f.id)) else {
             return;
         };
         if slots.closed {
             return;
         }
-        let Some(zert) = &mut self.zert else { return };
-        if before != sa {
+        // A SYN that nobody answers, or that is refused, is no connection yet.
+        let half_open = state.is_half_open() || state == FlowState::Reset;
+        if !half_open || !segment.payload.is_empty() {
+            slots.observe(cx, zert, info);
+        }
+        if slots.observed && before != sa {
             zert.sa_bound(cx, info, &mut slots.zert, sa);
         }
-        let (Some(streams), Some(segment)) = (&mut self.streams, segment) else {
-            return;
-        };
-        let mut sink = Observe {
-            observer: zert,
-            slot: &mut slots.zert,
-        };
-        streams.segment(&mut slots.stream, cx, info, f.from, segment, &mut sink);
+        if let Some(streams) = &mut self.streams {
+            let mut sink = Observe {
+                observer: &mut *zert,
+                slot: &mut slots.zert,
+            };
+            streams.segment(&mut slots.stream, cx, info, f.from, segment, &mut sink);
+        }
         if state.is_over() {
             // The entry stays a while for stragglers, the observers need not wait.
-            let reset = state == hostward_hook::flow::FlowState::Reset;
-            let cause = if reset {
+            let cause = if state == FlowState::Reset {
                 CloseCause::Reset(f.from)
             } else {
                 CloseCause::Fin
             };
-            slots.closed = true;
-            streams.finish(&mut slots.stream, cx, info, &mut sink);
-            zert.closed(cx, info, &mut slots.zert, cause);
+            slots.end(cx, zert, self.streams.as_mut(), info, cause);
         }
     }
 
     /// Ends a flow: its observers are told, its entry is free again.
-    fn close(&mut self, cx: &mut Cx<'_>, id: FlowId, cause: CloseCause) {
-        let Some((info, mut slots)) = self.flows.remove(id) else {
-            return;
-        };
-        if slots.closed {
-            return;
-        }
-        if let Some(zert) = &mut self.zert
-            && info.key.protocol() == proto::TCP
-        {
-            if let Some(streams) = &mut self.streams {
-                let mut sink = Observe {
-                    observer: zert,
-                    slot: &mut slots.zert,
-                };
-                streams.finish(&mut slots.stream, cx, &info, &mut sink);
-            }
-            zert.closed(cx, &info, &mut slots.zert, cause);
+    pub(super) fn close(&mut self, cx: &mut Cx<'_>, id: FlowId, cause: CloseCause) {
+        if let (Some((info, mut slots)), Some(zert)) = (self.flows.remove(id), &mut self.zert) {
+            slots.end(cx, zert, self.streams.as_mut(), &info, cause);
         }
     }
 
@@ -603,7 +363,7 @@ impl<T: PacketTransform> Core<T> {
         }
     }
 
-    fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
         if let Some(fragments) = &mut self.fragments {
             fragments.handle_deadline(cx);
         }
@@ -622,16 +382,20 @@ impl<T: PacketTransform> Core<T> {
     }
 
     /// Runs something for the observers of the connection that `key` names.
-    fn observe(
+    pub(super) fn observe(
         &mut self,
+        cx: &mut Cx<'_>,
         key: &FlowKey,
-        work: impl FnOnce(&mut Zert, &FlowInfo, &mut Slots, Side) -> Interest,
+        work: impl FnOnce(&mut Cx<'_>, &mut Zert, &FlowInfo, &mut ZertSlot, Side) -> Interest,
     ) -> Interest {
         let (Some(zert), Some(found)) = (&mut self.zert, self.flows.lookup(key)) else {
             return Interest::Enough;
         };
         match self.flows.slot_mut(found.id) {
-            Some((info, slots)) if !slots.closed => work(zert, info, slots, found.from),
+            Some((info, slots)) if !slots.closed => {
+                slots.observe(cx, zert, info);
+                work(cx, zert, info, &mut slots.zert, found.from)
+            }
             Some(_) | None => Interest::Enough,
         }
     }
@@ -651,7 +415,7 @@ impl<T: PacketTransform> Core<T> {
         }
     }
 
-    fn generation(&self) -> u64 {
+    pub(super) fn generation(&self) -> u64 {
         self.filter.as_ref().map_or(0, |f| f.rules().generation())
     }
 }
