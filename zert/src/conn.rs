@@ -186,6 +186,9 @@ impl Conn {
                 if end.records.gap(missing) == Sync::Lost {
                     end.mode = Mode::Done;
                 }
+                if end.records.broken {
+                    env.pool.give(&mut end.records.message);
+                }
             }
             Mode::Ssh => {
                 self.record.gap = true;
@@ -350,6 +353,7 @@ impl Conn {
             }
             if end.mode == Mode::Done {
                 env.pool.give(&mut end.records.message);
+                self.ssh.release(side, env);
             }
         }
         if self.ends.of(from).mode != Mode::Done {
@@ -357,7 +361,6 @@ impl Conn {
         } else if self.ends.of(from.other()).mode != Mode::Done {
             Interest::EnoughFromSide
         } else {
-            self.ssh.release(env);
             Interest::Enough
         }
     }
@@ -387,7 +390,7 @@ impl Conn {
         };
         let client = match self.record.protocol {
             Protocol::Tls => self.tls.client.unwrap_or(usual),
-            Protocol::Ssh => self.ssh.client.unwrap_or(usual),
+            Protocol::Ssh => self.ssh.client().unwrap_or(usual),
             Protocol::None => Side::Initiator,
         };
         self.record.set_flow(&flow, client == Side::Initiator);

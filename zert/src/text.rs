@@ -41,20 +41,20 @@ impl Text {
         }
     }
 
-    /// Takes bytes over, so many at most; what is no UTF-8 becomes U+FFFD. Says whether all
-    /// fitted.
+    /// Takes bytes over; what is no UTF-8 becomes U+FFFD. So many bytes at most, counted in the
+    /// text that is kept: three for a replacement. Says whether all fitted.
     pub(crate) fn set(&mut self, bytes: &[u8], most: usize) -> bool {
         self.clear();
         self.known = true;
-        let (bytes, rest) = bytes.split_at_checked(most).unwrap_or((bytes, &[]));
-        let mut all = rest.is_empty();
         for chunk in bytes.utf8_chunks() {
-            all &= self.push_str(chunk.valid());
-            if !chunk.invalid().is_empty() {
-                all &= self.push_str("\u{FFFD}");
+            let invalid = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+            for c in chunk.valid().chars().chain(invalid) {
+                if self.buf.len() + c.len_utf8() > most || !self.push(c) {
+                    return false;
+                }
             }
         }
-        all
+        true
     }
 
     pub(crate) fn push_str(&mut self, s: &str) -> bool {
@@ -272,8 +272,14 @@ mod tests {
     fn text_is_bounded_and_keeps_what_fits() {
         let mut t = Text::default();
         assert_eq!(t.get(), None);
-        assert!(t.set(b"a\xffb", 3));
+        assert!(t.set(b"a\xffb", 5));
         assert_eq!(t.get(), Some("a\u{FFFD}b"));
+        assert!(!t.set(b"a\xffb", 4));
+        assert_eq!(t.get(), Some("a\u{FFFD}"));
+        // Replacements are longer than what they replace: the bound counts them.
+        assert!(!t.set(&[0xFF; 255], 255));
+        assert_eq!(t.get().map(str::len), Some(255));
+        assert!(t.buf.capacity() <= Text::KEPT);
         assert!(!t.set(b"abcd", 3));
         assert_eq!(t.get(), Some("abc"));
         assert!(!t.set(&[b'x'; Text::MAX + 1], usize::MAX));

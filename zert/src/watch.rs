@@ -195,8 +195,11 @@ fn shape(head: &[u8], wanted: &[&dyn Fn(u8) -> bool], found: Found) -> Match {
 }
 
 /// RFC 8446 §5.1, §4: a record whose handshake message is a client or server hello; once the other
-/// side speaks TLS, any record.
+/// side speaks TLS, any record. Nobody speaks TLS with a side that speaks SSH.
 fn tls(head: &[u8], other: Other) -> Match {
+    if other == Other::Ssh {
+        return Match::No;
+    }
     let any = |_: u8| true;
     let major = |b: u8| b == 3;
     let minor = |b: u8| b <= 4;
@@ -496,6 +499,12 @@ mod tests {
         let mut bad = good;
         bad[1] += 1;
         assert_eq!(find(&[&bad], Other::Silent), None);
+    }
+
+    #[test]
+    fn one_connection_is_either_tls_or_ssh() {
+        assert_eq!(find(&[HELLO], Other::Ssh), None);
+        assert_eq!(find(&[b"SSH-2.0-x\r\n"], Other::Tls), None);
     }
 
     #[test]

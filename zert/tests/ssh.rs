@@ -53,6 +53,59 @@ fn the_handshake_tells_who_is_the_client() {
 }
 
 #[test]
+// RFC 5656 §4: only the client sends message 30, only the server 31. A client that mixes the marks
+// of a server into its offer, or adds a server's message, stays the client, and what it showed is
+// not the server's host key.
+fn a_client_cannot_pass_for_the_server() {
+    let honest = record_of(&ssh());
+    let offer = |kex| kexinit(kex, "aes128-gcm@openssh.com,aes128-ctr", "hmac-sha2-256");
+    let forged = cat(&[&string(b"ssh-rsa"), &string(&[7; 32])]);
+    let forged = ssh_packet(&cat(&[&[31], &string(&forged), &string(&[1; 32])]));
+    let init = ssh().swap_remove(3).1;
+    let marked = "mlkem768x25519-sha256,kex-strict-s-v00@openssh.com";
+    let rsa = "rsa2048-sha256,mlkem768x25519-sha256,ext-info-s";
+    for (kex, init) in [
+        (marked, init.clone()),
+        (rsa, init.clone()),
+        (marked, cat(&[&forged, &init])),
+        (marked, cat(&[&init, &forged])),
+    ] {
+        let mut talk = ssh();
+        talk[1].1 = cat(&[b"SSH-2.0-test_1.0\r\n", &offer(kex)]);
+        talk[3].1 = init;
+        let r = record_of(&talk);
+        assert_eq!(r.client, honest.client);
+        assert_eq!(r.ssh.client_version, honest.ssh.client_version);
+        assert_eq!(r.ssh.kex, honest.ssh.kex);
+        assert_eq!(r.ssh.host_key_type, honest.ssh.host_key_type);
+        assert_eq!(r.ssh.host_key_fingerprint, honest.ssh.host_key_fingerprint);
+        assert_eq!(r.established, Some(true));
+    }
+    // Nor can a server pass for the client.
+    let mut talk = ssh();
+    talk[4].1 = cat(&[&talk[3].1, &talk[4].1]);
+    let r = record_of(&talk);
+    assert_eq!(r.client, honest.client);
+    assert_eq!(r.ssh.host_key_fingerprint, honest.ssh.host_key_fingerprint);
+}
+
+#[test]
+// RFC 4432 §4: the server sends message 30, the client 31.
+fn rsa_key_exchange_turns_the_numbers_round() {
+    let mut talk: Talk = ssh();
+    talk[1].1 = cat(&[b"SSH-2.0-c\r\n", &kexinit("rsa2048-sha256,x", "c", "m")]);
+    talk[2].1 = kexinit("x,rsa2048-sha256", "c", "m");
+    talk[3] = (
+        Server,
+        ssh_packet(&cat(&[&[30], &string(&host_key()), &string(&[2; 32])])),
+    );
+    talk[4] = (Client, ssh_packet(&cat(&[&[31], &string(&[9; 256])])));
+    let r = record_of(&talk);
+    assert_eq!(r.client, record_of(&ssh()).client);
+    assert_eq!(r.ssh.kex.get(), Some("rsa2048-sha256"));
+}
+
+#[test]
 // RFC 4253 §11.1: a disconnect before the new keys.
 fn disconnect_is_failure() {
     let mut talk: Talk = ssh().into_iter().take(3).collect();

@@ -287,3 +287,97 @@ fn a_steady_state_does_not_allocate() {
     assert_eq!(used.count_total, 0);
     assert!(look.0 > 0);
 }
+
+/// A certificate that makes the longest texts: a subject of bytes that are escaped, and a serial
+/// number of 70 bytes.
+fn greedy_certificate() -> Vec<u8> {
+    let der = |tag: u8, body: &[u8]| cat(&[&[tag, 0x82], &vec16(body)]);
+    let value = cat(&[&der(6, &[0x55, 4, 3]), &der(12, &[7; 2000])]);
+    let subject = der(0x30, &der(0x31, &der(0x30, &value)));
+    let time = der(0x17, b"300101000000Z");
+    let tbs = cat(&[
+        &der(2, &[0x7F; 70]),
+        &der(0x30, &[]),
+        &der(0x30, &[]),
+        &der(0x30, &cat(&[&time, &time])),
+        &subject,
+    ]);
+    der(0x30, &der(0x30, &tbs))
+}
+
+#[test]
+// The README's figure for a watched connection and its texts, with two hostile ends.
+fn a_connection_has_its_bound_whatever_it_says() {
+    const MANY: usize = 500;
+    let cert = greedy_certificate();
+    let noise = [0xFF; 255];
+    let offer = ext(16, &vec16(&vec8(&noise)));
+    let hello = client_hello(&[sni(&noise), offer.clone()]);
+    let answer = server_hello([0x44; 32], [0xC0, 0x2F], &[offer]);
+    let tls: Talk = vec![
+        (Client, rec(22, &hello)),
+        (
+            Server,
+            rec(22, &cat(&[&answer, &certificate(&[&cert]), &msg(13, &[1])])),
+        ),
+        (Client, rec(22, &certificate(&[&cert]))),
+    ];
+    let banner = cat(&[b"SSH-2.0-", &[0xFF; 240], b"\r\n"]);
+    let name = "\u{ff}".repeat(40);
+    let ssh: Talk = vec![
+        (Server, cat(&[&banner, &kexinit(&name, &name, &name)])),
+        (Client, cat(&[&banner, &kexinit(&name, &name, &name)])),
+    ];
+    // Whoever begins with one protocol and goes on with the other.
+    let mixed: Talk = [&ssh[..1], &tls[..]].concat();
+    for talk in [tls, ssh, mixed] {
+        let limits = Config {
+            buffer_memory: 1 << 20,
+            ..Config::default()
+        };
+        let mut b = Bench::new(Zert::new(limits));
+        let mut flows = Vec::with_capacity(MANY);
+        let used = allocation_counter::measure(|| {
+            for _ in 0..MANY {
+                let mut f = b.open();
+                for (from, data) in &talk {
+                    b.send(&mut f, *from, data);
+                }
+                b.zert.snapshot(&f.slot);
+                flows.push(f);
+            }
+        });
+        let texts_and_state = used.bytes_current - b.zert.buffer_memory() as i64;
+        let each = texts_and_state / MANY as i64;
+        assert!(each <= (2 + 3) << 10, "{each} bytes");
+        assert!(b.zert.buffer_memory() <= 1 << 20);
+    }
+}
+
+#[test]
+// What is not read on keeps no buffer until its connection closes.
+fn buffers_go_back_when_a_side_is_given_up() {
+    let mut b = Bench::new(Zert::default());
+    let mut flows = Vec::new();
+    for _ in 0..200 {
+        let mut f = b.open();
+        // A server that begins its certificate and loses bytes of it.
+        b.send(&mut f, Client, &rec(22, &client_hello(&[])));
+        let begun = rec(22, &cat(&[&[11, 0, 60, 0], &[7; 8000]]));
+        b.send(&mut f, Server, &begun);
+        b.gap(&mut f, Server, 5000);
+        flows.push(f);
+        // An SSH server with nothing in progress, and a client whose packet is none.
+        let mut f = b.open();
+        b.send(&mut f, Server, b"SSH-2.0-s\r\n");
+        b.send(&mut f, Client, b"SSH-2.0-c\r\n\xFF\xFF\xFF\xFF\xFF\xFF");
+        flows.push(f);
+    }
+    // Unused buffers are kept, but not one for each connection.
+    assert!(
+        b.zert.buffer_memory() < 1 << 20,
+        "{}",
+        b.zert.buffer_memory()
+    );
+    assert_eq!(b.zert.watched(), 400);
+}

@@ -55,6 +55,11 @@ struct End {
     kexinit: Vec<u8>,
     /// The digest if this is the client, if it is the server.
     hassh: Option<(Hex<16>, Hex<16>)>,
+    /// The role that only one kind of offer has.
+    says_client: Option<bool>,
+    /// It has sent the client's half of the exchange, the server's.
+    init: bool,
+    reply: bool,
     newkeys: bool,
 }
 
@@ -82,9 +87,9 @@ impl End {
 #[derive(Debug, Default)]
 pub(crate) struct Ssh {
     ends: Pair<End>,
-    /// Who is the client, as far as messages have shown.
-    pub(crate) client: Option<Side>,
     negotiated: bool,
+    /// RFC 4432 is the method that both want.
+    rsa: bool,
     disconnected: bool,
 }
 
@@ -92,14 +97,39 @@ impl Ssh {
     pub(crate) fn clear(&mut self, env: &mut Env<'_>) {
         self.ends.initiator.clear(env);
         self.ends.responder.clear(env);
-        self.client = None;
         self.negotiated = false;
+        self.rsa = false;
         self.disconnected = false;
     }
 
-    pub(crate) fn release(&mut self, env: &mut Env<'_>) {
-        env.pool.give(&mut self.ends.initiator.buf);
-        env.pool.give(&mut self.ends.responder.buf);
+    /// Gives back the buffer of a side that is not read on.
+    pub(crate) fn release(&mut self, side: Side, env: &mut Env<'_>) {
+        env.pool.give(&mut self.ends.of_mut(side).buf);
+    }
+
+    /// Who is the client: as the key exchange proves, else as the offers say, unless they
+    /// contradict each other.
+    pub(crate) fn client(&self) -> Option<Side> {
+        let (a, b) = (&self.ends.initiator, &self.ends.responder);
+        self.proven().or(match (a.says_client, b.says_client) {
+            (Some(x), Some(y)) if x == y => None,
+            (Some(true), _) | (_, Some(false)) => Some(Side::Initiator),
+            (Some(false), _) | (_, Some(true)) => Some(Side::Responder),
+            (None, None) => None,
+        })
+    }
+
+    /// Who is the client by what the exchange cannot do without. A peer may add messages of the
+    /// other role, but must send its own too, and an honest one sends no others.
+    fn proven(&self) -> Option<Side> {
+        let (a, b) = (&self.ends.initiator, &self.ends.responder);
+        match (a.init, b.init, a.reply, b.reply) {
+            (true, false, _, _) => Some(Side::Initiator),
+            (false, true, _, _) => Some(Side::Responder),
+            (_, _, false, true) => Some(Side::Initiator),
+            (_, _, true, false) => Some(Side::Responder),
+            _ => None,
+        }
     }
 
     pub(crate) fn done(&self, side: Side) -> bool {
@@ -163,6 +193,10 @@ impl Ssh {
                 }
             }
         }
+        let end = self.ends.of_mut(from);
+        if end.buf.is_empty() {
+            env.pool.give(&mut end.buf);
+        }
     }
 
     /// Takes a part of a packet and returns the rest of the bytes.
@@ -210,7 +244,10 @@ impl Ssh {
             if !matches!(kind, KEXINIT | KEXDH_REPLY | GEX_REPLY) {
                 end.skip = len - 2;
                 end.buf.clear();
-                self.message(from, kind);
+                self.message(from, kind, record);
+                if kind == NEWKEYS {
+                    self.negotiate(None, record, env);
+                }
             }
             return rest;
         }
@@ -221,30 +258,28 @@ impl Ssh {
         match kind {
             KEXINIT => self.kexinit(from, payload, record, env),
             _ => {
-                self.host_key(payload, record);
-                self.message(from, kind);
+                self.message(from, kind, record);
+                self.host_key(from, payload, record);
             }
         }
         let end = self.ends.of_mut(from);
         end.buf = whole;
         end.buf.clear();
-        self.negotiate(None, record, env);
         rest
     }
 
-    /// A message whose content is not needed.
-    fn message(&mut self, from: Side, kind: u8) {
-        let rsa =
-            |end: &End| KexInit::parse(&end.kexinit).is_some_and(|k| k.kex.starts_with(b"rsa"));
-        // RFC 4432 gives the numbers 30 to 32 other senders.
-        let usual = !rsa(&self.ends.initiator) && !rsa(&self.ends.responder);
+    /// The number of a message.
+    fn message(&mut self, from: Side, kind: u8, record: &mut Record) {
         match kind {
-            KEXDH_INIT | GEX_INIT | GEX_REQUEST if usual && self.client.is_none() => {
-                self.client = Some(from);
+            KEXDH_INIT | GEX_INIT | GEX_REQUEST if !self.rsa => {
+                self.ends.of_mut(from).init = true;
+                if self.proven() == Some(from) {
+                    // A key that the client showed is none of the server's.
+                    record.ssh.host_key_type.clear();
+                    record.ssh.host_key_fingerprint = None;
+                }
             }
-            KEXDH_REPLY | GEX_REPLY if usual && self.client.is_none() => {
-                self.client = Some(from.other());
-            }
+            KEXDH_REPLY | GEX_REPLY if !self.rsa => self.ends.of_mut(from).reply = true,
             NEWKEYS => {
                 let end = self.ends.of_mut(from);
                 end.newkeys = true;
@@ -256,6 +291,19 @@ impl Ssh {
             }
             _ => {}
         }
+    }
+
+    /// RFC 4432 gives the numbers 30 to 32 other senders: whether its method is the one both want.
+    fn wants_rsa(&self) -> bool {
+        let (a, b) = (&self.ends.initiator, &self.ends.responder);
+        let (Some(a), Some(b)) = (KexInit::parse(&a.kexinit), KexInit::parse(&b.kexinit)) else {
+            return false;
+        };
+        let wants = |x: &KexInit<'_>, y: &KexInit<'_>| {
+            let first = x.kex.split(|c| *c == b',').next().unwrap_or_default();
+            first.starts_with(b"rsa") && y.kex.split(|c| *c == b',').any(|n| n == first)
+        };
+        wants(&a, &b) || wants(&b, &a)
     }
 
     fn kexinit(&mut self, from: Side, payload: &[u8], record: &mut Record, env: &mut Env<'_>) {
@@ -271,21 +319,19 @@ impl Ssh {
             hassh(kex.kex, kex.cipher_c2s, kex.mac_c2s, kex.compression_c2s),
             hassh(kex.kex, kex.cipher_s2c, kex.mac_s2c, kex.compression_s2c),
         ));
-        if self.client.is_none() {
-            self.client = match kex.says_client() {
-                Some(true) => Some(from),
-                Some(false) => Some(from.other()),
-                None => None,
-            };
-        }
+        end.says_client = kex.says_client();
         if !env.pool.append(&mut end.kexinit, payload) {
             env.hits.memory = true;
             record.cut = true;
         }
+        self.rsa = self.wants_rsa();
     }
 
     /// The host key in the server's reply: a string that begins with the string of its type.
-    fn host_key(&mut self, payload: &[u8], record: &mut Record) {
+    fn host_key(&self, from: Side, payload: &[u8], record: &mut Record) {
+        if self.proven() == Some(from) {
+            return;
+        }
         let Some(blob) = Reader(payload.get(1..).unwrap_or_default()).vec32() else {
             return;
         };
@@ -301,9 +347,10 @@ impl Ssh {
         }
     }
 
-    /// Compares both offers as soon as it is known whose is whose.
+    /// Compares both offers. With the first `NEWKEYS` it is settled whose is whose, and they are
+    /// not needed any more.
     fn negotiate(&mut self, assumed: Option<Side>, record: &mut Record, env: &mut Env<'_>) {
-        let Some(client) = self.client.or(assumed) else {
+        let Some(client) = self.client().or(assumed) else {
             return;
         };
         let (c, s) = (self.ends.of(client), self.ends.of(client.other()));
@@ -313,7 +360,7 @@ impl Ssh {
         if let (Some(a), Some(b)) = (KexInit::parse(&c.kexinit), KexInit::parse(&s.kexinit)) {
             record.cut |= !a.negotiate(&b, &mut record.ssh);
         }
-        if self.client.is_some() {
+        if self.ends.initiator.newkeys || self.ends.responder.newkeys {
             self.negotiated = true;
             env.pool.give(&mut self.ends.initiator.kexinit);
             env.pool.give(&mut self.ends.responder.kexinit);
@@ -340,7 +387,7 @@ impl Ssh {
         env: &mut Env<'_>,
     ) {
         self.negotiate(Some(usual), record, env);
-        let client = self.client.unwrap_or(usual);
+        let client = self.client().unwrap_or(usual);
         let (c, s) = (self.ends.of(client), self.ends.of(client.other()));
         let facts = &mut record.ssh;
         for (from, to) in [
