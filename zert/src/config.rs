@@ -26,7 +26,8 @@ pub struct Config {
     pub handshake_limit: usize,
     /// Bytes of all handshake messages in progress together. A handshake that would exceed it
     /// is not read on, is reported as [`MEMORY_FULL`](crate::code::MEMORY_FULL), and its record
-    /// says that it was cut.
+    /// says that it was cut. A quarter of them is kept for messages of up to 8 KiB, so that a few
+    /// connections with endless ones do not blind the observer.
     pub buffer_memory: usize,
 }
 

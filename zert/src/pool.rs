@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 /// Smallest buffer that is made.
 const SMALLEST: usize = 1024;
+/// Capacity up to which a buffer is a small one: most messages fit.
+const SMALL: usize = 8192;
 /// How many unused buffers are kept.
 const KEPT: usize = 32;
 
@@ -45,7 +47,14 @@ impl Pool {
         if need > buf.capacity() {
             let capacity = need.next_power_of_two().max(SMALLEST);
             let more = capacity - buf.capacity();
-            while self.held + more > self.max {
+            // A quarter is for small ones: few connections with long messages that never end
+            // must not keep all others from being read.
+            let max = if capacity > SMALL {
+                self.max - self.max / 4
+            } else {
+                self.max
+            };
+            while self.held + more > max {
                 let Some(unused) = self.free.pop() else {
                     return false;
                 };

@@ -381,3 +381,31 @@ fn buffers_go_back_when_a_side_is_given_up() {
     );
     assert_eq!(b.zert.watched(), 400);
 }
+
+#[test]
+// Long messages that never end use up three quarters of the memory and no more.
+fn a_few_connections_do_not_blind_the_observer() {
+    let limits = Config {
+        buffer_memory: 1 << 20,
+        ..Config::default()
+    };
+    let mut b = Bench::new(Zert::new(limits));
+    let mut stalled = Vec::new();
+    let begun = cat(&[&[1, 0, 255, 255, 3, 3], &[7; 16_000]]);
+    for _ in 0..100 {
+        let mut f = b.open();
+        for part in [&begun[..], &[7; 16_000], &[7; 16_000], &[7; 16_000]] {
+            b.send(&mut f, Client, &rec(22, part));
+        }
+        stalled.push(f);
+    }
+    assert!(b.told.bounds.contains(&code::MEMORY_FULL));
+    assert!(b.zert.buffer_memory() <= 1 << 20);
+    let mut f = b.open();
+    for (from, data) in &tls12() {
+        b.send(&mut f, *from, data);
+    }
+    let r = b.close(f, CloseCause::Fin);
+    assert_eq!((r.established, r.cut), (Some(true), false));
+    assert_eq!(r.tls.server_cert.chain_len, Some(2));
+}
