@@ -162,6 +162,9 @@ fn ipv6<'a>(packet: &Packet<'a>) -> Result<Option<Piece<'a>>, Reason> {
     let Some(protocol_at) = predecessor(bytes, at) else {
         return Err(reason::FRAGMENT_NESTED);
     };
+    if layout.fragment_offset() == 0 && another(bytes, at, layout.end()) {
+        return Err(reason::FRAGMENT_NESTED);
+    }
     let piece = || {
         let h = bytes.first_chunk::<40>()?;
         let fragment = bytes.get(at..)?.first_chunk::<8>()?;
@@ -205,4 +208,24 @@ fn predecessor(bytes: &[u8], target: usize) -> Option<usize> {
         at += length;
     }
     Some(field)
+}
+
+/// Whether another fragment header follows the one at `at`, behind extension headers at most.
+fn another(bytes: &[u8], mut at: usize, end: usize) -> bool {
+    let mut length = 8;
+    // Each round goes on by eight bytes at least.
+    while let Some(&next) = bytes.get(at) {
+        at += length;
+        if at >= end {
+            return false;
+        }
+        let units = bytes.get(at + 1).map_or(0, |l| usize::from(*l));
+        length = match next {
+            proto::FRAGMENT => return true,
+            proto::AH => (units + 2) * 4,
+            proto::HOP_BY_HOP | proto::ROUTING | proto::DESTINATION => (units + 1) * 8,
+            _ => return false,
+        };
+    }
+    false
 }
