@@ -19,11 +19,15 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use hostward::filter::{Action, Filter, Rule, RuleSet};
+use hostward::hook::action::Cx;
 use hostward::hook::flow::{FlowConfig, FlowKey, FlowTable, Found, HashKey};
+use hostward::hook::fragment::FragmentReassembler;
 use hostward::hook::frame::VecFrame;
+use hostward::hook::hooks::Interest;
 use hostward::hook::layout::Layout;
 use hostward::hook::link::Ethernet;
-use hostward::hook::{Checksums, Meta, Now, Point, Verdict};
+use hostward::hook::stream::{Reassembler, Segment, StreamSink, StreamState};
+use hostward::hook::{Checksums, FlowId, FlowInfo, Meta, Now, Packet, Point, Side, Verdict};
 use hostward::ids::Ids;
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig};
@@ -185,28 +189,82 @@ fn flow_lookup() {
 /// A capture of the project's own, or that named by `HOSTWARD_BENCH_CAPTURE` (classic pcap,
 /// Ethernet), as IP packets.
 fn capture() -> Vec<Vec<u8>> {
-    let own = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/captures/tls12-client-certificate.pcap"
+    std::env::var("HOSTWARD_BENCH_CAPTURE")
+        .map_or_else(|_| packets::own_capture(), packets::capture)
+}
+
+/// Stream and fragment reassembly.
+fn reassembly() {
+    const N: usize = 10_000;
+    let payload = [7; 1_000];
+    let key = FlowKey::v4([10, 0, 0, 1, 192, 0, 2, 1], 40_000, 443, 6);
+    let flow = FlowInfo::new(FlowId::from_u64(1), key, &Meta::default(), 1);
+    let flow = &flow;
+    let segments = |swap: bool| -> Vec<Segment<'_>> {
+        let mut list: Vec<_> = (0..N as u32)
+            .map(|i| Segment {
+                seq: i * 1_000,
+                ack: 1,
+                flags: 0x10,
+                window: 60_000,
+                payload: &payload,
+                ..Segment::default()
+            })
+            .collect();
+        if swap {
+            list[1..]
+                .chunks_exact_mut(2)
+                .for_each(|pair| pair.swap(0, 1));
+        }
+        list
+    };
+    let feed = |r: &mut Reassembler, list: &[Segment<'_>]| {
+        let (mut events, mut actions) = ((), ());
+        let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
+        let mut state = StreamState::default();
+        for s in list {
+            r.segment(&mut state, &mut cx, flow, Side::Initiator, s, &mut Discard);
+        }
+        r.finish(&mut state, &mut cx, flow, &mut Discard);
+    };
+    let (in_order, swapped) = (segments(false), segments(true));
+    let (mut a, mut b) = (Reassembler::default(), Reassembler::default());
+    let fragments = packets::fragments(N / 3);
+    let mut f = FragmentReassembler::default();
+    table(
+        "reassembly, 1,000-byte segments and fragments of 24 bytes, per packet",
+        vec![
+            row("stream, in order", N, move || feed(&mut a, &in_order)),
+            row("stream, every pair swapped", N, move || {
+                feed(&mut b, &swapped)
+            }),
+            row(
+                "fragments, three to a datagram",
+                fragments.len(),
+                move || {
+                    let (mut events, mut actions) = ((), ());
+                    let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
+                    for p in &fragments {
+                        let packet = Packet::parse(p, Meta::default());
+                        let _ = black_box(f.push(&packet, &mut cx));
+                    }
+                },
+            ),
+        ],
     );
-    let path = std::env::var("HOSTWARD_BENCH_CAPTURE").unwrap_or_else(|_| own.into());
-    let bytes = std::fs::read(path).unwrap();
-    assert_eq!(
-        bytes[..4],
-        0xa1b2_c3d4_u32.to_le_bytes(),
-        "a classic little-endian pcap"
-    );
-    let mut packets = Vec::new();
-    let mut rest = &bytes[24..];
-    while let Some((header, tail)) = rest.split_at_checked(16) {
-        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
-        let Some((frame, next)) = tail.split_at_checked(length) else {
-            break;
-        };
-        packets.extend(Ethernet::ip_packet(frame).map(<[u8]>::to_vec));
-        rest = next;
+}
+
+struct Discard;
+
+impl StreamSink for Discard {
+    fn bytes(&mut self, _: &mut Cx<'_>, _: &FlowInfo, _: Side, data: &[u8]) -> Interest {
+        black_box(data);
+        Interest::More
     }
-    packets
+
+    fn gap(&mut self, _: &mut Cx<'_>, _: &FlowInfo, _: Side, _: u32) -> Interest {
+        Interest::More
+    }
 }
 
 fn guard() -> Guard {
@@ -279,5 +337,6 @@ fn main() {
         layout();
     }
     flow_lookup();
+    reassembly();
     guard_pass();
 }

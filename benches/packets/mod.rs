@@ -1,6 +1,10 @@
 //! Packets for benches, made with etherparse.
 #![allow(unreachable_pub, dead_code, reason = "each bench takes what it needs")]
-#![allow(clippy::unwrap_used, reason = "the packets are made to be right")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the packets are made to be right"
+)]
 
 use etherparse::PacketBuilder;
 
@@ -122,4 +126,51 @@ pub fn conversations(n: u16, rounds: usize) -> Vec<Vec<u8>> {
         }
     }
     out
+}
+
+/// A classic little-endian pcap file of Ethernet frames, as IP packets.
+pub fn capture(path: String) -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(
+        bytes[..4],
+        0xa1b2_c3d4_u32.to_le_bytes(),
+        "a classic little-endian pcap"
+    );
+    let mut packets = Vec::new();
+    let mut rest = &bytes[24..];
+    while let Some((header, tail)) = rest.split_at_checked(16) {
+        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        let Some((frame, next)) = tail.split_at_checked(length) else {
+            break;
+        };
+        packets.extend(hostward::hook::link::Ethernet::ip_packet(frame).map(<[u8]>::to_vec));
+        rest = next;
+    }
+    packets
+}
+
+/// The packets of a TLS 1.2 connection with certificates of both sides.
+pub fn own_capture() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/");
+    capture(format!("{folder}tls12-client-certificate.pcap"))
+}
+
+/// UDP datagrams of three fragments each.
+pub fn fragments(datagrams: usize) -> Vec<Vec<u8>> {
+    let mut list = Vec::new();
+    for (i, frame) in frames(datagrams, Kind::Udp4).iter().enumerate() {
+        let (header, data) = frame[14..].split_at(20);
+        for (j, part) in data.chunks(24).enumerate() {
+            let last = (j + 1) * 24 >= data.len();
+            let mut f = header.to_vec();
+            f.extend(part);
+            let length = f.len() as u16;
+            f[2..4].copy_from_slice(&length.to_be_bytes());
+            f[4..6].copy_from_slice(&(i as u16).to_be_bytes());
+            let word = (j * 3) as u16 | if last { 0 } else { 0x2000 };
+            f[6..8].copy_from_slice(&word.to_be_bytes());
+            list.push(f);
+        }
+    }
+    list
 }
