@@ -202,7 +202,8 @@ fn tls(head: &[u8], other: Other) -> Match {
     }
     let any = |_: u8| true;
     let major = |b: u8| b == 3;
-    let minor = |b: u8| b <= 4;
+    // RFC 8446 §5.1: the record's version must be ignored, and servers do.
+    let minor = any;
     if other == Other::Tls {
         // ChangeCipherSpec, alert, handshake, application data; at most 2^14 + 2048 bytes.
         return shape(
@@ -330,7 +331,7 @@ fn tds(head: &[u8], other: Other) -> Match {
             &|b| b == 0,
             &|b| b == 22,
             &|b| b == 3,
-            &|b| b <= 4,
+            &|_| true,
         ],
         Found::Tds,
     )
@@ -343,6 +344,12 @@ pub(crate) const TDS_PRELOGIN: u8 = 0x12;
 fn preface(head: &[u8], other: Other) -> Match {
     if head.first() == Some(&255) && matches!(other, Other::Silent | Other::Clear) {
         return telnet(head);
+    }
+    if matches!(head, [] | [21 | 22, ..]) && matches!(other, Other::Silent | Other::Clear) {
+        let idle = idle(head);
+        if idle != Match::No {
+            return idle;
+        }
     }
     match other {
         // The binary header of the PROXY protocol (version 2, §2.2): signature, version and command,
@@ -379,6 +386,17 @@ fn preface(head: &[u8], other: Other) -> Match {
             m @ (Match::No | Match::More | Match::Skip(_)) => m,
         },
         Other::Tls | Other::Ssl2 | Other::Ssh => Match::No,
+    }
+}
+
+/// RFC 5246 §6.2.1, §7.2: a record without content, or a warning. Servers pass over both before a hello;
+/// a client must not hide its hello behind them.
+fn idle(head: &[u8]) -> Match {
+    match head {
+        [22, 3, _, 0, 0] | [21, 3, _, 0, 2, 1, _] => Match::Skip(0),
+        [] | [21 | 22] | [21 | 22, 3] | [21 | 22, 3, _] | [21 | 22, 3, _, 0] => Match::More,
+        [21, 3, _, 0, 2] | [21, 3, _, 0, 2, 1] => Match::More,
+        _ => Match::No,
     }
 }
 
@@ -478,10 +496,20 @@ mod tests {
         let mysql = [&[32, 0, 0, 1, 0x85, 0xAE, 0xFF][..], &[0; 29]].concat();
         // WILL START_TLS, FOLLOWS.
         let telnet = alloc::vec![255, 251, 46, 255, 250, 46, 1, 255, 240];
+        // RFC 5246 §6.2.1, §7.2: nothing, a warning, and nothing again.
+        let idle = [
+            &[22, 3, 1, 0, 0][..],
+            &[21, 3, 1, 0, 2, 1, 112],
+            &HELLO[..3],
+            &[0, 0],
+        ]
+        .concat();
         for (preface, other) in [
             (&proxy, Other::Silent),
             (&mysql, Other::Clear),
             (&telnet, Other::Clear),
+            (&idle, Other::Silent),
+            (&idle, Other::Clear),
         ] {
             assert_eq!(find(&[preface, HELLO], other), Some(Found::Tls));
             let all = [preface, HELLO].concat();
@@ -499,6 +527,16 @@ mod tests {
         let mut bad = good;
         bad[1] += 1;
         assert_eq!(find(&[&bad], Other::Silent), None);
+    }
+
+    #[test]
+    // RFC 8446 §5.1: whatever version the record gives.
+    fn the_version_of_the_record_hides_no_hello() {
+        for minor in [0, 5, 255] {
+            let mut hello = HELLO.to_vec();
+            hello[2] = minor;
+            assert_eq!(find(&[&hello], Other::Silent), Some(Found::Tls));
+        }
     }
 
     #[test]
