@@ -11,7 +11,7 @@ use hostward::hook::layout::proto;
 use hostward::hook::meta::Checksums;
 use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
-use hostward::zert::{Zert, code};
+use hostward::zert::{self, Zert, code};
 use hostward::{Detail, Guard, GuardConfig, Mode};
 
 use crate::capture::decapsulate;
@@ -51,10 +51,13 @@ impl Guarded {
                 ..malformed::Config::default()
             },
         };
+        // Every flow that has an entry is watched.
+        let zert = Zert::new(zert::Config {
+            connections: config.flows.capacity,
+            ..zert::Config::default()
+        });
         Self {
-            guard: Guard::new(config, key)
-                .ids(Ids::new(detection))
-                .zert(Zert::default()),
+            guard: Guard::new(config, key).ids(Ids::new(detection)).zert(zert),
             frame: VecFrame::new(0, 65_575),
             checksums,
             depth,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use hostward::GuardConfig;
 use hostward::hook::Code;
-use hostward::hook::flow::HashKey;
+use hostward::hook::flow::{FlowConfig, HashKey};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ipnet::IpNet;
 
@@ -19,6 +19,9 @@ use crate::guarded::{Guarded, name_of};
 use crate::local::{Local, parse_prefix};
 use crate::report::line::SummaryLine;
 use crate::report::{JsonReport, Output, Remark, TextReport};
+
+/// Flows remembered at once unless the user says otherwise: about 100 MB when all are in use.
+const FLOWS: usize = 131_072;
 
 /// Input from which a progress bar is worth showing.
 const LARGE: u64 = 32 * 1024 * 1024;
@@ -55,6 +58,11 @@ pub struct Inspect {
     #[arg(long)]
     pub checksums: bool,
 
+    /// How many flows are remembered at once; of connections beyond that, and beyond those that
+    /// can give way, there is no record
+    #[arg(long, value_name = "NUMBER", default_value_t = FLOWS)]
+    pub flows: usize,
+
     /// How deep tunnels are opened; 0 takes every packet as it is
     #[arg(long, value_name = "DEPTH", default_value_t = DEFAULT_DEPTH)]
     pub tunnels: usize,
@@ -71,7 +79,14 @@ impl Inspect {
         let out = BufWriter::with_capacity(64 * 1024, stdout.lock());
         // A random key for each run: captures are hostile input too.
         let key = HashKey::new(random()?);
-        let mut engine = Guarded::new(GuardConfig::default(), key, self.checksums, self.tunnels);
+        let config = GuardConfig {
+            flows: FlowConfig {
+                capacity: self.flows,
+                ..FlowConfig::default()
+            },
+            ..GuardConfig::default()
+        };
+        let mut engine = Guarded::new(config, key, self.checksums, self.tunnels);
         let mut watcher = Terminal::new(self.total_length());
         if self.json {
             let mut report = JsonReport::new(out, self.events, self.decisions);

@@ -35,7 +35,7 @@ impl<S: Default> FlowTable<S> {
     /// every quarter second. The caller then takes them with [`expired`](Self::expired).
     ///
     /// An idle flow is found at most eight seconds after its time-out; a packet that names it
-    /// earlier finds it [expired](Belongs::Expired).
+    /// earlier finds it [expired](super::Belongs::Expired).
     pub fn sweep(&mut self, now: Instant) -> Option<Sweep> {
         let next = now.saturating_add(SWEEP_EVERY);
         // A step that is due far ahead is left over from a clock that was set back.
