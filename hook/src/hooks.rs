@@ -40,7 +40,8 @@ pub trait PacketHook {
 
     /// Judges a packet after the filter has. `slot` is there when the packet's flow has an entry.
     ///
-    /// Its answer counts only if `filter` is [`Verdict::Continue`]: a denied packet stays denied.
+    /// Its answer counts only if `filter` lets the packet go on ([`Verdict::Continue`] or
+    /// [`Verdict::Protect`]): a denied packet stays denied.
     fn after(
         &mut self,
         cx: &mut Cx<'_>,

@@ -218,14 +218,14 @@ impl<T: PacketTransform> Core<T> {
         if let Some(ids) = &mut self.ids {
             let slot = slots.map(|(_, s)| &mut s.ids);
             let after = ids.after(cx, packet, slot, verdict);
-            if verdict.is_continue() {
+            // What the filter sends into a tunnel can still be refused.
+            if passes(verdict) && !after.is_continue() {
                 verdict = after;
             }
         }
         // A packet that is held comes back, one that is handed off is another worker's: neither
         // has passed yet. What is to be protected goes out.
-        let passes = matches!(verdict, Verdict::Continue | Verdict::Protect { .. });
-        if self.ends(&mut answer, verdict) && !passes {
+        if self.ends(&mut answer, verdict) && !passes(verdict) {
             return answer;
         }
 
@@ -418,6 +418,11 @@ impl<T: PacketTransform> Core<T> {
     pub(super) fn generation(&self) -> u64 {
         self.filter.as_ref().map_or(0, |f| f.rules().generation())
     }
+}
+
+/// Whether a packet goes on: as it is, or into a tunnel.
+const fn passes(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Continue | Verdict::Protect { .. })
 }
 
 /// ESP and IKE are the business of IPsec, not connections of the host. Fragments that were not put
