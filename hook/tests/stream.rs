@@ -396,6 +396,23 @@ fn data_in_a_syn_counts_if_it_was_acknowledged() {
     assert!(b.codes().is_empty());
 }
 
+// RFC 7413 §3: at the bound of a side, what waits for the answer to a SYN gives way.
+#[test]
+fn data_behind_an_unanswered_syn_stays_inside_the_bound() {
+    let mut config = Config::default();
+    config.side_bytes = 8;
+    let mut b = Bench::new(config);
+    b.seg(I, SYN, 100, 0, b"early");
+    b.seg(I, SYN, 100, 0, b"much more than the bound");
+    assert!(b.out().is_empty());
+    b.seg(R, SYN | ACK, 500, 101, b"");
+    b.seg(I, ACK, 101, 501, b"truth");
+    b.finish();
+    assert!(b.codes().contains(&reason::STREAM_MEMORY));
+    assert!(b.out().contains(&bytes(I, b"truth")));
+    assert_eq!(b.reassembler.blocks_in_use(), 0);
+}
+
 // RFC 9293 §3.10.7.4: what lies beyond the window is not taken, so a reset behind it is not
 // expected either.
 #[test]

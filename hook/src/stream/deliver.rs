@@ -226,6 +226,12 @@ impl Reassembler {
                 length: self.queues.waiting(handle).unwrap_or_default(),
             };
             io.tell(reason::STREAM_MEMORY, Class::Capacity, detail);
+            if state.half(from).is(fact::SYN_DATA) {
+                // Nothing may be delivered before the SYN is answered, so there is no hole to
+                // give up: what waits is dropped, and comes again or is told as a gap.
+                self.release_syn_data(state, from, false, io);
+                break;
+            }
             let first = match self.queues.first(handle) {
                 Some(first) if distance(first, start) < 0 => first,
                 _ => start,
