@@ -1,6 +1,5 @@
 //! The guard as the engine of `inspect`.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use hostward::filter::Filter;
@@ -33,7 +32,6 @@ pub struct Guarded {
     /// The latest time so far; captures step back now and then, the guard's clock does not.
     now: Instant,
     last: Now,
-    dropped: BTreeMap<u16, u64>,
 }
 
 impl Guarded {
@@ -63,7 +61,6 @@ impl Guarded {
             depth,
             now: Instant::ZERO,
             last: Now::default(),
-            dropped: BTreeMap::new(),
         }
     }
 
@@ -102,9 +99,6 @@ impl Guarded {
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
         let rule = sink.rule.take();
         sink.done()?;
-        if let Some(code) = verdict.reason() {
-            *self.dropped.entry(code.get()).or_default() += 1;
-        }
         if out.wants_decisions() {
             out.decision(&DecisionLine {
                 packet: meta.number,
@@ -158,10 +152,10 @@ impl Engine for Guarded {
         let mut sink = Sink::new(out);
         self.guard.finish(self.last, &mut sink);
         sink.done()?;
-        let flows = self.guard.flows().insertions();
+        let reasons = self.guard.counters().reasons();
         Ok(Totals {
-            flows,
-            dropped: core::mem::take(&mut self.dropped),
+            flows: self.guard.flows().insertions(),
+            dropped: reasons.map(|(code, n)| (code.get(), n)).collect(),
         })
     }
 }
@@ -193,14 +187,9 @@ impl<'a> Sink<'a> {
             if event.code == code::RECORD {
                 return self.out.zert(record);
             }
-            if let Some(n) = event
-                .code
-                .get()
-                .checked_sub(6010)
-                .filter(|n| (1..=7).contains(n))
-            {
+            if let Some(number) = code::discovery_event(event.code) {
                 return self.out.zert_event(&ZertEventLine {
-                    event: n as u8,
+                    event: number,
                     ts,
                     session: ZertLine(record),
                 });

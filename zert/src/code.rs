@@ -1,5 +1,7 @@
 //! The codes of this control (6000–6999).
 
+use hostward_hook::Code;
+
 hostward_hook::codes! {
     /// Codes of the cryptographic-protection observer.
     pub static CODES;
@@ -23,4 +25,20 @@ hostward_hook::codes! {
     MESSAGE_TOO_LONG = 6102, "handshake-message-too-long";
     /// The memory set aside for handshake messages is used up; this handshake is not read on.
     MEMORY_FULL = 6103, "handshake-memory-full";
+}
+
+/// The number of a discovery event (1 to 7) by its code, `None` for other codes.
+///
+/// ```
+/// use hostward_zert::code::{DISABLED, INITIATION, RECORD, discovery_event};
+/// assert_eq!(discovery_event(INITIATION), Some(1));
+/// assert_eq!(discovery_event(DISABLED), Some(6));
+/// assert_eq!(discovery_event(RECORD), None);
+/// ```
+#[must_use]
+pub const fn discovery_event(code: Code) -> Option<u8> {
+    match code.get().checked_sub(INITIATION.get()) {
+        Some(n @ 0..=6) => Some(n as u8 + 1),
+        _ => None,
+    }
 }

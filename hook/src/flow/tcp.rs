@@ -1,8 +1,6 @@
 //! Where a flow stands, and the numbers of a TCP segment that tell.
 
-use crate::layout::Anomaly;
 use crate::layout::tcp_flags::{ACK, FIN, RST, SYN};
-use crate::packet::Packet;
 
 /// Where a flow stands. For protocols without connections it tells whether both sides have
 /// spoken.
@@ -81,26 +79,8 @@ pub struct TcpSegment {
 }
 
 impl TcpSegment {
-    /// The segment a packet carries; `None` when it is no TCP or its header is not whole.
-    #[must_use]
-    pub fn of(packet: &Packet<'_>) -> Option<Self> {
-        let l = packet.layout();
-        if l.anomalies().contains(Anomaly::TcpDataOffset) && !packet.meta.cut {
-            return None;
-        }
-        let flags = l.tcp_flags()?;
-        let (seq, ack, window) = packet.tcp_numbers()?;
-        let len = l.end().saturating_sub(l.payload_offset()) as u32;
-        Some(Self {
-            flags,
-            seq,
-            ack,
-            window,
-            len,
-        })
-    }
-
-    /// The same segment as stream reassembly sees it.
+    /// What of a segment that [stream reassembly](crate::stream::Segment::of) reads from a packet
+    /// connection tracking looks at.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn of_stream(s: &crate::stream::Segment<'_>) -> Self {
