@@ -11,7 +11,7 @@ mod support;
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, Filter, Logging, Rule, RuleSet, Upper};
+use hostward::filter::{Action, AddressSpec, Filter, Logging, Rule, RuleSet, Upper};
 use hostward::hook::event::{Class, EventQueue, OwnedEvent, OwnedValue};
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::frame::VecFrame;
@@ -31,14 +31,15 @@ fn at(ms: u64) -> Now {
 }
 
 fn rules() -> Arc<RuleSet> {
-    let mut web = Rule::new("web", Action::Permit).source("192.0.2.1".parse().unwrap());
-    web.upper = Upper::Ports {
-        protocol: 6,
-        source: 80..=80,
-        destination: 0..=u16::MAX,
-    };
-    let mut dns = Rule::new("dns", Action::Permit);
-    dns.upper = Upper::Protocol(17);
+    let server: AddressSpec = "192.0.2.1".parse().unwrap();
+    let web = Rule::new("web", Action::Permit)
+        .source(server)
+        .upper(Upper::Ports {
+            protocol: 6,
+            source: 80..=80,
+            destination: 0..=u16::MAX,
+        });
+    let dns = Rule::new("dns", Action::Permit).upper(Upper::Protocol(17));
     let mut rest = Rule::new("rest", Action::Deny);
     rest.logging = Logging::Yes;
     Arc::new(RuleSet::new(vec![web, dns, rest], 7))

@@ -97,9 +97,13 @@ impl Guarded {
     fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
         let mut sink = Sink::new(out);
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
-        let rule = sink.rule.take();
         sink.done()?;
         if out.wants_decisions() {
+            let rules = self.guard.filter_ref().map(Filter::rules);
+            let rule = rules.zip(self.guard.last_rule()).and_then(|(rules, id)| {
+                let rule = rules.rules().get(id.0 as usize)?;
+                Some(rule.name.to_string())
+            });
             out.decision(&DecisionLine {
                 packet: meta.number,
                 verdict: verdict.name(),
@@ -164,8 +168,6 @@ impl Engine for Guarded {
 struct Sink<'a> {
     out: &'a mut dyn Output,
     result: io::Result<()>,
-    /// The filter's rule that decided about the packet, if it was told.
-    rule: Option<String>,
 }
 
 impl<'a> Sink<'a> {
@@ -173,7 +175,6 @@ impl<'a> Sink<'a> {
         Self {
             out,
             result: Ok(()),
-            rule: None,
         }
     }
 
@@ -195,11 +196,7 @@ impl<'a> Sink<'a> {
                 });
             }
         }
-        let line = event_line(event, ts);
-        if line.rule.is_some() && self.out.wants_decisions() {
-            self.rule.clone_from(&line.rule);
-        }
-        self.out.event(&line)
+        self.out.event(&event_line(event, ts))
     }
 }
 
@@ -220,7 +217,7 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
     let (kind, rule, action) = match Detail::of(event) {
         Detail::Filter(d) => {
             let action = if d.permit { "permit" } else { "deny" };
-            let rule = (!d.rule.is_empty()).then(|| d.rule.clone());
+            let rule = (!d.rule.is_empty()).then(|| d.rule.to_string());
             (format!("filter.{action}"), rule, Some(action))
         }
         Detail::Malformed(f) => {

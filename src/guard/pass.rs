@@ -117,9 +117,17 @@ impl<T: PacketTransform> Core<T> {
                 let _ = self.ends(&mut answer, Verdict::Drop(NOT_IP));
                 return answer;
             }
-            if layout.fragment() != Fragment::Whole
-                && let Some(fragments) = &mut self.fragments
+            let fragment = layout.fragment() != Fragment::Whole;
+            if fragment
+                && self.fragments.is_some()
+                && let Some(filter) = &mut self.filter
             {
+                let verdict = filter.decide_fragment(cx, &packet);
+                if self.ends(&mut answer, verdict) {
+                    return answer;
+                }
+            }
+            if fragment && let Some(fragments) = &mut self.fragments {
                 match fragments.push(&packet, cx) {
                     Outcome::Whole => {}
                     Outcome::Pending => {
@@ -148,6 +156,14 @@ impl<T: PacketTransform> Core<T> {
                 if nested == self.nesting {
                     let _ = self.ends(&mut answer, Verdict::Drop(NESTING_TOO_DEEP));
                     return answer;
+                }
+                if let Some(filter) = &mut self.filter
+                    && filter.pre_decap()
+                {
+                    let verdict = filter.decide(cx, &packet, None);
+                    if self.ends(&mut answer, verdict) && !passes(verdict) {
+                        return answer;
+                    }
                 }
                 nested += 1;
                 match self.ipsec.open(cx, frame) {
