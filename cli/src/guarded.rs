@@ -323,11 +323,11 @@ mod tests {
             &json!({"type": "decision", "packet": 1, "verdict": "drop", "control": "filter",
                 "rule": "no discard", "code": 2002})
         );
-        // A rule that is not to be logged is not told here either.
+        // The rule is named whether or not it is to be logged.
         assert_eq!(
             passed,
             &json!({"type": "decision", "packet": 2, "verdict": "continue", "control": null,
-                "rule": null, "code": null})
+                "rule": "quiet", "code": null})
         );
         let events: Vec<_> = lines.iter().filter(|l| l["type"] == "event").collect();
         assert_eq!(events.len(), 1);

@@ -32,6 +32,12 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
+/// The prebuilt alloc library's cleanup code refers to it.
+// SAFETY: as above.
+#[cfg(feature = "alloc")]
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() {}
+
 /// An allocator over C's, for the crates that need one.
 #[cfg(feature = "alloc")]
 mod allocator {
