@@ -15,6 +15,7 @@ extern crate alloc;
 extern crate std;
 
 mod address;
+mod analysis;
 mod filter;
 mod members;
 mod rule;
@@ -25,6 +26,7 @@ mod simple;
 mod time;
 
 pub use address::{AddressError, AddressSpec, Prefix, Range};
+pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use filter::{
     CODES, DENIED, Decision, Filter, IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };
