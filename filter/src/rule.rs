@@ -207,11 +207,13 @@ impl Rule {
     /// faster classifiers must equal.
     #[must_use]
     pub fn matches(&self, p: &Selectors) -> bool {
-        let as_written = self.ends(p, Orientation::AsWritten);
-        let swapped = self.ends(p, Orientation::Swapped);
+        // Addresses are compared when a service fits, once in each orientation.
+        let mut ends = [None; 2];
         self.services.iter().any(|s| {
-            (as_written && s.matches(p, Orientation::AsWritten))
-                || (swapped && s.matches(p, Orientation::Swapped))
+            [Orientation::AsWritten, Orientation::Swapped]
+                .into_iter()
+                .zip(&mut ends)
+                .any(|(o, ends)| s.matches(p, o) && *ends.get_or_insert_with(|| self.ends(p, o)))
         })
     }
 

@@ -223,6 +223,7 @@ impl RuleSet {
     /// The first rule in force that matches and its position; `None` is the implied deny.
     /// O(rules): the executable specification that faster classifiers must equal.
     #[must_use]
+    #[inline]
     pub fn first_match(&self, p: &Selectors, in_force: &InForce) -> Option<(usize, &Rule)> {
         self.rules
             .iter()

@@ -93,6 +93,7 @@ pub enum Opening {
 impl Selectors {
     /// The selectors of a packet; `None` when it has no readable IP header.
     #[must_use]
+    #[inline]
     pub fn of(packet: &Packet<'_>) -> Option<Self> {
         let l = packet.layout();
         let protocol = protocol(l);
@@ -121,6 +122,7 @@ impl Selectors {
 
 /// RFC 4301 section 4.4.1.1: the next-layer protocol is what follows the extension headers, and
 /// it is opaque where a fragment does not show it.
+#[inline]
 fn protocol(l: &Layout) -> Option<u8> {
     if l.has(seen::AH) {
         return Some(proto::AH);
@@ -138,6 +140,7 @@ fn protocol(l: &Layout) -> Option<u8> {
     }
 }
 
+#[inline]
 fn header(packet: &Packet<'_>, protocol: u8) -> Header {
     let l = packet.layout();
     if let Some((source, destination)) = l.ports() {
@@ -161,6 +164,7 @@ fn header(packet: &Packet<'_>, protocol: u8) -> Header {
         .map_or(Header::Unknown, |kind| Header::Type(*kind))
 }
 
+#[inline]
 fn opening(l: &Layout) -> Opening {
     match l.tcp_flags() {
         None => Opening::Unknown,

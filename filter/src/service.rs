@@ -141,19 +141,40 @@ impl Upper {
         }
     }
 
-    fn matches(&self, protocol: Option<u8>, header: Header) -> bool {
-        let protocol_fits = match self {
-            Self::Any => true,
-            Self::Opaque => protocol.is_none(),
-            Self::Protocol(_) | Self::Ports { .. } | Self::Icmp { .. } | Self::Type { .. } => {
-                protocol.is_some() && protocol == self.protocol()
-            }
+    fn matches(&self, p: &Selectors, orientation: Orientation) -> bool {
+        let protocol = match self {
+            Self::Any => return true,
+            Self::Opaque => return p.protocol.is_none(),
+            Self::Protocol(protocol)
+            | Self::Ports { protocol, .. }
+            | Self::Icmp { protocol, .. }
+            | Self::Type { protocol, .. } => *protocol,
         };
-        protocol_fits && {
-            let (a, b) = self.ranges();
-            match header.values() {
-                Some((x, y)) => a.contains(&x) && b.contains(&y),
-                None => a == EVERY && b == EVERY,
+        if p.protocol != Some(protocol) {
+            return false;
+        }
+        match (self, p.header) {
+            (
+                Self::Ports {
+                    source,
+                    destination,
+                    ..
+                },
+                Header::Ports(x, y),
+            ) => {
+                let (x, y) = match orientation {
+                    Orientation::AsWritten => (x, y),
+                    Orientation::Swapped => (y, x),
+                };
+                source.contains(&x) && destination.contains(&y)
+            }
+            (Self::Icmp { types, codes, .. }, Header::Icmp(x, y)) => {
+                types.contains(&x) && codes.contains(&y)
+            }
+            (Self::Type { types, .. }, Header::Type(x)) => types.contains(&x),
+            (Self::Any | Self::Opaque | Self::Protocol(_), _) => true,
+            (Self::Ports { .. } | Self::Icmp { .. } | Self::Type { .. }, _) => {
+                self.fits_fragments()
             }
         }
     }
@@ -255,16 +276,12 @@ impl Service {
             RuleRouting::Routed => p.routing == Routing::Routed,
             RuleRouting::Either => true,
         };
-        let header = match orientation {
-            Orientation::AsWritten => p.header,
-            Orientation::Swapped => p.header.reversed(),
-        };
         routing
+            && self.orients(p.direction, p.routing, orientation)
             && (self.security_class == 0 || self.security_class == p.security_class)
             && (!self.fragments_only || p.fragment)
             && self.lets_open(p.direction, p.opening)
-            && self.orients(p.direction, p.routing, orientation)
-            && self.upper.matches(p.protocol, header)
+            && self.upper.matches(p, orientation)
     }
 
     pub(crate) const fn lets_open(&self, direction: Direction, opening: Opening) -> bool {
