@@ -1,0 +1,269 @@
+//! Names: definitions, references, statements that count once.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::model::{EntryKind, Model, NONE, OVERRIDDEN, ObjectData, REFERENCED};
+use crate::schema::{Form, Language, Naming, StatementId};
+use crate::source::{SourceId, Sources, Span};
+use crate::suggest::nearest;
+
+/// Definitions by kind and name. A tree and not a hash table: nobody can choose names that make
+/// it slow.
+type Names<'a> = BTreeMap<(StatementId, &'a str), u32>;
+
+fn head(object: &ObjectData) -> Span {
+    Span::new(SourceId(object.source), object.head.0, object.head.1)
+}
+
+fn name<'a>(sources: &'a Sources, object: &ObjectData) -> Option<&'a str> {
+    let (start, end) = object.name;
+    let source = sources.get(SourceId(object.source))?;
+    (start < end).then(|| source.slice(start, end))
+}
+
+pub(super) fn bind(
+    language: &Language,
+    sources: &Sources,
+    model: &mut Model<'_>,
+    out: &mut Diagnostics,
+) {
+    let names = define(language, sources, model, out);
+    resolve(language, sources, model, &names, out);
+    unreferenced(language, sources, model, out);
+}
+
+/// Collects definitions; of several with one name the last is used.
+fn define<'a>(
+    language: &Language,
+    sources: &'a Sources,
+    model: &mut Model<'_>,
+    out: &mut Diagnostics,
+) -> Names<'a> {
+    let mut names = Names::new();
+    let mut once: BTreeMap<StatementId, u32> = BTreeMap::new();
+    for i in 0..model.objects.len() {
+        let Some(object) = model.objects.get(i).copied().filter(|o| o.parent == NONE) else {
+            continue;
+        };
+        let Some(statement) = language.statement(object.statement) else {
+            continue;
+        };
+        let index = u32::try_from(i).unwrap_or(NONE);
+        let before = if statement.once {
+            once.insert(object.statement, index)
+        } else if statement.naming == Naming::None {
+            None
+        } else {
+            name(sources, &object).and_then(|n| names.insert((object.statement, n), index))
+        };
+        let Some(old) = before.and_then(|b| model.objects.get_mut(b as usize)) else {
+            continue;
+        };
+        old.flags |= OVERRIDDEN;
+        let (here, there) = (head(&object), head(old));
+        let called = match name(sources, &object).filter(|_| !statement.once) {
+            Some(n) => format!("{} {n}", statement.name),
+            None => statement.name.into(),
+        };
+        if old.source != object.source {
+            out.push_with(&codes::OVERRIDDEN, || {
+                Diagnostic::new(
+                    &codes::OVERRIDDEN,
+                    here,
+                    format!("`{called}` replaces one of an earlier file"),
+                )
+                .label("this one is used")
+                .also(there, "this one is not")
+            });
+        } else if statement.once {
+            out.push_with(&codes::REPEATED_STATEMENT, || {
+                Diagnostic::new(
+                    &codes::REPEATED_STATEMENT,
+                    here,
+                    format!("`{called}` counts once and is repeated"),
+                )
+                .label("this one is used")
+                .also(there, "this one has no effect")
+                .help("put everything into one of the two")
+            });
+        } else {
+            out.push_with(&codes::DUPLICATE, || {
+                Diagnostic::new(
+                    &codes::DUPLICATE,
+                    here,
+                    format!("`{called}` is defined twice"),
+                )
+                .label("the last one is used: this")
+                .also(there, "first defined here, without effect")
+                .help("rename or remove one of the two")
+            });
+        }
+    }
+    names
+}
+
+/// Binds references to definitions.
+fn resolve(
+    language: &Language,
+    sources: &Sources,
+    model: &mut Model<'_>,
+    names: &Names<'_>,
+    out: &mut Diagnostics,
+) {
+    for i in 0..model.objects.len() {
+        let Some(object) = model.objects.get(i).copied() else {
+            continue;
+        };
+        let Some(statement) = language.statement(object.statement) else {
+            continue;
+        };
+        let Some(source) = sources.get(SourceId(object.source)) else {
+            continue;
+        };
+        let first = object.first_entry as usize;
+        for e in first..first + object.entries as usize {
+            let Some(entry) = model.entries.get_mut(e) else {
+                break;
+            };
+            if entry.kind != EntryKind::Reference {
+                continue;
+            }
+            let form = statement
+                .parameters
+                .get(usize::from(entry.parameter))
+                .and_then(|p| p.keywords.get(usize::from(entry.keyword)))
+                .map(|k| k.form);
+            let Some(Form::Reference(wanted)) = form else {
+                continue;
+            };
+            let Some(id) = language.id(wanted) else {
+                continue;
+            };
+            let word = source.slice(entry.start, entry.end);
+            if let Some(target) = names.get(&(id, word)) {
+                entry.a = *target;
+                if let Some(target) = model.objects.get_mut(*target as usize) {
+                    target.flags |= REFERENCED;
+                }
+                continue;
+            }
+            let span = Span::new(SourceId(object.source), entry.start, entry.end);
+            unresolved(language, sources, model, names, (id, word), span, out);
+        }
+    }
+}
+
+/// How many names are looked at for a hint.
+const HINTS: usize = 1000;
+
+fn unresolved(
+    language: &Language,
+    sources: &Sources,
+    model: &Model<'_>,
+    names: &Names<'_>,
+    (id, word): (StatementId, &str),
+    span: Span,
+    out: &mut Diagnostics,
+) {
+    let wanted = language.statement(id).map_or("", |s| s.name);
+    let count = StatementId::try_from(language.statements().count()).unwrap_or(0);
+    let other = (0..count)
+        .filter(|k| *k != id)
+        .find_map(|k| names.get(&(k, word)).map(|o| (k, *o)));
+    if let Some((kind, target)) = other {
+        out.push_with(&codes::OTHER_KIND, || {
+            let is = language.statement(kind).map_or("", |s| s.name);
+            let d = Diagnostic::new(
+                &codes::OTHER_KIND,
+                span,
+                format!("`{word}` is not an `{wanted}` but an `{is}`"),
+            )
+            .label(format!("expected the name of an `{wanted}`"))
+            .help(format!(
+                "use the keyword for an `{is}`, such as `{is}Ref`, or another name"
+            ));
+            match model.objects.get(target as usize) {
+                Some(target) => d.also(head(target), "defined here"),
+                None => d,
+            }
+        });
+        return;
+    }
+    if !out.has_room(Severity::Error) {
+        out.push_with(&codes::UNRESOLVED, || {
+            Diagnostic::new(&codes::UNRESOLVED, span, "")
+        });
+        return;
+    }
+    let candidates = names
+        .range((id, "")..(id.saturating_add(1), ""))
+        .take(HINTS)
+        .map(|((_, n), o)| (*n, *o));
+    let mut d = Diagnostic::new(
+        &codes::UNRESOLVED,
+        span,
+        format!("there is no `{wanted}` named `{word}`"),
+    )
+    .label("not defined in any file");
+    if let Some((near, object)) = nearest(word, candidates) {
+        d = d.help(format!("did you mean `{near}`?"));
+        if let Some(object) = model.objects.get(object as usize) {
+            d = d.also(head(object), "a similar name is defined here");
+        }
+    } else {
+        let inline = model
+            .objects
+            .iter()
+            .take(HINTS)
+            .find(|o| o.parent != NONE && o.statement == id && name(sources, o) == Some(word));
+        d = match inline {
+            Some(o) => d
+                .also(head(o), "this one is written inside another statement")
+                .help("move it out of there to refer to it"),
+            None => d.help(format!("define `{wanted} {word}`, or correct the name")),
+        };
+    }
+    out.push(d);
+}
+
+/// Reusable statements that nothing refers to. Nothing is said as long as the statement that all
+/// of a discipline starts from is not there: the file is then a library of statements.
+fn unreferenced(language: &Language, sources: &Sources, model: &Model<'_>, out: &mut Diagnostics) {
+    let mut started: Vec<&str> = Vec::new();
+    for object in &model.objects {
+        let root = language.statement(object.statement).is_some_and(|s| s.once);
+        if root
+            && let Some(d) = language.discipline(object.statement)
+            && !started.contains(&d.name)
+        {
+            started.push(d.name);
+        }
+    }
+    for object in &model.objects {
+        if object.parent != NONE || object.flags & (REFERENCED | OVERRIDDEN) != 0 {
+            continue;
+        }
+        let Some(statement) = language.statement(object.statement).filter(|s| s.reusable) else {
+            continue;
+        };
+        let started = language
+            .discipline(object.statement)
+            .is_some_and(|d| started.contains(&d.name));
+        if !started {
+            continue;
+        }
+        out.push_with(&codes::UNREFERENCED, || {
+            let name = name(sources, object).unwrap_or_default();
+            Diagnostic::new(
+                &codes::UNREFERENCED,
+                head(object),
+                format!("nothing refers to `{} {name}`", statement.name),
+            )
+            .label("it has no effect")
+        });
+    }
+}

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::std_instead_of_core,
+        clippy::std_instead_of_alloc,
+        clippy::alloc_instead_of_core
+    )
+)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod check;
+pub mod codes;
+mod diagnostic;
+mod model;
+mod parse;
+mod policy;
+mod schema;
+mod source;
+mod suggest;
+pub mod tables;
+mod tree;
+mod value;
+
+pub use diagnostic::{Code, CodeInfo, Diagnostic, Diagnostics, Label, Severity, Step};
+pub use policy::{Object, Policy, Setting};
+pub use schema::{
+    Body, Choice, Choices, Discipline, Family, Form, Keyword, Language, Multiplicity, Naming,
+    Parameter, ParameterId, Place, SchemaError, Statement, Value,
+};
+pub use source::{FileKind, Location, Source, SourceError, SourceId, Sources, Span};
+pub use tree::{ItemKind, Token, TokenKind, Tree};
+pub use value::{Atom, DateTime, Placed};

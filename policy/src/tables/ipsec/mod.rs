@@ -1,0 +1,50 @@
+//! IP security: filter rules, tunnels, key exchange.
+
+pub mod address;
+pub mod filter;
+pub mod service;
+pub mod time;
+
+use crate::schema::Discipline;
+
+crate::choices! {
+    /// Yes or no.
+    pub enum YesNo: YES_NO {
+        /// It is so.
+        Yes = "Yes",
+        /// It is not.
+        No = "No",
+    }
+}
+
+crate::choices! {
+    /// On or off.
+    pub enum OnOff: ON_OFF {
+        /// It is done.
+        On = "On",
+        /// It is not.
+        Off = "Off",
+    }
+}
+
+/// The IP security discipline.
+pub static DISCIPLINE: Discipline = Discipline {
+    name: "ipsec",
+    title: "IP security policy",
+    file: "an IPSec policy file",
+    text: "The statements of the files that `CommonIpSecConfig` and `IpSecConfig` name: IP filter rules, \
+           and the actions for the tunnels they may ask for.",
+    statements: &[
+        &filter::IP_FILTER_POLICY,
+        &filter::IP_FILTER_GROUP,
+        &filter::IP_FILTER_RULE,
+        &filter::IP_GENERIC_FILTER_ACTION,
+        &service::IP_SERVICE,
+        &service::IP_SERVICE_GROUP,
+        &address::IP_ADDR,
+        &address::IP_ADDR_SET,
+        &address::IP_ADDR_GROUP,
+        &time::IP_TIME_CONDITION,
+    ],
+    codes: &[],
+};
