@@ -69,29 +69,24 @@ pub enum TimeError {
 }
 
 impl DateTime {
-    /// From its decimal digits `yyyymmddhhmmss`.
+    /// From its decimal digits `yyyymmddhhmmss`. Midnight at the end of a day, 240000, is that at
+    /// the beginning of the next.
     ///
     /// # Errors
     /// [`TimeError::DateTime`].
     pub fn from_digits(digits: u64) -> Result<Self, TimeError> {
-        let part = |scale: u64, modulus: u64| i8::try_from(digits / scale % modulus);
+        let part = |scale: u64| i8::try_from(digits / scale % 100).ok();
         let read = || {
             let year = i16::try_from(digits / 10_000_000_000).ok()?;
-            civil::DateTime::new(
-                year,
-                part(100_000_000, 100).ok()?,
-                part(1_000_000, 100).ok()?,
-                part(10_000, 100).ok()?,
-                part(100, 100).ok()?,
-                part(1, 100).ok()?,
-                0,
-            )
-            .ok()
+            let date = civil::Date::new(year, part(100_000_000)?, part(1_000_000)?).ok()?;
+            let (hour, minute, second) = (part(10_000)?, part(100)?, part(1)?);
+            if (hour, minute, second) == (24, 0, 0) {
+                return Some(date.tomorrow().ok()?.at(0, 0, 0, 0));
+            }
+            let time = civil::Time::new(hour, minute, second, 0).ok()?;
+            Some(date.to_datetime(time))
         };
-        match read() {
-            Some(_) => Ok(Self(digits)),
-            None => Err(TimeError::DateTime),
-        }
+        read().map(|t| Self(packed(t))).ok_or(TimeError::DateTime)
     }
 
     /// Its decimal digits `yyyymmddhhmmss`.

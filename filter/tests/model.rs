@@ -230,7 +230,9 @@ fn each_part_of_a_time_condition_narrows_it() {
     assert!(TimeOfDay::new(60, 60).is_err());
     assert!(TimeOfDay::new(0, 1441).is_err());
     assert!(DateTime::from_digits(20260229000000).is_err());
-    assert!(DateTime::from_digits(20260228240000).is_err());
+    assert!(DateTime::from_digits(20260228240001).is_err());
+    let midnight = DateTime::from_digits(20260228240000).unwrap();
+    assert_eq!(midnight.digits(), 20260301000000);
     assert!(DateTime::from_digits(u64::MAX).is_err());
 
     // 30 February alone is never.

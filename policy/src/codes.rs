@@ -45,6 +45,10 @@ codes! {
     WRONG_FAMILY = 122, "wrong-family", Syntax, Error, "An address is of the wrong IP version.";
     PREFIX_LENGTH = 123, "prefix-length", Syntax, Error, "A prefix is longer than the address.";
     MAPPED_ADDRESS = 124, "mapped-address", Syntax, Error, "IPv4-mapped addresses and ::/96 are taken only in IP filter rules and identities.";
+    PROFILE_NO_BLOCK = 131, "profile-no-block", Syntax, Error, "A TCP/IP profile has no `IPSEC` block.";
+    PROFILE_ORDER = 132, "profile-order", Syntax, Error, "The words of an `IPSEC` block have a fixed order.";
+    PROFILE_LATER_BLOCK = 133, "profile-later-block", Syntax, Note, "Only the first `IPSEC` block of a profile counts.";
+    PROFILE_NOT_ENABLED = 134, "profile-not-enabled", Syntax, Warning, "z/OS ignores the `IPSEC` block of a profile that does not enable IP security.";
     UNRESOLVED = 201, "unresolved", Reference, Error, "A reference names something that is not defined.";
     OTHER_KIND = 202, "other-kind", Reference, Error, "A reference names a statement of another kind.";
     DUPLICATE = 203, "duplicate", Reference, Warning, "Two statements of one kind have the same name in one file; the last one is used.";
@@ -56,6 +60,27 @@ codes! {
     REPEATED_STATEMENT = 209, "repeated-statement", Reference, Warning, "A statement that counts once is repeated; the last one is used.";
     CYCLE = 210, "cycle", Reference, Error, "Statements refer to each other in a circle.";
     WRONG_FILE = 211, "wrong-file", Reference, Error, "Statements stand in a file of the wrong kind.";
+    NO_FILTER_POLICY = 301, "no-filter-policy", Meaning, Error, "An IPSec policy has no `IpFilterPolicy`.";
+    NO_FILTER_RULES = 302, "no-filter-rules", Meaning, Error, "An `IpFilterPolicy` has no rule.";
+    MIXED_FAMILIES = 303, "mixed-families", Meaning, Error, "Source and destination of a rule are of different IP versions.";
+    OTHER_PROTOCOL = 304, "other-protocol", Meaning, Error, "Ports, types or codes do not go with the protocol.";
+    CODE_WITHOUT_TYPE = 305, "code-without-type", Meaning, Error, "An ICMP code needs one type.";
+    CONNECT_NOT_TCP = 306, "connect-not-tcp", Meaning, Error, "A connect qualifier goes with TCP only.";
+    ROUTED_SELECTORS = 307, "routed-selectors", Meaning, Error, "Rules for forwarded traffic must not narrow what fragments do not show.";
+    NO_TUNNEL = 308, "no-tunnel", Meaning, Error, "The action `IpSec` needs a manual or dynamic VPN action on the rule.";
+    TWO_TUNNELS = 309, "two-tunnels", Meaning, Error, "A rule has a manual or a dynamic VPN action, not both.";
+    TUNNEL_NOT_TAKEN = 310, "tunnel-not-taken", Meaning, Error, "VPN actions go with the action `IpSec` only.";
+    START_NOT_DYNAMIC = 311, "start-not-dynamic", Meaning, Error, "A local start action goes with a dynamic VPN action only.";
+    LOGGING_NOT_IPSEC = 312, "logging-not-ipsec", Meaning, Error, "`LogPermit` and `LogDeny` go with the action `IpSec` only.";
+    TOO_MANY_FILTERS = 313, "too-many-filters", Meaning, Error, "The rules expand to more simple filters than allowed.";
+    NO_SUCH_TIME = 314, "no-such-time", Meaning, Error, "A date or time of day does not exist.";
+    SHADOWED = 321, "shadowed", Meaning, Warning, "A rule decides nothing because an earlier one matches all its packets.";
+    NEVER_MATCHES = 322, "never-matches", Meaning, Warning, "A rule that no packet can match.";
+    HOST_BITS = 323, "host-bits", Meaning, Warning, "A prefix has bits behind its length.";
+    DISCARD_OF_PERMIT = 324, "discard-of-permit", Meaning, Warning, "`DiscardAction` has no effect on an action that permits.";
+    ICMP_VERSION = 325, "icmp-version", Meaning, Warning, "ICMP goes with IPv4 addresses, ICMPv6 with IPv6 addresses.";
+    IKE_DENIED = 326, "ike-denied", Meaning, Warning, "A policy with negotiated tunnels permits no IKE.";
+    NOT_ALL_COMPARED = 327, "not-all-compared", Meaning, Note, "Too many rules overlap to find all that decide nothing.";
 }
 
 #[cfg(test)]

@@ -17,9 +17,13 @@ extern crate std;
 mod check;
 pub mod codes;
 mod diagnostic;
+#[cfg(feature = "filter")]
+pub mod filter;
 mod model;
 mod parse;
 mod policy;
+#[cfg(feature = "filter")]
+pub mod profile;
 mod schema;
 mod source;
 mod suggest;

@@ -5,6 +5,7 @@ use crate::schema::{Keyword, Naming, Parameter};
 use super::address::{END, END_SET, IP_ADDR, IP_ADDR_GROUP, IP_ADDR_SET};
 use super::service::{IP_SERVICE, IP_SERVICE_GROUP};
 use super::time::IP_TIME_CONDITION;
+use super::vpn::{IP_DYN_VPN_ACTION, IP_LOCAL_START_ACTION, IP_MAN_VPN_ACTION};
 use super::{ON_OFF, YES_NO};
 
 crate::choices! {
@@ -107,6 +108,18 @@ crate::statements! {
             ],
             "What happens to the packet.",
         ).required(),
+        MANUAL_VPN = Parameter::new(
+            &[Keyword::reference("IpManVpnActionRef", &IP_MAN_VPN_ACTION)],
+            "The manual tunnel.",
+        ),
+        DYNAMIC_VPN = Parameter::new(
+            &[Keyword::reference("IpDynVpnActionRef", &IP_DYN_VPN_ACTION)],
+            "The negotiated tunnel.",
+        ),
+        LOCAL_START = Parameter::new(
+            &[Keyword::reference("IpLocalStartActionRef", &IP_LOCAL_START_ACTION)],
+            "What is negotiated when this side starts.",
+        ),
     }
 
     /// `IpFilterGroup`.

@@ -4,6 +4,7 @@ pub mod address;
 pub mod filter;
 pub mod service;
 pub mod time;
+pub mod vpn;
 
 use crate::schema::Discipline;
 
@@ -45,6 +46,9 @@ pub static DISCIPLINE: Discipline = Discipline {
         &address::IP_ADDR_SET,
         &address::IP_ADDR_GROUP,
         &time::IP_TIME_CONDITION,
+        &vpn::IP_MAN_VPN_ACTION,
+        &vpn::IP_DYN_VPN_ACTION,
+        &vpn::IP_LOCAL_START_ACTION,
     ],
     codes: &[],
 };
