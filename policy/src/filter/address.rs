@@ -59,19 +59,21 @@ impl Compiler<'_> {
 
     fn spec(&mut self, setting: &Setting<'_>) -> Option<AddressSpec> {
         let (atom, span) = setting.placed().next()?;
-        match atom {
-            Atom::Address(address) => Some(AddressSpec::host(address)),
-            Atom::Addresses { first, last } => AddressSpec::range(first, last).ok(),
-            Atom::Prefix { address, length } => {
-                let spec = AddressSpec::prefix(address, length).ok()?;
-                self.host_bits(&spec, address, length, span);
-                Some(spec)
-            }
-            _ => match setting.choice::<All>()? {
-                All::All => Some(AddressSpec::Any),
-                All::All4 => Some(AddressSpec::AnyV4),
-                All::All6 => Some(AddressSpec::AnyV6),
-            },
+        if let Atom::Address(address) = atom {
+            return Some(AddressSpec::host(address));
+        }
+        if let Atom::Addresses { first, last } = atom {
+            return AddressSpec::range(first, last).ok();
+        }
+        if let Atom::Prefix { address, length } = atom {
+            let spec = AddressSpec::prefix(address, length).ok()?;
+            self.host_bits(&spec, address, length, span);
+            return Some(spec);
+        }
+        match setting.choice::<All>()? {
+            All::All => Some(AddressSpec::Any),
+            All::All4 => Some(AddressSpec::AnyV4),
+            All::All6 => Some(AddressSpec::AnyV6),
         }
     }
 

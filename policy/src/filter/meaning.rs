@@ -9,16 +9,9 @@ use hostward_filter::{
 use super::Options;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::policy::Policy;
 use crate::source::Span;
 
-pub(super) fn tell(
-    policy: &Policy<'_>,
-    set: &RuleSet,
-    places: &[Span],
-    options: &Options<'_>,
-    out: &mut Diagnostics,
-) {
+pub(super) fn tell(set: &RuleSet, places: &[Span], options: &Options<'_>, out: &mut Diagnostics) {
     if options.compare {
         let analysis = analyze(set, options.now);
         oddities(set, places, &analysis, out);
@@ -26,7 +19,7 @@ pub(super) fn tell(
     for (rule, place) in set.rules().iter().zip(places) {
         icmp_version(rule, *place, out);
     }
-    ike(policy, set, places, out);
+    ike(set, places, out);
 }
 
 fn oddities(set: &RuleSet, places: &[Span], analysis: &Analysis, out: &mut Diagnostics) {
@@ -167,31 +160,31 @@ fn icmp_version(rule: &Rule, place: Span, out: &mut Diagnostics) {
 }
 
 /// A policy with negotiated tunnels that lets no IKE through never gets one up.
-fn ike(policy: &Policy<'_>, set: &RuleSet, places: &[Span], out: &mut Diagnostics) {
-    let _ = policy;
-    let wants = set.rules().iter().position(|r| match r.action {
-        Action::Ipsec(id) => set
-            .tunnel(id)
-            .is_some_and(|t| t.kind == TunnelKind::Dynamic),
-        _ => false,
+fn ike(set: &RuleSet, places: &[Span], out: &mut Diagnostics) {
+    let wants = set.rules().iter().position(|r| {
+        let Action::Ipsec(id) = r.action else {
+            return false;
+        };
+        set.tunnel(id)
+            .is_some_and(|t| t.kind == TunnelKind::Dynamic)
     });
     let Some(place) = wants.and_then(|at| places.get(at)) else {
         return;
     };
+    let asks = |upper: &Upper, port: u16| {
+        if let Upper::Ports {
+            protocol: 17,
+            source,
+            destination,
+        } = upper
+        {
+            return source.contains(&port) || destination.contains(&port);
+        }
+        matches!(upper, Upper::Any | Upper::Protocol(17))
+    };
     let permitted = |port: u16| {
-        set.rules().iter().any(|r| {
-            r.action == Action::Permit
-                && r.services.iter().any(|s| match &s.upper {
-                    Upper::Any => true,
-                    Upper::Protocol(17) => true,
-                    Upper::Ports {
-                        protocol: 17,
-                        source,
-                        destination,
-                    } => source.contains(&port) || destination.contains(&port),
-                    _ => false,
-                })
-        })
+        let mut permits = set.rules().iter().filter(|r| r.action == Action::Permit);
+        permits.any(|r| r.services.iter().any(|s| asks(&s.upper, port)))
     };
     if !permitted(500) && !permitted(4500) {
         out.push(

@@ -138,7 +138,7 @@ pub fn compile(
         .with_settings(settings)
         .with_tunnels(tunnels);
     if !out.has_errors() {
-        meaning::tell(policy, &rule_set, &places, options, out);
+        meaning::tell(&rule_set, &places, options, out);
     }
     (!out.has_errors()).then_some(FilterPolicy { rule_set, places })
 }

@@ -254,19 +254,17 @@ impl Compiler<'_> {
 
 /// What a range of ports, types or codes asks for; none when it asks for nothing.
 fn range(setting: &Setting<'_>) -> Option<RangeInclusive<u16>> {
-    match setting.atom()? {
-        Atom::Range { first, last } => {
-            let ports = matches!(
-                setting.keyword().map(|k| k.name),
-                Some("SourcePortRange" | "DestinationPortRange")
-            );
-            let max = if ports { u32::from(u16::MAX) } else { 255 };
-            // Port 0 stands for all of them.
-            if (ports && first == 0 && last == 0) || (first == 0 && last == max) {
-                return None;
-            }
-            Some(u16::try_from(first).ok()?..=u16::try_from(last).ok()?)
-        }
-        _ => None,
+    let Atom::Range { first, last } = setting.atom()? else {
+        return None;
+    };
+    let ports = matches!(
+        setting.keyword().map(|k| k.name),
+        Some("SourcePortRange" | "DestinationPortRange")
+    );
+    let max = if ports { u32::from(u16::MAX) } else { 255 };
+    // Port 0 stands for all of them.
+    if (ports && first == 0 && last == 0) || (first == 0 && last == max) {
+        return None;
     }
+    Some(u16::try_from(first).ok()?..=u16::try_from(last).ok()?)
 }

@@ -26,9 +26,11 @@ impl Compiler<'_> {
 
     fn make_time(&mut self, object: Object<'_>) -> Option<TimeCondition> {
         let mut time = TimeCondition::default();
-        let mask = |p| match object.one(p)?.atom()? {
-            Atom::Mask { bits, .. } => Some(bits),
-            _ => None,
+        let mask = |p| {
+            let Atom::Mask { bits, .. } = object.one(p)?.atom()? else {
+                return None;
+            };
+            Some(bits)
         };
         time.months = u16::try_from(mask(ip_time_condition::MONTH_OF_YEAR_MASK)? & 0xfff).ok()?;
         let days = mask(ip_time_condition::DAY_OF_MONTH_MASK)?;
