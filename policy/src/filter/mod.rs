@@ -9,6 +9,7 @@ mod time;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -172,7 +173,7 @@ struct Compiler<'d> {
     rules: Vec<Rule>,
     places: Vec<Span>,
     tunnels: Vec<Tunnel>,
-    tunnel_ids: BTreeMap<Tunnel3, TunnelId>,
+    tunnel_ids: BTreeMap<TunnelKey, TunnelId>,
     expansion: usize,
     addresses: Shared<AddressSpec>,
     address_groups: Shared<Arc<Group<AddressSpec>>>,
@@ -183,8 +184,8 @@ struct Compiler<'d> {
     told: BTreeSet<(u32, Code)>,
 }
 
-/// What tells tunnels apart: the VPN action's object and the local start action's.
-type Tunnel3 = (u32, Option<u32>);
+/// What tells tunnels apart: the VPN action, the local start action, the peer's identity.
+type TunnelKey = (u32, Option<u32>, Option<String>);
 
 impl<'d> Compiler<'d> {
     const fn new(out: &'d mut Diagnostics) -> Self {

@@ -3,6 +3,7 @@
 use crate::schema::{Keyword, Naming, Parameter};
 
 use super::address::{END, END_SET, IP_ADDR, IP_ADDR_GROUP, IP_ADDR_SET};
+use super::endpoint::IDENTITY;
 use super::service::{IP_SERVICE, IP_SERVICE_GROUP};
 use super::time::IP_TIME_CONDITION;
 use super::vpn::{IP_DYN_VPN_ACTION, IP_LOCAL_START_ACTION, IP_MAN_VPN_ACTION};
@@ -108,18 +109,24 @@ crate::statements! {
             ],
             "What happens to the packet.",
         ).required(),
-        MANUAL_VPN = Parameter::new(
-            &[Keyword::reference("IpManVpnActionRef", &IP_MAN_VPN_ACTION)],
-            "The manual tunnel.",
-        ),
-        DYNAMIC_VPN = Parameter::new(
-            &[Keyword::reference("IpDynVpnActionRef", &IP_DYN_VPN_ACTION)],
-            "The negotiated tunnel.",
-        ),
-        LOCAL_START = Parameter::new(
-            &[Keyword::reference("IpLocalStartActionRef", &IP_LOCAL_START_ACTION)],
-            "What is negotiated when this side starts.",
-        ),
+        VPN_ACTION = Parameter::new(
+            &[
+                Keyword::reference("IpManVpnActionRef", &IP_MAN_VPN_ACTION),
+                Keyword::reference("IpDynVpnActionRef", &IP_DYN_VPN_ACTION),
+                Keyword::block("IpManVpnAction", &IP_MAN_VPN_ACTION),
+                Keyword::block("IpDynVpnAction", &IP_DYN_VPN_ACTION),
+            ],
+            "The tunnel; needed with `IpFilterAction IpSec` and only then.",
+        ).absent("none"),
+        LOCAL_START_ACTION = Parameter::new(
+            &[
+                Keyword::reference("IpLocalStartActionRef", &IP_LOCAL_START_ACTION),
+                Keyword::block("IpLocalStartAction", &IP_LOCAL_START_ACTION),
+            ],
+            "What is negotiated when this host starts; only with a dynamic VPN action.",
+        ).absent("what the packet shows"),
+        REMOTE_IDENTITY = Parameter::new(&[Keyword::line("RemoteIdentity", &IDENTITY)],
+            "The peer that a dynamic tunnel must be with.").absent("any").unconfirmed(),
     }
 
     /// `IpFilterGroup`.
