@@ -16,10 +16,15 @@ extern crate std;
 
 mod check;
 pub mod codes;
+mod complete;
 mod diagnostic;
+mod format;
 mod model;
+mod page;
 mod parse;
 mod policy;
+#[cfg(feature = "std")]
+mod render;
 mod schema;
 mod source;
 mod suggest;
@@ -27,8 +32,13 @@ pub mod tables;
 mod tree;
 mod value;
 
+pub use complete::{Completion, complete};
 pub use diagnostic::{Code, CodeInfo, Diagnostic, Diagnostics, Label, Severity, Step};
+pub use format::{FormatError, format};
+pub use page::{codes_page, page, words};
 pub use policy::{Object, Policy, Setting};
+#[cfg(feature = "std")]
+pub use render::{Style, render, render_all};
 pub use schema::{
     Body, Choice, Choices, Discipline, Family, Form, Keyword, Language, Multiplicity, Naming,
     Parameter, ParameterId, Place, SchemaError, Statement, Value,
