@@ -13,12 +13,10 @@ use super::{Closed, DEPTH, Frame, Parser, Pending};
 impl Parser<'_, '_> {
     pub(super) fn brace_on_line(&mut self, at: u32) {
         // Once a line.
-        let same =
-            self.brace_reported != NONE && !self.slice(self.brace_reported, at).contains('\n');
-        if same {
+        if self.brace_reported {
             return;
         }
-        self.brace_reported = at;
+        self.brace_reported = true;
         let span = self.span(at, at + 1);
         self.out.push_with(&codes::BRACE_ON_LINE, || {
             Diagnostic::new(
@@ -251,6 +249,7 @@ impl Parser<'_, '_> {
     pub(super) fn end(&mut self) {
         self.settle(false, None);
         self.commit_closed();
+        self.open = self.stack.iter().map(|f| f.statement).collect();
         let open = u32::try_from(self.stack.len()).unwrap_or(u32::MAX);
         self.found.missing = open.saturating_add(self.too_deep);
         if self.too_deep > 0 {
