@@ -4,16 +4,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 
-use hostward_hook::PacketFilter;
 use hostward_hook::action::Cx;
-use hostward_hook::event::{Class, Detail, FieldVisitor, Value};
+use hostward_hook::event::{Class, Detail, EventSink, FieldVisitor, Value};
 use hostward_hook::ident::{RuleId, SaId, TunnelId};
 use hostward_hook::meta::{Direction, Routing};
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
-use hostward_hook::time::UnixTime;
+use hostward_hook::time::{Instant, Now, UnixTime};
 use hostward_hook::verdict::Verdict;
+use hostward_hook::{PacketFilter, Timers};
 
+use crate::defensive::{DefensiveTable, EntryId, Watch};
 use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::Selectors;
@@ -30,6 +31,20 @@ hostward_hook::codes! {
     IMPLIED_DENY = 2003, "filter-implied-deny";
     /// A rule demands a tunnel that the packet did not come through.
     NOT_THROUGH_TUNNEL = 2004, "filter-not-through-tunnel";
+    /// A defensive filter discarded the packet.
+    DEFENSIVE_BLOCKED = 2005, "filter-defensive-blocked";
+    /// A defensive filter that simulates would have discarded the packet.
+    DEFENSIVE_SIMULATED = 2006, "filter-defensive-simulated";
+    /// Messages about a defensive filter were not told because of its log limit; their number.
+    DEFENSIVE_SUPPRESSED = 2007, "filter-defensive-suppressed";
+    /// A defensive filter was added.
+    DEFENSIVE_ADDED = 2011, "filter-defensive-added";
+    /// A defensive filter was changed.
+    DEFENSIVE_UPDATED = 2012, "filter-defensive-updated";
+    /// A defensive filter was taken out.
+    DEFENSIVE_DELETED = 2013, "filter-defensive-deleted";
+    /// The lifetime of a defensive filter is over.
+    DEFENSIVE_EXPIRED = 2014, "filter-defensive-expired";
 }
 
 /// What is told of a decision.
@@ -117,6 +132,8 @@ pub struct Filter<T = ()> {
     defaults_wanted: bool,
     in_force: InForce,
     local: Arc<dyn LocalTime>,
+    /// What stands in front of the rules.
+    defensive: Watch,
     tunnels: T,
 }
 
@@ -148,6 +165,7 @@ impl<T> Filter<T> {
             policy: Some(policy),
             defaults_wanted: false,
             local: Arc::new(()),
+            defensive: Watch::default(),
             tunnels,
         }
     }
@@ -189,6 +207,29 @@ impl<T> Filter<T> {
         self.choose();
     }
 
+    /// Puts other defensive filters in force, between two packets: a newer
+    /// [`table`](crate::defensive::Defense::table) of this stack. Filters that stay keep their
+    /// counts; what was suppressed about those that go is told.
+    pub fn install_defensive(
+        &mut self,
+        table: Arc<DefensiveTable>,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) {
+        self.defensive.install(table, now, events);
+    }
+
+    /// The defensive filters in force.
+    #[must_use]
+    pub const fn defensive(&self) -> &Arc<DefensiveTable> {
+        self.defensive.table()
+    }
+
+    /// How many packets each defensive filter matched here since it was installed.
+    pub fn defensive_counts(&self) -> impl Iterator<Item = (EntryId, u64)> {
+        self.defensive.counts()
+    }
+
     fn choose(&mut self) {
         let policy = self.policy.as_ref().filter(|_| !self.defaults_wanted);
         self.rules = Arc::clone(policy.unwrap_or(&self.defaults));
@@ -226,6 +267,9 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
             return Verdict::Drop(IMPLIED_DENY);
         };
         cx.generation = self.rules.generation();
+        if let Some(refusal) = self.defensive.look_up(cx, packet, &selectors, false) {
+            return refusal;
+        }
         self.refresh(cx.now.wall);
         match self.rules.first_match(&selectors, &self.in_force) {
             Some((at, rule)) => self.apply(cx, packet, &selectors, RuleId(at as u32), rule),
@@ -245,6 +289,9 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
             return Verdict::Drop(IMPLIED_DENY);
         };
         cx.generation = self.rules.generation();
+        if let Some(refusal) = self.defensive.look_up(cx, packet, &selectors, true) {
+            return refusal;
+        }
         self.refresh(cx.now.wall);
         match self.rules.first_match(&selectors, &self.in_force) {
             Some((at, rule))
@@ -330,5 +377,16 @@ const fn refuse(discard: Discard, reason: Reason) -> Verdict {
     match discard {
         Discard::Silent => Verdict::Drop(reason),
         Discard::Icmp => Verdict::Reject(reason),
+    }
+}
+
+/// Deadlines are those of counts of suppressed messages.
+impl<T> Timers for Filter<T> {
+    fn next_deadline(&self) -> Option<Instant> {
+        self.defensive.next_deadline()
+    }
+
+    fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
+        self.defensive.handle_deadline(cx.now, cx.events);
     }
 }

@@ -16,6 +16,7 @@ extern crate std;
 
 mod address;
 mod analysis;
+pub mod defensive;
 mod filter;
 mod members;
 mod rule;
@@ -28,7 +29,9 @@ mod time;
 pub use address::{AddressError, AddressSpec, Prefix, Range};
 pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use filter::{
-    CODES, DENIED, Decision, Filter, IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
+    CODES, DEFENSIVE_ADDED, DEFENSIVE_BLOCKED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED,
+    DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Decision, Filter,
+    IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };
 pub use members::{Group, Members};
 pub use rule::{Action, Discard, Logging, Rule};

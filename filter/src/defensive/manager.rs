@@ -1,0 +1,728 @@
+//! The manager: which filters are on which stack, for how long.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::time::Duration;
+
+use hostward_hook::event::{Class, Detail, Event, EventSink, FieldVisitor, Value};
+use hostward_hook::reason::Reason;
+use hostward_hook::time::{Instant, Now, UnixTime};
+
+use super::record::{self, Damage, Record};
+use super::request::{
+    Answer, Changes, DefenseConfig, DefenseError, Displayed, Request, Selection, Target,
+};
+use super::store::{Store, StoreError};
+use super::table::{DefensiveTable, Entry, EntryId};
+use super::{DefensiveFilter, DefensiveMode, StackMode, check_lifetime, check_log_limit};
+use crate::filter::{DEFENSIVE_ADDED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED, DEFENSIVE_UPDATED};
+
+/// What happened to a filter, as events tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Happened {
+    /// It was added.
+    Added,
+    /// It was changed.
+    Updated,
+    /// It was taken out by request, or because its stack became inactive.
+    Deleted,
+    /// Its lifetime is over.
+    Expired,
+}
+
+impl Happened {
+    const fn code(self) -> Reason {
+        match self {
+            Self::Added => DEFENSIVE_ADDED,
+            Self::Updated => DEFENSIVE_UPDATED,
+            Self::Deleted => DEFENSIVE_DELETED,
+            Self::Expired => DEFENSIVE_EXPIRED,
+        }
+    }
+}
+
+/// A step in the life of a filter, as an event tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DefenseEvent {
+    /// What happened.
+    pub happened: Happened,
+    /// On which stack; `None` for the master copy of a global filter.
+    pub stack: Option<Arc<str>>,
+    /// The filter as it is or was.
+    pub filter: Arc<DefensiveFilter>,
+    /// Its extension.
+    pub extension: u32,
+    /// It is for all stacks.
+    pub global: bool,
+    /// The log limit in force.
+    pub log_limit: u32,
+}
+
+impl Detail for DefenseEvent {
+    fn visit(&self, v: &mut dyn FieldVisitor) {
+        v.field("rule", Value::Str(&self.filter.name));
+        v.field("extension", Value::U64(self.extension.into()));
+        if let Some(stack) = &self.stack {
+            v.field("stack", Value::Str(stack));
+        }
+        v.field("global", Value::Bool(self.global));
+        let block = self.filter.mode == DefensiveMode::Block;
+        v.field("mode", Value::Str(if block { "block" } else { "simulate" }));
+        v.field("lifetime", Value::U64(self.filter.lifetime.into()));
+        v.field("log", Value::Bool(self.filter.log));
+        v.field("log_limit", Value::U64(self.log_limit.into()));
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+/// A filter on a stack, or a master copy.
+#[derive(Clone, Debug)]
+struct Installed {
+    id: EntryId,
+    filter: Arc<DefensiveFilter>,
+    extension: u32,
+    global: bool,
+    created: UnixTime,
+    updated: UnixTime,
+    expires: Instant,
+    expires_wall: UnixTime,
+    matches: u64,
+}
+
+impl Installed {
+    fn live(&mut self, now: Now, minutes: u32) {
+        let life = Duration::from_secs(u64::from(minutes) * 60);
+        self.expires = now.mono.saturating_add(life);
+        let wall = now.wall.as_micros();
+        self.expires_wall = UnixTime::from_micros(wall.saturating_add(micros(life)));
+    }
+
+    fn change(&mut self, changes: &Changes, now: Now) {
+        let mut filter = DefensiveFilter::clone(&self.filter);
+        if let Some(mode) = changes.mode {
+            filter.mode = mode;
+        }
+        if let Some(log) = changes.log {
+            filter.log = log;
+        }
+        if let Some(limit) = changes.log_limit {
+            filter.log_limit = Some(limit);
+        }
+        if let Some(minutes) = changes.lifetime {
+            filter.lifetime = minutes;
+            self.live(now, minutes);
+        }
+        self.filter = Arc::new(filter);
+        self.updated = now.wall;
+    }
+}
+
+#[derive(Debug, Default)]
+struct Stack {
+    /// Nothing while the configuration does not name the stack.
+    config: Option<DefenseConfig>,
+    /// Newest first.
+    filters: Vec<Installed>,
+    table: Arc<DefensiveTable>,
+}
+
+impl Stack {
+    /// Whether filters can be added.
+    fn is_eligible(&self) -> bool {
+        self.config
+            .as_ref()
+            .is_some_and(|c| c.mode != StackMode::Inactive)
+    }
+
+    fn mode(&self) -> StackMode {
+        self.config.as_ref().map_or(StackMode::Active, |c| c.mode)
+    }
+
+    fn default_log_limit(&self) -> u32 {
+        self.config.as_ref().map_or(0, |c| c.default_log_limit)
+    }
+
+    fn mode_of(&self, filter: &DefensiveFilter) -> DefensiveMode {
+        match self.mode() {
+            StackMode::Simulate => DefensiveMode::Simulate,
+            StackMode::Active | StackMode::Inactive => filter.mode,
+        }
+    }
+
+    fn publish(&mut self, generation: u64) {
+        let entries = self.filters.iter().map(|f| {
+            let mut entry = Entry::new(f.id, Arc::clone(&f.filter), f.extension, f.expires);
+            entry.global = f.global;
+            entry.mode = self.mode_of(&f.filter);
+            entry.log_limit = f.filter.log_limit.unwrap_or(self.default_log_limit());
+            entry
+        });
+        let excluded = self.config.as_ref().map(|c| c.exclude.clone());
+        self.table = Arc::new(DefensiveTable::new(
+            entries.collect(),
+            excluded.unwrap_or_default(),
+            self.mode(),
+            generation,
+        ));
+    }
+}
+
+/// The manager of the defensive filters of all stacks in a process.
+///
+/// It keeps no clock and no thread: time comes with every call, and [`next_deadline`] says when
+/// [`handle_deadline`] wants to be called. After any call that may have changed something a
+/// host gives each stack's filters their [`table`](Self::table) and calls
+/// [`persist`](Self::persist).
+///
+/// [`next_deadline`]: Self::next_deadline
+/// [`handle_deadline`]: Self::handle_deadline
+#[derive(Debug, Default)]
+pub struct Defense {
+    stacks: BTreeMap<Arc<str>, Stack>,
+    /// Master copies of global filters, newest first.
+    masters: Vec<Installed>,
+    last_id: u64,
+    generation: u64,
+    changed: bool,
+}
+
+impl Defense {
+    /// A manager without stacks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Does what is asked for, or refuses it and changes nothing.
+    ///
+    /// # Errors
+    /// [`DefenseError`]: an unknown or inactive stack, an unknown filter, a value out of range, a
+    /// full table.
+    pub fn handle(
+        &mut self,
+        request: Request,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Answer, DefenseError> {
+        self.handle_deadline(now, events);
+        match request {
+            Request::Add { target, filter } => self.add(&target, filter, now, events),
+            Request::Update {
+                target,
+                selection,
+                changes,
+            } => self.update(&target, &selection, &changes, now, events),
+            Request::Delete { target, selection } => self.delete(&target, &selection, now, events),
+            Request::Display { target, selection } => self.display(&target, &selection),
+            Request::Refresh(config) => self.refresh(config, now, events),
+            Request::ForceInactive(stack) => self.force_inactive(&stack, now, events),
+        }
+    }
+
+    fn add(
+        &mut self,
+        target: &Target,
+        filter: DefensiveFilter,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Answer, DefenseError> {
+        let eligible: Vec<_> = match target {
+            Target::Stack(name) => alloc::vec![Arc::clone(self.eligible(name)?)],
+            Target::Global => {
+                let names = self.stacks.iter().filter(|(_, s)| s.is_eligible());
+                names.map(|(n, _)| Arc::clone(n)).collect()
+            }
+        };
+        filter.check(super::LIFETIME_MAX)?;
+        for name in &eligible {
+            let Some((stack, config)) = self.stack(name) else {
+                continue;
+            };
+            check_lifetime(filter.lifetime, config.max_lifetime)?;
+            if stack.filters.len() >= config.max_filters {
+                return Err(DefenseError::Full {
+                    stack: name.to_string(),
+                    max: config.max_filters,
+                });
+            }
+        }
+        let global = *target == Target::Global;
+        // Global filters wait for stacks that start later, so they are bounded by themselves.
+        let most = DefenseConfig::default().max_filters;
+        if global && self.masters.len() >= most {
+            return Err(DefenseError::Full {
+                stack: String::from("*ALL*"),
+                max: most,
+            });
+        }
+        self.last_id += 1;
+        let mut installed = Installed {
+            id: EntryId(self.last_id),
+            extension: self.extension(&filter.name),
+            global,
+            created: now.wall,
+            updated: now.wall,
+            expires: now.mono,
+            expires_wall: now.wall,
+            matches: 0,
+            filter: Arc::new(filter),
+        };
+        installed.live(now, installed.filter.lifetime);
+        if global {
+            self.masters.insert(0, installed.clone());
+            tell(events, now, Happened::Added, None, &installed, 0);
+        }
+        for name in &eligible {
+            if let Some(stack) = self.stacks.get_mut(name) {
+                stack.filters.insert(0, installed.clone());
+                let limit = stack.default_log_limit();
+                tell(events, now, Happened::Added, Some(name), &installed, limit);
+            }
+        }
+        self.publish();
+        Ok(Answer::Added {
+            id: installed.id,
+            extension: installed.extension,
+        })
+    }
+
+    fn update(
+        &mut self,
+        target: &Target,
+        selection: &Selection,
+        changes: &Changes,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Answer, DefenseError> {
+        check_log_limit(changes.log_limit)?;
+        let chosen = self.chosen(target, selection)?;
+        if let Some(minutes) = changes.lifetime {
+            check_lifetime(minutes, super::LIFETIME_MAX)?;
+            for stack in self.stacks.values() {
+                if let Some(config) = &stack.config
+                    && stack.filters.iter().any(|f| chosen.contains(&f.id))
+                    && self.applies(target, stack)
+                {
+                    check_lifetime(minutes, config.max_lifetime)?;
+                }
+            }
+        }
+        if *target == Target::Global {
+            for f in self.masters.iter_mut().filter(|f| chosen.contains(&f.id)) {
+                f.change(changes, now);
+                tell(events, now, Happened::Updated, None, f, 0);
+            }
+        }
+        for (name, stack) in &mut self.stacks {
+            if !target_is(target, name) {
+                continue;
+            }
+            let limit = stack.default_log_limit();
+            for f in stack.filters.iter_mut().filter(|f| chosen.contains(&f.id)) {
+                f.change(changes, now);
+                tell(events, now, Happened::Updated, Some(name), f, limit);
+            }
+        }
+        self.publish();
+        Ok(Answer::Updated(chosen.len()))
+    }
+
+    fn applies(&self, target: &Target, stack: &Stack) -> bool {
+        match target {
+            Target::Global => true,
+            Target::Stack(name) => self
+                .stacks
+                .get(name)
+                .is_some_and(|s| core::ptr::eq(s, stack)),
+        }
+    }
+
+    fn delete(
+        &mut self,
+        target: &Target,
+        selection: &Selection,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Answer, DefenseError> {
+        let chosen = self.chosen(target, selection)?;
+        self.remove(now, events, Happened::Deleted, |stack, f| {
+            chosen.contains(&f.id)
+                && match (target, stack) {
+                    (Target::Global, _) => true,
+                    (Target::Stack(name), Some(stack)) => name == stack,
+                    (Target::Stack(_), None) => false,
+                }
+        });
+        Ok(Answer::Deleted(chosen.len()))
+    }
+
+    fn display(&self, target: &Target, selection: &Selection) -> Result<Answer, DefenseError> {
+        let list = match target {
+            Target::Global => {
+                let masters = self.masters.iter();
+                let masters = masters.filter(|f| selection.includes(&f.filter.name));
+                masters
+                    .map(|f| {
+                        let has = |s: &&Stack| s.filters.iter().any(|x| x.id == f.id);
+                        let mut shown = shown(f, f.filter.mode, f.filter.log_limit.unwrap_or(0));
+                        shown.matches = None;
+                        shown.stacks = Some(self.stacks.values().filter(has).count());
+                        shown
+                    })
+                    .collect()
+            }
+            Target::Stack(name) => {
+                let stack = self.stacks.get(name);
+                let stack = stack.ok_or_else(|| DefenseError::UnknownStack(name.to_string()))?;
+                let filters = stack.filters.iter();
+                filters
+                    .filter(|f| selection.includes(&f.filter.name))
+                    .map(|f| {
+                        let limit = f.filter.log_limit.unwrap_or(stack.default_log_limit());
+                        shown(f, stack.mode_of(&f.filter), limit)
+                    })
+                    .collect()
+            }
+        };
+        Ok(Answer::Filters(list))
+    }
+
+    fn refresh(
+        &mut self,
+        mut configs: BTreeMap<Arc<str>, DefenseConfig>,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Answer, DefenseError> {
+        for (name, config) in &configs {
+            super::check_name(name)?;
+            config.check()?;
+        }
+        for (name, stack) in &mut self.stacks {
+            stack.config = configs.remove(name);
+        }
+        for (name, config) in configs {
+            let stack = Stack {
+                config: Some(config),
+                ..Stack::default()
+            };
+            self.stacks.insert(name, stack);
+        }
+        self.copy_masters();
+        self.drop_inactive(now, events);
+        self.publish();
+        Ok(Answer::Done)
+    }
+
+    /// Brings the global filters to every stack that may have them and has not.
+    fn copy_masters(&mut self) {
+        for stack in self.stacks.values_mut().filter(|s| s.is_eligible()) {
+            let most = stack.config.as_ref().map_or(0, |c| c.max_filters);
+            for master in &self.masters {
+                let has = stack.filters.iter().any(|f| f.id == master.id);
+                if !has && stack.filters.len() < most {
+                    stack.filters.push(master.clone());
+                }
+            }
+            // Newest first: numbers ascend.
+            stack.filters.sort_by_key(|f| core::cmp::Reverse(f.id));
+        }
+    }
+
+    fn force_inactive(
+        &mut self,
+        name: &Arc<str>,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Answer, DefenseError> {
+        let stack = self.stacks.get_mut(name);
+        let stack = stack.ok_or_else(|| DefenseError::UnknownStack(name.to_string()))?;
+        let mut config = stack.config.take().unwrap_or_default();
+        config.mode = StackMode::Inactive;
+        stack.config = Some(config);
+        self.drop_inactive(now, events);
+        self.publish();
+        Ok(Answer::Done)
+    }
+
+    fn drop_inactive(&mut self, now: Now, events: &mut dyn EventSink) {
+        let inactive: Vec<_> = self
+            .stacks
+            .iter()
+            .filter(|(_, s)| s.mode() == StackMode::Inactive)
+            .map(|(n, _)| Arc::clone(n))
+            .collect();
+        self.remove(now, events, Happened::Deleted, |stack, _| {
+            stack.is_some_and(|s| inactive.contains(s))
+        });
+    }
+
+    /// Takes filters out that `gone` names; the stack is `None` for master copies.
+    fn remove(
+        &mut self,
+        now: Now,
+        events: &mut dyn EventSink,
+        why: Happened,
+        gone: impl Fn(Option<&Arc<str>>, &Installed) -> bool,
+    ) {
+        let mut any = false;
+        self.masters.retain(|f| {
+            let goes = gone(None, f);
+            if goes {
+                tell(events, now, why, None, f, 0);
+            }
+            any |= goes;
+            !goes
+        });
+        for (name, stack) in &mut self.stacks {
+            let limit = stack.default_log_limit();
+            stack.filters.retain(|f| {
+                let goes = gone(Some(name), f);
+                if goes {
+                    tell(events, now, why, Some(name), f, limit);
+                }
+                any |= goes;
+                !goes
+            });
+        }
+        if any {
+            self.publish();
+        }
+    }
+
+    /// The filters of a target that a selection names; at least one.
+    fn chosen(&self, target: &Target, selection: &Selection) -> Result<Vec<EntryId>, DefenseError> {
+        let filters = match target {
+            Target::Global => &self.masters,
+            Target::Stack(name) => match self.stacks.get(name) {
+                Some(stack) => &stack.filters,
+                None => return Err(DefenseError::UnknownStack(name.to_string())),
+            },
+        };
+        if let Selection::Names(names) = selection {
+            for name in names {
+                if !filters.iter().any(|f| f.filter.name == *name) {
+                    return Err(DefenseError::UnknownFilter(name.to_string()));
+                }
+            }
+        }
+        let chosen = filters
+            .iter()
+            .filter(|f| selection.includes(&f.filter.name));
+        Ok(chosen.map(|f| f.id).collect())
+    }
+
+    fn stack(&self, name: &str) -> Option<(&Stack, &DefenseConfig)> {
+        let stack = self.stacks.get(name)?;
+        Some((stack, stack.config.as_ref()?))
+    }
+
+    fn eligible<'n>(&self, name: &'n Arc<str>) -> Result<&'n Arc<str>, DefenseError> {
+        match self.stacks.get(name) {
+            Some(stack) if stack.is_eligible() => Ok(name),
+            Some(stack) if stack.config.is_some() => Err(DefenseError::Inactive(name.to_string())),
+            Some(_) | None => Err(DefenseError::UnknownStack(name.to_string())),
+        }
+    }
+
+    /// One more than the greatest extension in use with a name.
+    fn extension(&self, name: &str) -> u32 {
+        let stacks = self.stacks.values().flat_map(|s| &s.filters);
+        let all = self.masters.iter().chain(stacks);
+        let used = all.filter(|f| *f.filter.name == *name);
+        used.map(|f| f.extension)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1)
+    }
+
+    fn publish(&mut self) {
+        self.generation += 1;
+        self.changed = true;
+        for stack in self.stacks.values_mut() {
+            stack.publish(self.generation);
+        }
+    }
+
+    /// What the filters of a stack look at; `None` for a stack that was never configured.
+    #[must_use]
+    pub fn table(&self, stack: &str) -> Option<Arc<DefensiveTable>> {
+        self.stacks.get(stack).map(|s| Arc::clone(&s.table))
+    }
+
+    /// Adds what a worker of a stack counted of a filter's matches, for displays.
+    pub fn count(&mut self, stack: &str, id: EntryId, matches: u64) {
+        let filters = self.stacks.get_mut(stack).into_iter();
+        let mut filters = filters.flat_map(|s| &mut s.filters);
+        if let Some(f) = filters.find(|f| f.id == id) {
+            f.matches = f.matches.saturating_add(matches);
+        }
+    }
+
+    /// When the next filter expires.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let stacks = self.stacks.values().flat_map(|s| &s.filters);
+        self.masters.iter().chain(stacks).map(|f| f.expires).min()
+    }
+
+    /// Takes filters out whose lifetime is over.
+    pub fn handle_deadline(&mut self, now: Now, events: &mut dyn EventSink) {
+        if self.next_deadline().is_some_and(|at| at <= now.mono) {
+            self.remove(now, events, Happened::Expired, |_, f| f.expires <= now.mono);
+        }
+    }
+
+    /// Writes all filters into a store, if anything changed since the last time.
+    ///
+    /// # Errors
+    /// What the store says. The filters stay in force, and the next call tries again.
+    pub fn persist(&mut self, store: &mut dyn Store) -> Result<(), StoreError> {
+        if self.changed {
+            store.save(&record::encode(&self.records()))?;
+            self.changed = false;
+        }
+        Ok(())
+    }
+
+    /// Takes in what a store has, on top of what there is: to be called after the first
+    /// configuration. What is damaged is reported, and everything that can be read is put in force:
+    /// damage never takes protection away that is still there to be read.
+    ///
+    /// # Errors
+    /// The store could not be read at all. A store that never was written is empty, not an error.
+    pub fn restore(
+        &mut self,
+        store: &mut dyn Store,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) -> Result<Vec<Damage>, StoreError> {
+        let Some(bytes) = store.load()? else {
+            return Ok(Vec::new());
+        };
+        let (records, damage) = record::decode(&bytes);
+        for record in records {
+            self.take_in(record, now);
+        }
+        self.copy_masters();
+        self.drop_inactive(now, events);
+        self.publish();
+        self.handle_deadline(now, events);
+        Ok(damage)
+    }
+
+    fn take_in(&mut self, record: Record, now: Now) {
+        let Record {
+            stack,
+            id,
+            extension,
+            global,
+            created,
+            updated,
+            expires,
+            filter,
+        } = record;
+        // A clock that was set back must not make a filter live longer than it was made for.
+        let life = u64::from(filter.lifetime).saturating_mul(60_000_000);
+        let left = expires
+            .as_micros()
+            .saturating_sub(now.wall.as_micros())
+            .min(life);
+        if left == 0 {
+            return;
+        }
+        self.last_id = self.last_id.max(id);
+        let installed = Installed {
+            id: EntryId(id),
+            filter: Arc::new(filter),
+            extension,
+            global,
+            created,
+            updated,
+            expires: now.mono.saturating_add(Duration::from_micros(left)),
+            expires_wall: UnixTime::from_micros(now.wall.as_micros().saturating_add(left)),
+            matches: 0,
+        };
+        let list = match stack {
+            None => &mut self.masters,
+            Some(name) => &mut self.stacks.entry(name).or_default().filters,
+        };
+        if !list.iter().any(|f| f.id == installed.id) {
+            list.push(installed);
+            list.sort_by_key(|f| core::cmp::Reverse(f.id));
+        }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let record = |stack: Option<&Arc<str>>, f: &Installed| Record {
+            stack: stack.cloned(),
+            id: f.id.0,
+            extension: f.extension,
+            global: f.global,
+            created: f.created,
+            updated: f.updated,
+            expires: f.expires_wall,
+            filter: DefensiveFilter::clone(&f.filter),
+        };
+        let masters = self.masters.iter().map(|f| record(None, f));
+        let stacks = self.stacks.iter();
+        let copies = stacks.flat_map(|(n, s)| s.filters.iter().map(move |f| record(Some(n), f)));
+        masters.chain(copies).collect()
+    }
+}
+
+fn target_is(target: &Target, name: &Arc<str>) -> bool {
+    match target {
+        Target::Global => true,
+        Target::Stack(stack) => stack == name,
+    }
+}
+
+fn shown(f: &Installed, mode: DefensiveMode, log_limit: u32) -> Displayed {
+    Displayed {
+        id: f.id,
+        filter: Arc::clone(&f.filter),
+        extension: f.extension,
+        global: f.global,
+        mode,
+        log_limit,
+        created: f.created,
+        updated: f.updated,
+        expires: f.expires_wall,
+        matches: Some(f.matches),
+        stacks: None,
+    }
+}
+
+fn tell(
+    events: &mut dyn EventSink,
+    now: Now,
+    happened: Happened,
+    stack: Option<&Arc<str>>,
+    f: &Installed,
+    default_limit: u32,
+) {
+    if !events.wants(Class::Control) {
+        return;
+    }
+    let detail = DefenseEvent {
+        happened,
+        stack: stack.cloned(),
+        filter: Arc::clone(&f.filter),
+        extension: f.extension,
+        global: f.global,
+        log_limit: f.filter.log_limit.unwrap_or(default_limit),
+    };
+    events.emit(&Event::new(happened.code(), Class::Control, now, &detail));
+}
+
+fn micros(d: Duration) -> u64 {
+    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+}
