@@ -11,7 +11,7 @@ const INTERVAL: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimiter {
     limit: u32,
-    /// Micro-messages left.
+    /// What is left, in parts of [`ONE`].
     credit: u64,
     last: Instant,
     suppressed: u64,
@@ -29,7 +29,8 @@ pub enum Logged {
     Suppressed,
 }
 
-const ONE: u64 = 1_000_000;
+/// What one message costs: in these units the limit is what a microsecond earns, exactly.
+const ONE: u64 = 1_000_000 * INTERVAL.as_secs();
 
 impl LogLimiter {
     /// At most `limit` messages for five minutes; 0 lets all through.
@@ -52,8 +53,8 @@ impl LogLimiter {
         let passed = now.saturating_since(self.last);
         if passed > Duration::ZERO {
             self.last = now;
-            let earned = passed.as_micros() * u128::from(self.limit) / INTERVAL.as_secs() as u128;
             let most = u64::from(self.limit) * ONE;
+            let earned = passed.as_micros() * u128::from(self.limit);
             let earned = u64::try_from(earned).unwrap_or(most);
             self.credit = self.credit.saturating_add(earned).min(most);
         }
