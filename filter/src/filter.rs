@@ -2,12 +2,11 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
 
 use hostward_hook::action::Cx;
-use hostward_hook::event::{Class, Detail, EventSink, FieldVisitor, Value};
+use hostward_hook::event::{Class, EventSink};
 use hostward_hook::ident::{RuleId, SaId, TunnelId};
-use hostward_hook::meta::{Direction, Routing};
+use hostward_hook::meta::Direction;
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
 use hostward_hook::time::{Instant, Now, UnixTime};
@@ -19,6 +18,7 @@ use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::Selectors;
 use crate::time::LocalTime;
+use crate::told::{About, Decision};
 
 hostward_hook::codes! {
     /// Codes of the IP filter.
@@ -45,64 +45,6 @@ hostward_hook::codes! {
     DEFENSIVE_DELETED = 2013, "filter-defensive-deleted";
     /// The lifetime of a defensive filter is over.
     DEFENSIVE_EXPIRED = 2014, "filter-defensive-expired";
-}
-
-/// What is told of a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Decision {
-    /// Name of the rule; for the implied deny empty, or `SYSDEFAULTDENYRULE` where the default
-    /// rules are in force.
-    pub rule: Arc<str>,
-    /// Number of the rule's simple filter that matched, from 1; 0 for the implied deny.
-    pub extension: u32,
-    /// Name of the group the rule stands in, if any.
-    pub group: Option<Arc<str>>,
-    /// Name of the tunnel the rule demands, if any and known.
-    pub tunnel: Option<Arc<str>>,
-    /// Whether the packet passes.
-    pub permit: bool,
-    /// Direction of the packet.
-    pub direction: Direction,
-    /// Local or forwarded traffic.
-    pub routing: Routing,
-    /// Security class of the interface.
-    pub security_class: u8,
-    /// The packet is a fragment.
-    pub fragment: bool,
-}
-
-impl Detail for Decision {
-    fn visit(&self, v: &mut dyn FieldVisitor) {
-        v.field("rule", Value::Str(&self.rule));
-        v.field("extension", Value::U64(u64::from(self.extension)));
-        if let Some(group) = &self.group {
-            v.field("group", Value::Str(group));
-        }
-        if let Some(tunnel) = &self.tunnel {
-            v.field("tunnel", Value::Str(tunnel));
-        }
-        v.field(
-            "action",
-            Value::Str(if self.permit { "permit" } else { "deny" }),
-        );
-        let inbound = self.direction == Direction::Inbound;
-        v.field(
-            "direction",
-            Value::Str(if inbound { "inbound" } else { "outbound" }),
-        );
-        let local = self.routing == Routing::Local;
-        v.field(
-            "routing",
-            Value::Str(if local { "local" } else { "routed" }),
-        );
-        v.field("security_class", Value::U64(self.security_class.into()));
-        v.field("fragment", Value::Bool(self.fragment));
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
 }
 
 /// Tells which tunnel a security association belongs to, for packets that came through one.
@@ -361,10 +303,7 @@ impl<T: Tunnels> Filter<T> {
             group: rule.and_then(|(_, r)| r.group.clone()),
             tunnel: tunnel.map(|t| Arc::clone(&t.name)),
             permit: code == PERMITTED,
-            direction: selectors.direction,
-            routing: selectors.routing,
-            security_class: selectors.security_class,
-            fragment: selectors.fragment,
+            about: About::new(packet, selectors),
         };
         let mut event = cx.event(code, Class::Decision, &detail);
         event.rule = rule.map(|(id, _)| id);

@@ -19,24 +19,30 @@ mod analysis;
 pub mod defensive;
 mod filter;
 mod members;
+mod message;
 mod rule;
 mod rule_set;
 mod selectors;
 mod service;
 mod simple;
 mod time;
+mod told;
 
 pub use address::{AddressError, AddressSpec, Prefix, Range};
 pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use filter::{
     CODES, DEFENSIVE_ADDED, DEFENSIVE_BLOCKED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED,
-    DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Decision, Filter,
-    IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
+    DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Filter, IMPLIED_DENY,
+    NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };
 pub use members::{Group, Members};
+pub use message::Message;
 pub use rule::{Action, Discard, Logging, Rule};
 pub use rule_set::{InForce, Origin, RuleSet, Settings, Tunnel, TunnelKind};
 pub use selectors::{Header, Opening, Selectors};
 pub use service::{Connect, Orientation, RuleDirection, RuleRouting, Service, Upper};
 pub use simple::{Context, SimpleFilter};
 pub use time::{DateTime, FixedOffset, LocalTime, TimeCondition, TimeError, TimeOfDay, Zone};
+pub use told::{
+    About, Decision, DefenseEvent, DefensiveMatch, Happened, RuleSuppressed, Suppressed,
+};

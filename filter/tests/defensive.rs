@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostward_filter::defensive::{
-    Answer, Changes, Damage, Defense, DefenseConfig, DefenseError, DefenseEvent,
-    DefensiveDirection, DefensiveFilter, DefensiveMatch, DefensiveMode, FileStore, MemoryStore,
-    Request, Selection, StackMode, Store, Suppressed, Target, decode,
+    Answer, Changes, Damage, Defense, DefenseConfig, DefenseError, DefensiveDirection,
+    DefensiveFilter, DefensiveMode, FileStore, MemoryStore, Request, Selection, StackMode, Store,
+    Target, decode,
 };
 use hostward_filter::{
-    Action, AddressSpec, DEFENSIVE_BLOCKED, Filter, Rule, RuleRouting, RuleSet, Upper,
+    Action, AddressSpec, DEFENSIVE_BLOCKED, DefenseEvent, DefensiveMatch, Filter, Rule,
+    RuleRouting, RuleSet, Suppressed, Upper,
 };
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, Event, EventSink};

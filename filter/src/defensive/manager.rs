@@ -4,10 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
 use core::time::Duration;
 
-use hostward_hook::event::{Class, Detail, Event, EventSink, FieldVisitor, Value};
+use hostward_hook::event::{Class, Event, EventSink};
 use hostward_hook::reason::Reason;
 use hostward_hook::time::{Instant, Now, UnixTime};
 
@@ -19,67 +18,14 @@ use super::store::{Store, StoreError};
 use super::table::{DefensiveTable, Entry, EntryId};
 use super::{DefensiveFilter, DefensiveMode, StackMode, check_lifetime, check_log_limit};
 use crate::filter::{DEFENSIVE_ADDED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED, DEFENSIVE_UPDATED};
+use crate::told::{DefenseEvent, Happened};
 
-/// What happened to a filter, as events tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Happened {
-    /// It was added.
-    Added,
-    /// It was changed.
-    Updated,
-    /// It was taken out by request, or because its stack became inactive.
-    Deleted,
-    /// Its lifetime is over.
-    Expired,
-}
-
-impl Happened {
-    const fn code(self) -> Reason {
-        match self {
-            Self::Added => DEFENSIVE_ADDED,
-            Self::Updated => DEFENSIVE_UPDATED,
-            Self::Deleted => DEFENSIVE_DELETED,
-            Self::Expired => DEFENSIVE_EXPIRED,
-        }
-    }
-}
-
-/// A step in the life of a filter, as an event tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DefenseEvent {
-    /// What happened.
-    pub happened: Happened,
-    /// On which stack; `None` for the master copy of a global filter.
-    pub stack: Option<Arc<str>>,
-    /// The filter as it is or was.
-    pub filter: Arc<DefensiveFilter>,
-    /// Its extension.
-    pub extension: u32,
-    /// It is for all stacks.
-    pub global: bool,
-    /// The log limit in force.
-    pub log_limit: u32,
-}
-
-impl Detail for DefenseEvent {
-    fn visit(&self, v: &mut dyn FieldVisitor) {
-        v.field("rule", Value::Str(&self.filter.name));
-        v.field("extension", Value::U64(self.extension.into()));
-        if let Some(stack) = &self.stack {
-            v.field("stack", Value::Str(stack));
-        }
-        v.field("global", Value::Bool(self.global));
-        let block = self.filter.mode == DefensiveMode::Block;
-        v.field("mode", Value::Str(if block { "block" } else { "simulate" }));
-        v.field("lifetime", Value::U64(self.filter.lifetime.into()));
-        v.field("log", Value::Bool(self.filter.log));
-        v.field("log_limit", Value::U64(self.log_limit.into()));
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
+const fn code(happened: Happened) -> Reason {
+    match happened {
+        Happened::Added => DEFENSIVE_ADDED,
+        Happened::Updated => DEFENSIVE_UPDATED,
+        Happened::Deleted => DEFENSIVE_DELETED,
+        Happened::Expired => DEFENSIVE_EXPIRED,
     }
 }
 
@@ -720,7 +666,7 @@ fn tell(
         global: f.global,
         log_limit: f.filter.log_limit.unwrap_or(default_limit),
     };
-    events.emit(&Event::new(happened.code(), Class::Control, now, &detail));
+    events.emit(&Event::new(code(happened), Class::Control, now, &detail));
 }
 
 fn micros(d: Duration) -> u64 {

@@ -18,7 +18,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 pub use limit::{LogLimiter, Logged};
-pub use manager::{Defense, DefenseEvent, Happened};
+pub use manager::Defense;
 pub use record::{Damage, Record, decode, encode};
 pub use request::{
     Answer, Changes, DefenseConfig, DefenseError, Displayed, Request, Selection, Target,
@@ -28,7 +28,6 @@ pub use store::FileStore;
 pub use store::{MemoryStore, Store, StoreError};
 pub use table::{DefensiveTable, Entry, EntryId, Hit};
 pub(crate) use watch::Watch;
-pub use watch::{DefensiveMatch, Suppressed};
 
 use crate::address::AddressSpec;
 use crate::service::{RuleRouting, Upper};
@@ -51,6 +50,17 @@ pub enum DefensiveMode {
     Block,
     /// It goes on; that it would have been discarded is told.
     Simulate,
+}
+
+impl DefensiveMode {
+    /// Its name in log lines and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Simulate => "simulate",
+        }
+    }
 }
 
 /// What all defensive filters of a stack may do (`Mode` of `DmStackConfig`).

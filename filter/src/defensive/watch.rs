@@ -2,98 +2,19 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
 
 use hostward_hook::Packet;
 use hostward_hook::action::Cx;
-use hostward_hook::event::{Class, Detail, Event, EventSink, FieldVisitor, Value};
-use hostward_hook::meta::{Direction, Routing};
+use hostward_hook::event::{Class, Event, EventSink};
 use hostward_hook::time::{Instant, Now};
 use hostward_hook::verdict::Verdict;
 
+use super::DefensiveMode;
 use super::limit::{LogLimiter, Logged};
 use super::table::{DefensiveTable, Entry, EntryId};
-use super::{DefensiveFilter, DefensiveMode};
 use crate::filter::{DEFENSIVE_BLOCKED, DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED};
 use crate::selectors::Selectors;
-
-/// What is told of a packet that a defensive filter matched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DefensiveMatch {
-    /// Number of the filter.
-    pub id: EntryId,
-    /// The filter.
-    pub filter: Arc<DefensiveFilter>,
-    /// Its extension.
-    pub extension: u32,
-    /// Whether the packet is discarded, or only would have been.
-    pub mode: DefensiveMode,
-    /// Direction of the packet.
-    pub direction: Direction,
-    /// Local or forwarded traffic.
-    pub routing: Routing,
-    /// Security class of the interface.
-    pub security_class: u8,
-    /// The packet is a fragment.
-    pub fragment: bool,
-}
-
-impl Detail for DefensiveMatch {
-    fn visit(&self, v: &mut dyn FieldVisitor) {
-        v.field("rule", Value::Str(&self.filter.name));
-        v.field("extension", Value::U64(self.extension.into()));
-        v.field("action", Value::Str(name(self.mode)));
-        let inbound = self.direction == Direction::Inbound;
-        let direction = if inbound { "inbound" } else { "outbound" };
-        v.field("direction", Value::Str(direction));
-        let local = self.routing == Routing::Local;
-        let routing = if local { "local" } else { "routed" };
-        v.field("routing", Value::Str(routing));
-        v.field("security_class", Value::U64(self.security_class.into()));
-        v.field("fragment", Value::Bool(self.fragment));
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-/// How many messages about a filter were not told because of its log limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Suppressed {
-    /// Number of the filter.
-    pub id: EntryId,
-    /// The filter.
-    pub filter: Arc<DefensiveFilter>,
-    /// Its extension.
-    pub extension: u32,
-    /// What it does.
-    pub mode: DefensiveMode,
-    /// How many.
-    pub count: u64,
-}
-
-impl Detail for Suppressed {
-    fn visit(&self, v: &mut dyn FieldVisitor) {
-        v.field("rule", Value::Str(&self.filter.name));
-        v.field("extension", Value::U64(self.extension.into()));
-        v.field("action", Value::Str(name(self.mode)));
-        v.field("count", Value::U64(self.count));
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-const fn name(mode: DefensiveMode) -> &'static str {
-    match mode {
-        DefensiveMode::Block => "block",
-        DefensiveMode::Simulate => "simulate",
-    }
-}
+use crate::told::{About, DefensiveMatch, Suppressed};
 
 /// The table in force, and what this worker knows of each of its filters.
 #[derive(Clone, Debug, Default)]
@@ -190,10 +111,7 @@ impl Watch {
             filter: Arc::clone(&entry.filter),
             extension: entry.extension,
             mode: entry.mode,
-            direction: p.direction,
-            routing: p.routing,
-            security_class: p.security_class,
-            fragment: p.fragment,
+            about: About::new(packet, p),
         };
         let code = match entry.mode {
             DefensiveMode::Block => DEFENSIVE_BLOCKED,
