@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, EventSink};
+use hostward_hook::hooks::earlier;
 use hostward_hook::ident::{RuleId, SaId, TunnelId};
 use hostward_hook::meta::Direction;
 use hostward_hook::packet::Packet;
@@ -17,6 +18,7 @@ use crate::defensive::{DefensiveTable, EntryId, Watch};
 use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::Selectors;
+use crate::tally::Tally;
 use crate::time::LocalTime;
 use crate::told::{About, Decision};
 
@@ -37,6 +39,8 @@ hostward_hook::codes! {
     DEFENSIVE_SIMULATED = 2006, "filter-defensive-simulated";
     /// Messages about a defensive filter were not told because of its log limit; their number.
     DEFENSIVE_SUPPRESSED = 2007, "filter-defensive-suppressed";
+    /// Messages about a rule were not told because of the log limit; their number.
+    LOG_SUPPRESSED = 2008, "filter-log-suppressed";
     /// A defensive filter was added.
     DEFENSIVE_ADDED = 2011, "filter-defensive-added";
     /// A defensive filter was changed.
@@ -73,6 +77,7 @@ pub struct Filter<T = ()> {
     /// The operator wants the default rules although there is a policy.
     defaults_wanted: bool,
     in_force: InForce,
+    tally: Tally,
     local: Arc<dyn LocalTime>,
     /// What stands in front of the rules.
     defensive: Watch,
@@ -102,6 +107,7 @@ impl<T> Filter<T> {
     pub fn with_tunnels(policy: Arc<RuleSet>, tunnels: T) -> Self {
         Self {
             in_force: InForce::outdated(),
+            tally: Tally::new(&policy),
             rules: Arc::clone(&policy),
             defaults: Arc::new(RuleSet::defaults(Vec::new(), 0)),
             policy: Some(policy),
@@ -133,6 +139,27 @@ impl<T> Filter<T> {
     #[must_use]
     pub const fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
+    }
+
+    /// The same filter with a log limit: so many messages about each rule in five minutes on
+    /// average and at once, 0 (as at first) for any number. What is suppressed is counted and told.
+    #[must_use]
+    pub fn log_limit(mut self, messages: u32) -> Self {
+        self.tally.limit_to(messages);
+        self
+    }
+
+    /// How many packets each rule in force decided here, in the order of the rules. Rules that are
+    /// the same in the next set, name and content, keep their counts.
+    #[must_use]
+    pub fn hits(&self) -> &[u64] {
+        self.tally.hits()
+    }
+
+    /// How many packets no rule matched.
+    #[must_use]
+    pub fn implied_denies(&self) -> u64 {
+        self.tally.implied()
     }
 
     /// Installs a policy, between two packets. It is in force at once, unless the operator
@@ -174,7 +201,11 @@ impl<T> Filter<T> {
 
     fn choose(&mut self) {
         let policy = self.policy.as_ref().filter(|_| !self.defaults_wanted);
-        self.rules = Arc::clone(policy.unwrap_or(&self.defaults));
+        let rules = Arc::clone(policy.unwrap_or(&self.defaults));
+        if !Arc::ptr_eq(&rules, &self.rules) {
+            self.tally.carry(&self.rules, &rules);
+            self.rules = rules;
+        }
         self.in_force = InForce::outdated();
     }
 
@@ -205,32 +236,26 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
     type Slot = ();
 
     fn decide(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, _: Option<&mut ()>) -> Verdict {
+        cx.generation = self.rules.generation();
         let Some(selectors) = Selectors::of(packet) else {
             return Verdict::Drop(IMPLIED_DENY);
         };
-        cx.generation = self.rules.generation();
         if let Some(refusal) = self.defensive.look_up(cx, packet, &selectors, false) {
             return refusal;
         }
         self.refresh(cx.now.wall);
-        match self.rules.first_match(&selectors, &self.in_force) {
-            Some((at, rule)) => self.apply(cx, packet, &selectors, RuleId(at as u32), rule),
-            None => {
-                if self.rules.settings().log_implicit {
-                    self.tell(cx, packet, &selectors, IMPLIED_DENY, None);
-                }
-                refuse(self.rules.settings().implicit_discard, IMPLIED_DENY)
-            }
-        }
+        let found = self.rules.first_match(&selectors, &self.in_force);
+        let found = found.map(|(at, _)| RuleId(at as u32));
+        self.judge(cx, packet, found)
     }
 
     /// A fragment that is about to be put together is refused when the first rule that matches it
     /// is a deny for fragments only; everything else is decided for the whole datagram.
     fn decide_fragment(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
+        cx.generation = self.rules.generation();
         let Some(selectors) = Selectors::of(packet) else {
             return Verdict::Drop(IMPLIED_DENY);
         };
-        cx.generation = self.rules.generation();
         if let Some(refusal) = self.defensive.look_up(cx, packet, &selectors, true) {
             return refusal;
         }
@@ -239,7 +264,7 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
             Some((at, rule))
                 if rule.action == Action::Deny && rule.matches_as_fragment(&selectors) =>
             {
-                self.apply(cx, packet, &selectors, RuleId(at as u32), rule)
+                self.judge(cx, packet, Some(RuleId(at as u32)))
             }
             Some(_) | None => Verdict::Continue,
         }
@@ -247,19 +272,24 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
 }
 
 impl<T: Tunnels> Filter<T> {
-    fn apply(
-        &self,
-        cx: &mut Cx<'_>,
-        packet: &Packet<'_>,
-        selectors: &Selectors,
-        id: RuleId,
-        rule: &Rule,
-    ) -> Verdict {
-        cx.rule = Some(id);
+    /// What happens to a packet that a rule, or none, matched first.
+    #[inline]
+    fn judge(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, found: Option<RuleId>) -> Verdict {
+        self.tally.hit(found);
+        cx.rule = found;
+        let rules = &self.rules;
+        let rule = found.and_then(|id| Some((id, rules.rules().get(id.0 as usize)?)));
+        let Some((id, rule)) = rule else {
+            let settings = rules.settings();
+            if settings.logging && settings.log_implicit {
+                tell(rules, &mut self.tally, cx, packet, IMPLIED_DENY, None);
+            }
+            return refuse(settings.implicit_discard, IMPLIED_DENY);
+        };
         let (code, verdict) = match rule.action {
             Action::Permit => (PERMITTED, Verdict::Continue),
             Action::Deny => (DENIED, refuse(rule.discard, DENIED)),
-            Action::Ipsec(tunnel) if selectors.direction == Direction::Outbound => {
+            Action::Ipsec(tunnel) if packet.meta.direction() == Direction::Outbound => {
                 (PERMITTED, Verdict::Protect { tunnel, rule: id })
             }
             // RFC 4301 section 5.2: inbound traffic that must be protected has to have come
@@ -273,43 +303,48 @@ impl<T: Tunnels> Filter<T> {
                 }
             }
         };
-        if rule.logging.tells(code == PERMITTED) {
-            self.tell(cx, packet, selectors, code, Some((id, rule)));
+        if rule.logging.tells(code == PERMITTED) && rules.settings().logging {
+            tell(rules, &mut self.tally, cx, packet, code, Some((id, rule)));
         }
         verdict
     }
+}
 
-    fn tell(
-        &self,
-        cx: &mut Cx<'_>,
-        packet: &Packet<'_>,
-        selectors: &Selectors,
-        code: Reason,
-        rule: Option<(RuleId, &Rule)>,
-    ) {
-        if !self.rules.settings().logging || !cx.events.wants(Class::Decision) {
-            return;
-        }
-        let tunnel = match rule.map(|(_, r)| r.action) {
-            Some(Action::Ipsec(tunnel)) => self.rules.tunnel(tunnel),
-            Some(Action::Permit | Action::Deny) | None => None,
-        };
-        let detail = Decision {
-            rule: rule.map_or_else(
-                || self.rules.implied_deny_name().into(),
-                |(_, r)| Arc::clone(&r.name),
-            ),
-            extension: rule.and_then(|(_, r)| r.extension(selectors)).unwrap_or(0),
-            group: rule.and_then(|(_, r)| r.group.clone()),
-            tunnel: tunnel.map(|t| Arc::clone(&t.name)),
-            permit: code == PERMITTED,
-            about: About::new(packet, selectors),
-        };
-        let mut event = cx.event(code, Class::Decision, &detail);
-        event.rule = rule.map(|(id, _)| id);
-        event.key = packet.key();
-        cx.events.emit(&event);
+/// Tells of a decision, unless nobody wants to know or the rule's log limit is reached.
+#[cold]
+fn tell(
+    rules: &RuleSet,
+    tally: &mut Tally,
+    cx: &mut Cx<'_>,
+    packet: &Packet<'_>,
+    code: Reason,
+    rule: Option<(RuleId, &Rule)>,
+) {
+    let Some(selectors) = Selectors::of(packet).filter(|_| cx.events.wants(Class::Decision)) else {
+        return;
+    };
+    if !tally.admit(rule.map(|(id, _)| id), cx.now.mono) {
+        return;
     }
+    let tunnel = match rule.map(|(_, r)| r.action) {
+        Some(Action::Ipsec(tunnel)) => rules.tunnel(tunnel),
+        Some(Action::Permit | Action::Deny) | None => None,
+    };
+    let detail = Decision {
+        rule: rule.map_or_else(
+            || rules.implied_deny_name().into(),
+            |(_, r)| Arc::clone(&r.name),
+        ),
+        extension: rule.and_then(|(_, r)| r.extension(&selectors)).unwrap_or(0),
+        group: rule.and_then(|(_, r)| r.group.clone()),
+        tunnel: tunnel.map(|t| Arc::clone(&t.name)),
+        permit: code == PERMITTED,
+        about: About::new(packet, &selectors),
+    };
+    let mut event = cx.event(code, Class::Decision, &detail);
+    event.rule = rule.map(|(id, _)| id);
+    event.key = packet.key();
+    cx.events.emit(&event);
 }
 
 const fn refuse(discard: Discard, reason: Reason) -> Verdict {
@@ -322,10 +357,11 @@ const fn refuse(discard: Discard, reason: Reason) -> Verdict {
 /// Deadlines are those of counts of suppressed messages.
 impl<T> Timers for Filter<T> {
     fn next_deadline(&self) -> Option<Instant> {
-        self.defensive.next_deadline()
+        earlier(self.defensive.next_deadline(), self.tally.next_deadline())
     }
 
     fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
         self.defensive.handle_deadline(cx.now, cx.events);
+        self.tally.summarize(&self.rules, cx.now, cx.events);
     }
 }

@@ -25,6 +25,7 @@ mod rule_set;
 mod selectors;
 mod service;
 mod simple;
+mod tally;
 mod time;
 mod told;
 
@@ -33,7 +34,7 @@ pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use filter::{
     CODES, DEFENSIVE_ADDED, DEFENSIVE_BLOCKED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED,
     DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Filter, IMPLIED_DENY,
-    NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
+    LOG_SUPPRESSED, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };
 pub use members::{Group, Members};
 pub use message::Message;
