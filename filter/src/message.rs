@@ -186,10 +186,10 @@ fn selectors(text: &mut String, f: &DefensiveFilter, prefix: &str) {
         Addresses(&f.source),
         Addresses(&f.destination),
     );
-    let _ = match &f.upper {
-        Upper::Any => write!(text, " {prefix}proto= ALL"),
-        Upper::Opaque => write!(text, " {prefix}proto= Opaque"),
-        upper => write!(text, " {prefix}proto= {}", Protocol(upper.protocol())),
+    let _ = match f.upper.protocol() {
+        Some(protocol) => write!(text, " {prefix}proto= {}", Protocol(Some(protocol))),
+        None if f.upper == Upper::Opaque => write!(text, " {prefix}proto= Opaque"),
+        None => write!(text, " {prefix}proto= ALL"),
     };
     let (a, b) = f.upper.ranges();
     let range = |r: &core::ops::RangeInclusive<u16>| {
@@ -231,10 +231,10 @@ struct Addresses<'a>(&'a AddressSpec);
 
 impl fmt::Display for Addresses<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            AddressSpec::Any => f.write_str("ALL"),
-            spec => spec.fmt(f),
+        if *self.0 == AddressSpec::Any {
+            return f.write_str("ALL");
         }
+        self.0.fmt(f)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use hostward_hook::event::{Class, Event, EventSink};
@@ -29,9 +30,10 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(set: &RuleSet) -> Self {
-        let mut tally = Self::default();
-        tally.hits.resize(set.rules().len() + 1, 0);
-        tally
+        Self {
+            hits: vec![0; set.rules().len() + 1],
+            ..Self::default()
+        }
     }
 
     /// Counts for another set; rules that are the same in both, name and content, keep theirs.
@@ -42,8 +44,7 @@ impl Tally {
                 self.gone.push(RuleSuppressed { rule, count });
             }
         }
-        let mut hits = Vec::new();
-        hits.resize(to.rules().len() + 1, 0);
+        let mut hits = vec![0; to.rules().len() + 1];
         let known: BTreeMap<&str, usize> = (0..)
             .zip(from.rules())
             .map(|(at, rule)| (&*rule.name, at))
