@@ -9,7 +9,7 @@ use core::fmt;
 use crate::check;
 use crate::diagnostic::Diagnostics;
 use crate::model::{BROKEN, EntryKind, Model, NONE, OVERRIDDEN, ObjectData};
-use crate::schema::{Choices, Keyword, Language, ParameterId, Statement};
+use crate::schema::{Choice, Choices, Keyword, Language, ParameterId, Statement};
 use crate::source::{FileKind, SourceId, Sources, Span};
 use crate::tree::Tree;
 use crate::value::{Atom, Placed};
@@ -344,7 +344,7 @@ impl<'p> Setting<'p> {
             What::Default(plain) => (&[][..], plain),
             What::Object(_) => (&[][..], &[][..]),
         };
-        let plain = plain.iter().map(|a| -> Atom<'p> { *a });
+        let plain: core::iter::Copied<core::slice::Iter<'p, Atom<'p>>> = plain.iter().copied();
         placed.iter().map(|p| p.atom).chain(plain)
     }
 
@@ -395,14 +395,9 @@ impl<'p> Setting<'p> {
 
 /// A keyword as an enum; none when it belongs to another one.
 fn choice<T: Choices>(atom: Atom<'_>) -> Option<T> {
-    match atom {
-        Atom::Keyword(c)
-            if T::CHOICES
-                .iter()
-                .any(|x| x.name == c.name && x.code == c.code) =>
-        {
-            T::from_code(c.code)
-        }
-        _ => None,
-    }
+    let Atom::Keyword(c) = atom else {
+        return None;
+    };
+    let own = |x: &Choice| x.name == c.name && x.code == c.code;
+    T::CHOICES.iter().any(own).then(|| T::from_code(c.code))?
 }

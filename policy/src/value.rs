@@ -96,10 +96,12 @@ impl Atom<'_> {
     /// The number it is or stands for: a number, or the code of a keyword.
     #[must_use]
     pub const fn number(&self) -> Option<u32> {
-        match self {
-            Self::Number(n) => Some(*n),
-            Self::Keyword(c) => Some(c.code as u32),
-            _ => None,
+        if let Self::Number(n) = self {
+            Some(*n)
+        } else if let Self::Keyword(c) = self {
+            Some(c.code as u32)
+        } else {
+            None
         }
     }
 }

@@ -633,9 +633,11 @@ fn times() {
     let hours: Vec<_> = time
         .all(ip_time_condition::TIME_OF_DAY_RANGE)
         .flat_map(|s| s.atoms())
-        .map(|a| match a {
-            Atom::Hours { from, to } => (from, to),
-            other => panic!("{other:?}"),
+        .map(|a| {
+            let Atom::Hours { from, to } = a else {
+                panic!("{a:?}")
+            };
+            (from, to)
         })
         .collect();
     assert_eq!(hours, [(480, 720), (780, 1050), (1320, 1440)]);

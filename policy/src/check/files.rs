@@ -106,7 +106,9 @@ pub(super) fn kinds(
         let kind = match source.kind() {
             FileKind::Unknown => guess(&tallies, own_image),
             FileKind::Main if own_image => FileKind::MainAndImage,
-            kind => kind,
+            FileKind::Main | FileKind::Image | FileKind::MainAndImage | FileKind::Policy(_) => {
+                source.kind()
+            }
         };
         for tally in tallies.iter().filter(|t| !fits(kind, t.home)) {
             report(language, id, kind, tally, out);

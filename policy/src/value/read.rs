@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 
 use super::{Atom, DateTime, Placed};
-use crate::schema::{Choice, Family, Value};
+use crate::schema::{Choice, Family, Shape, Value};
 
 /// The words of a line: what stands between blanks and tabs.
 #[derive(Clone, Copy, Debug)]
@@ -137,15 +137,14 @@ pub(crate) fn read<'a>(
     out: &mut Vec<Placed<'a>>,
     skipped: &mut Skipped,
 ) -> Result<(), Mistake> {
-    match value {
-        Value::Nothing => return Ok(()),
-        Value::Sequence(values) => {
-            for value in *values {
+    match value.shape() {
+        Shape::Sequence(values) => {
+            for value in values {
                 read(value, words, out, skipped)?;
             }
             return Ok(());
         }
-        Value::Optional(inner) => {
+        Shape::Optional(inner) => {
             return match words.peek() {
                 Some((word, _)) if inner.fits(word) => {
                     *skipped = None;
@@ -157,30 +156,34 @@ pub(crate) fn read<'a>(
                 }
             };
         }
-        Value::OneOf(values) => {
+        Shape::OneOf(values) => {
             let Some(word) = words.peek() else {
                 return Err(missing(words, value));
             };
             return match values.iter().find(|v| v.fits(word.0)) {
                 Some(v) => read(v, words, out, skipped),
-                // With a single kind of value beside keywords its message is more to the point.
-                None => Err(Mistake::new(shape(values, word.0), word, value)),
+                None => Err(Mistake::new(fits_none(values, word.0), word, value)),
             };
         }
-        Value::Rest(_) => {
-            let (text, start) = words.rest();
-            if text.is_empty() {
-                return Err(missing(words, value));
-            }
-            out.push(Placed {
-                atom: Atom::Text(text),
-                start,
-                end: start + length(text),
-            });
-            return Ok(());
+        Shape::Plain | Shape::Choices(_) => {}
+    }
+    if matches!(value, Value::Nothing) {
+        return Ok(());
+    }
+    if matches!(value, Value::Hours) {
+        return read_hours(value, words, out);
+    }
+    if matches!(value, Value::Rest(_)) {
+        let (text, start) = words.rest();
+        if text.is_empty() {
+            return Err(missing(words, value));
         }
-        Value::Hours => return read_hours(value, words, out),
-        _ => {}
+        out.push(Placed {
+            atom: Atom::Text(text),
+            start,
+            end: start + length(text),
+        });
+        return Ok(());
     }
     let Some(word) = words.next() else {
         return Err(missing(words, value));
@@ -302,7 +305,7 @@ fn missing(words: &Cursor<'_>, expected: &'static Value) -> Mistake {
 }
 
 /// What is wrong with a word that fits none of several kinds.
-fn shape(values: &[Value], word: &str) -> MistakeKind {
+fn fits_none(values: &[Value], word: &str) -> MistakeKind {
     let has = |f: fn(&Value) -> bool| values.iter().any(f);
     if has(|v| matches!(v, Value::Choice(_)))
         && (word.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -553,16 +556,12 @@ pub(crate) fn name(word: &str) -> Result<(), MistakeKind> {
 
 /// The choices among which a word was looked for, for a hint.
 pub(crate) fn choices(value: &'static Value, out: &mut Vec<&'static Choice>) {
-    match value {
-        Value::Choice(choices) => out.extend(choices.iter()),
-        Value::OneOf(values) => values.iter().for_each(|v| choices(v, out)),
-        Value::Sequence(values) => {
-            if let Some(first) = values.first() {
-                choices(first, out);
-            }
-        }
-        Value::Optional(inner) => choices(inner, out),
-        _ => {}
+    match value.shape() {
+        Shape::Plain => {}
+        Shape::Choices(choices) => out.extend(choices),
+        Shape::OneOf(values) => values.iter().for_each(|v| choices(v, out)),
+        Shape::Sequence(values) => values.iter().take(1).for_each(|v| choices(v, out)),
+        Shape::Optional(inner) => choices(inner, out),
     }
 }
 
@@ -572,16 +571,16 @@ pub(crate) fn follow(
     words: &mut Cursor<'_>,
     out: &mut Vec<&'static Choice>,
 ) -> bool {
-    match value {
-        Value::Sequence(values) => {
-            for value in *values {
+    match value.shape() {
+        Shape::Sequence(values) => {
+            for value in values {
                 if !follow(value, words, out) {
                     return false;
                 }
             }
             true
         }
-        Value::Optional(inner) => match words.peek() {
+        Shape::Optional(inner) => match words.peek() {
             Some((word, _)) if inner.fits(word) => follow(inner, words, out),
             Some(_) => true,
             None => {
@@ -589,7 +588,7 @@ pub(crate) fn follow(
                 true
             }
         },
-        Value::OneOf(values) => match words.peek() {
+        Shape::OneOf(values) => match words.peek() {
             Some((word, _)) => values
                 .iter()
                 .find(|v| v.fits(word))
@@ -601,7 +600,7 @@ pub(crate) fn follow(
                 false
             }
         },
-        Value::Choice(list) => match words.next() {
+        Shape::Choices(list) => match words.next() {
             Some((word, _)) => list
                 .iter()
                 .find(|c| c.is(word))
@@ -611,7 +610,6 @@ pub(crate) fn follow(
                 false
             }
         },
-        Value::Nothing => true,
-        _ => words.next().is_some(),
+        Shape::Plain => matches!(value, Value::Nothing) || words.next().is_some(),
     }
 }
