@@ -9,7 +9,7 @@ use core::fmt;
 use crate::check;
 use crate::diagnostic::Diagnostics;
 use crate::model::{BROKEN, EntryKind, Model, NONE, OVERRIDDEN, ObjectData};
-use crate::schema::{Choice, Choices, Keyword, Language, ParameterId, Statement};
+use crate::schema::{Choices, Keyword, Language, ParameterId, Statement};
 use crate::source::{FileKind, SourceId, Sources, Span};
 use crate::tree::Tree;
 use crate::value::{Atom, Placed};
@@ -370,13 +370,13 @@ impl<'p> Setting<'p> {
     /// The first piece as an enum; none when it is not one of its keywords.
     #[must_use]
     pub fn choice<T: Choices>(&self) -> Option<T> {
-        choice(self.atom()?)
+        self.atom()?.choice()
     }
 
     /// The piece behind the first as an enum: the qualifier of a keyword.
     #[must_use]
     pub fn qualifier<T: Choices>(&self) -> Option<T> {
-        choice(self.atoms().nth(1)?)
+        self.atoms().nth(1)?.choice()
     }
 
     /// The statement that is referred to or written inline; none for values, and for a reference
@@ -391,13 +391,4 @@ impl<'p> Setting<'p> {
             What::Object(_) | What::Atoms(_) | What::Default(_) => None,
         }
     }
-}
-
-/// A keyword as an enum; none when it belongs to another one.
-fn choice<T: Choices>(atom: Atom<'_>) -> Option<T> {
-    let Atom::Keyword(c) = atom else {
-        return None;
-    };
-    let own = |x: &Choice| x.name == c.name && x.code == c.code;
-    T::CHOICES.iter().any(own).then(|| T::from_code(c.code))?
 }
