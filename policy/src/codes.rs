@@ -60,6 +60,7 @@ codes! {
     REPEATED_STATEMENT = 209, "repeated-statement", Reference, Warning, "A statement that counts once is repeated; the last one is used.";
     CYCLE = 210, "cycle", Reference, Error, "Statements refer to each other in a circle.";
     WRONG_FILE = 211, "wrong-file", Reference, Error, "Statements stand in a file of the wrong kind.";
+    NO_EFFECT_HERE = 212, "no-effect-here", Reference, Warning, "Statements of an image file have no effect in a main file that names the file of its image.";
     NO_FILTER_POLICY = 301, "no-filter-policy", Meaning, Error, "An IPSec policy has no `IpFilterPolicy`.";
     NO_FILTER_RULES = 302, "no-filter-rules", Meaning, Error, "An `IpFilterPolicy` has no rule.";
     MIXED_FAMILIES = 303, "mixed-families", Meaning, Error, "Source and destination of a rule are of different IP versions.";
