@@ -16,14 +16,19 @@ extern crate std;
 
 mod check;
 pub mod codes;
+mod complete;
 mod diagnostic;
 #[cfg(feature = "filter")]
 pub mod filter;
+mod format;
 mod model;
+mod page;
 mod parse;
 mod policy;
 #[cfg(feature = "filter")]
 pub mod profile;
+#[cfg(feature = "std")]
+mod render;
 mod schema;
 mod source;
 mod suggest;
@@ -31,8 +36,13 @@ pub mod tables;
 mod tree;
 mod value;
 
+pub use complete::{Completion, complete};
 pub use diagnostic::{Code, CodeInfo, Diagnostic, Diagnostics, Label, Severity, Step};
+pub use format::{FormatError, format};
+pub use page::{codes_page, page, words};
 pub use policy::{Object, Policy, Setting};
+#[cfg(feature = "std")]
+pub use render::{Style, render, render_all};
 pub use schema::{
     Body, Choice, Choices, Discipline, Family, Form, Keyword, Language, Multiplicity, Naming,
     Parameter, ParameterId, Place, SchemaError, Statement, Value,

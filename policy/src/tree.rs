@@ -100,12 +100,13 @@ impl Tree {
         self.raw().map(|(item, span)| (item.kind, item.depth, span))
     }
 
-    pub(crate) fn raw(&self) -> impl Iterator<Item = (Item, Span)> {
+    pub(crate) fn raw(&self) -> impl Iterator<Item = (Item, Span)> + Clone {
+        let source = self.source;
         let ends = self.items.iter().skip(1).map(|i| i.start);
         self.items
             .iter()
             .zip(ends.chain(core::iter::once(self.len)))
-            .map(|(item, end)| (*item, Span::new(self.source, item.start, end)))
+            .map(move |(item, end)| (*item, Span::new(source, item.start, end)))
     }
 
     /// The tokens of the text: every byte is in one.
@@ -144,25 +145,26 @@ pub(crate) fn tokens<'a>(
             rest.trim_end_matches(|c: char| c.is_ascii() && space(c as u8))
                 .len()
         };
-        let (kind, length) = if rest.starts_with('\u{feff}') && at == 0 {
-            (TokenKind::Blank, 3)
-        } else if space(first) {
-            (TokenKind::Blank, ends(&|b| !space(b)))
-        } else if unread || verbatim && words > 0 {
-            (TokenKind::Text, line())
-        } else if first == b'#' {
-            (TokenKind::Comment, line())
-        } else if first == b'{' {
-            (TokenKind::Open, 1)
-        } else if first == b'}' {
-            (TokenKind::Close, 1)
-        } else {
-            words += 1;
-            (
-                TokenKind::Word,
-                ends(&|b| space(b) || matches!(b, b'#' | b'{' | b'}')),
-            )
-        };
+        let (kind, length) =
+            if first == 0xef && words == 0 && rest.starts_with('\u{feff}') && !unread {
+                (TokenKind::Blank, 3)
+            } else if space(first) {
+                (TokenKind::Blank, ends(&|b| !space(b)))
+            } else if unread || verbatim && words > 0 {
+                (TokenKind::Text, line())
+            } else if first == b'#' {
+                (TokenKind::Comment, line())
+            } else if first == b'{' {
+                (TokenKind::Open, 1)
+            } else if first == b'}' {
+                (TokenKind::Close, 1)
+            } else {
+                words += 1;
+                (
+                    TokenKind::Word,
+                    ends(&|b| space(b) || matches!(b, b'#' | b'{' | b'}')),
+                )
+            };
         at += length;
         let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Some((kind, place(start), place(at)))

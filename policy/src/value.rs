@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use crate::schema::Choice;
 
 pub(crate) use read::{
-    Cursor, Mistake, MistakeKind, Skipped, choices, is_blank, length, name, read, read_all,
+    Cursor, Mistake, MistakeKind, Skipped, choices, follow, is_blank, length, name, read, read_all,
 };
 
 /// A date and a time of day, checked to exist (the second may be 60 on no day).

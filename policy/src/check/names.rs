@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::codes;
@@ -33,6 +34,9 @@ pub(super) fn bind(
 ) {
     let names = define(language, sources, model, out);
     resolve(language, sources, model, &names, out);
+    if language.cyclic() {
+        cycles(language, sources, model, out);
+    }
     unreferenced(language, sources, model, out);
 }
 
@@ -152,7 +156,11 @@ fn resolve(
                 continue;
             }
             let span = Span::new(SourceId(object.source), entry.start, entry.end);
-            unresolved(language, sources, model, names, (id, word), span, out);
+            let near = unresolved(language, sources, model, names, (id, word), span, out);
+            // What was meant is not called unused as well.
+            if let Some(target) = near.and_then(|n| model.objects.get_mut(n as usize)) {
+                target.flags |= REFERENCED;
+            }
         }
     }
 }
@@ -168,7 +176,7 @@ fn unresolved(
     (id, word): (StatementId, &str),
     span: Span,
     out: &mut Diagnostics,
-) {
+) -> Option<u32> {
     let wanted = language.statement(id).map_or("", |s| s.name);
     let count = StatementId::try_from(language.statements().count()).unwrap_or(0);
     let other = (0..count)
@@ -191,13 +199,13 @@ fn unresolved(
                 None => d,
             }
         });
-        return;
+        return Some(target);
     }
     if !out.has_room(Severity::Error) {
         out.push_with(&codes::UNRESOLVED, || {
             Diagnostic::new(&codes::UNRESOLVED, span, "")
         });
-        return;
+        return None;
     }
     let candidates = names
         .range((id, "")..(id.saturating_add(1), ""))
@@ -209,7 +217,8 @@ fn unresolved(
         format!("there is no `{wanted}` named `{word}`"),
     )
     .label("not defined in any file");
-    if let Some((near, object)) = nearest(word, candidates) {
+    let near = nearest(word, candidates);
+    if let Some((near, object)) = near {
         d = d.help(format!("did you mean `{near}`?"));
         if let Some(object) = model.objects.get(object as usize) {
             d = d.also(head(object), "a similar name is defined here");
@@ -228,6 +237,7 @@ fn unresolved(
         };
     }
     out.push(d);
+    near.map(|(_, object)| object)
 }
 
 /// Reusable statements that nothing refers to. Nothing is said as long as the statement that all
@@ -265,5 +275,77 @@ fn unreferenced(language: &Language, sources: &Sources, model: &Model<'_>, out: 
             )
             .label("it has no effect")
         });
+    }
+}
+
+/// Statements that refer to each other in a circle. The reference that closes the circle is unbound,
+/// so that whoever follows references comes to an end.
+fn cycles(language: &Language, sources: &Sources, model: &mut Model<'_>, out: &mut Diagnostics) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
+    }
+    let mut states = alloc::vec![State::New; model.objects.len()];
+    // Objects on the way, each with the next of its entries.
+    let mut way: Vec<(u32, u32)> = Vec::new();
+    for first in 0..model.objects.len() {
+        if states.get(first) != Some(&State::New) {
+            continue;
+        }
+        way.push((u32::try_from(first).unwrap_or(NONE), 0));
+        while let Some((index, next)) = way.last_mut() {
+            let index = *index;
+            if let Some(state) = states.get_mut(index as usize) {
+                *state = State::Open;
+            }
+            let Some(object) = model.objects.get(index as usize).copied() else {
+                way.pop();
+                continue;
+            };
+            if *next >= object.entries {
+                if let Some(state) = states.get_mut(index as usize) {
+                    *state = State::Done;
+                }
+                way.pop();
+                continue;
+            }
+            let at = (object.first_entry + *next) as usize;
+            *next += 1;
+            let Some(entry) = model.entries.get_mut(at) else {
+                continue;
+            };
+            if entry.kind == EntryKind::Atoms || entry.a == NONE {
+                continue;
+            }
+            let target = entry.a;
+            match states.get(target as usize) {
+                Some(State::New) => way.push((target, 0)),
+                Some(State::Open) => {
+                    entry.a = NONE;
+                    let span = Span::new(SourceId(object.source), entry.start, entry.end);
+                    let target = model.objects.get(target as usize).copied();
+                    out.push_with(&codes::CYCLE, || {
+                        let called = target.map_or_else(String::new, |t| {
+                            let kind = language.statement(t.statement).map_or("", |s| s.name);
+                            format!("{kind} {}", name(sources, &t).unwrap_or_default())
+                        });
+                        let d = Diagnostic::new(
+                            &codes::CYCLE,
+                            span,
+                            format!("`{called}` contains itself"),
+                        )
+                        .label("this leads back to it")
+                        .help("remove one of the references of the circle");
+                        match target {
+                            Some(t) => d.also(head(&t), "it is defined here"),
+                            None => d,
+                        }
+                    });
+                }
+                Some(State::Done) | None => {}
+            }
+        }
     }
 }

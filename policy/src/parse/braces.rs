@@ -5,7 +5,7 @@ use alloc::format;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{BROKEN, NONE};
-use crate::schema::{Context, Form, Key, KeyId, Multiplicity, Naming, Statement};
+use crate::schema::{Body, Context, Form, Key, KeyId, Multiplicity, Naming, Statement};
 use crate::tree::ItemKind;
 
 use super::{Closed, DEPTH, Frame, Parser, Pending};
@@ -13,14 +13,10 @@ use super::{Closed, DEPTH, Frame, Parser, Pending};
 impl Parser<'_, '_> {
     pub(super) fn brace_on_line(&mut self, at: u32) {
         // Once a line.
-        let first = self.items.last().map_or(0, |i| i.start);
-        let same =
-            self.brace_reported != NONE && !self.slice(self.brace_reported, at).contains('\n');
-        if same {
+        if self.brace_reported {
             return;
         }
-        let _ = first;
-        self.brace_reported = at;
+        self.brace_reported = true;
         let span = self.span(at, at + 1);
         self.out.push_with(&codes::BRACE_ON_LINE, || {
             Diagnostic::new(
@@ -224,9 +220,8 @@ impl Parser<'_, '_> {
     fn close_implied(&mut self, levels: usize, at: (u32, u32)) {
         let here = self.span(at.0, at.1);
         let outermost = self.stack.len().saturating_sub(levels);
-        for (i, frame) in self.stack.iter().enumerate().skip(outermost).rev() {
+        for frame in self.stack.iter().skip(outermost).rev() {
             let head = self.span(frame.head.0, frame.head.1);
-            let _ = i;
             let name = self.text.get(frame.head.0 as usize..frame.head.1 as usize);
             self.out.push_with(&codes::MISSING_CLOSE, || {
                 let name = name.unwrap_or_default();
@@ -254,6 +249,7 @@ impl Parser<'_, '_> {
     pub(super) fn end(&mut self) {
         self.settle(false, None);
         self.commit_closed();
+        self.open = self.stack.iter().map(|f| f.statement).collect();
         let open = u32::try_from(self.stack.len()).unwrap_or(u32::MAX);
         self.found.missing = open.saturating_add(self.too_deep);
         if self.too_deep > 0 {
@@ -331,6 +327,10 @@ impl Parser<'_, '_> {
         statement: &'static Statement,
         word: Option<&str>,
     ) {
+        if matches!(statement.body, Body::Kept) {
+            self.object(pending, statement);
+            return;
+        }
         let span = self.span(pending.start, pending.end);
         let reference = self.words(pending).peek().and_then(|(name, _)| {
             let context = self.context()?;
@@ -363,13 +363,8 @@ impl Parser<'_, '_> {
         });
         if follows {
             // What follows stands in the block whose brace was forgotten.
-            let faulty = Pending {
-                faulty: pending.faulty,
-                ..*pending
-            };
-            self.begin(&faulty, key, statement);
+            self.begin(pending, statement);
             self.blame();
-            self.found.missing = self.found.missing.saturating_sub(0);
         } else if !pending.faulty {
             let object = self.object(pending, statement);
             if let Some(data) = self.model.objects.get_mut(object as usize) {

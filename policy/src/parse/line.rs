@@ -41,7 +41,7 @@ impl<'a> Parser<'a, '_> {
         match (key.form, open) {
             (Form::LineOrBlock(value, _), false) => self.values(&pending, value),
             (Form::Block(statement) | Form::LineOrBlock(_, statement), true) => {
-                self.begin(&pending, &key, statement);
+                self.begin(&pending, statement);
             }
             (Form::Block(statement), false) => self.missing_block(&pending, &key, statement, word),
             (Form::Line(_) | Form::Reference(_), _) => {}
@@ -49,7 +49,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// A statement with a block begins.
-    pub(super) fn begin(&mut self, pending: &Pending, key: &Key, statement: &'static Statement) {
+    pub(super) fn begin(&mut self, pending: &Pending, statement: &'static Statement) {
         let object = self.object(pending, statement);
         if !pending.top && !pending.faulty {
             let end = pending.end;
@@ -61,9 +61,11 @@ impl<'a> Parser<'a, '_> {
                 0,
             );
         }
-        let _ = key;
         let mut frame = self.spare.pop().unwrap_or_default();
-        frame.statement = self.language.id(statement);
+        frame.statement = match statement.body {
+            Body::Kept => None,
+            Body::Block | Body::Line => self.language.id(statement),
+        };
         frame.object = object;
         frame.head = (pending.start, pending.end);
         frame.column = pending.column;
@@ -76,7 +78,7 @@ impl<'a> Parser<'a, '_> {
         let mut words = self.words(pending);
         let mut name = (0, 0);
         let mut broken = pending.faulty;
-        let line = matches!(statement.body, Body::Line);
+        let line = matches!(statement.body, Body::Line | Body::Kept);
         match (statement.naming, if line { None } else { words.next() }) {
             (Naming::None, Some((_, at))) if !line => {
                 let span = self.span(at, pending.words.1).trimmed(self.text);
@@ -306,7 +308,7 @@ impl<'a> Parser<'a, '_> {
         skipped: value::Skipped,
         value: &'static Value,
     ) -> bool {
-        let Some((word, at)) = words.peek() else {
+        let Some((word, at)) = words.peek().filter(|(w, _)| !w.starts_with('#')) else {
             return false;
         };
         if let Some(optional) = skipped

@@ -91,8 +91,11 @@ struct Parser<'a, 'w> {
     /// Blocks beyond [`DEPTH`].
     too_deep: u32,
     deep_reported: bool,
-    brace_reported: u32,
+    /// Something was said about the braces of this line.
+    brace_reported: bool,
     clean: bool,
+    /// What was open at the end.
+    open: Vec<Option<StatementId>>,
 }
 
 /// Reads one text into the model.
@@ -103,18 +106,6 @@ pub(crate) fn parse<'a>(
     model: &mut Model<'a>,
     out: &mut Diagnostics,
 ) -> Tree {
-    let (tree, _) = parse_open(language, id, source, model, out);
-    tree
-}
-
-/// Reads one text, and tells what is open at its end.
-pub(crate) fn parse_open<'a>(
-    language: &'a Language,
-    id: SourceId,
-    source: &'a Source,
-    model: &mut Model<'a>,
-    out: &mut Diagnostics,
-) -> (Tree, Vec<Option<StatementId>>) {
     let text = source.text();
     let mark = out.mark();
     let sizes = (model.objects.len(), model.entries.len(), model.atoms.len());
@@ -136,6 +127,36 @@ pub(crate) fn parse_open<'a>(
     second.invalid_text(source);
     second.run();
     second.finish()
+}
+
+/// Reads one text whose braces match; none when they do not.
+pub(crate) fn parse_once<'a>(
+    language: &'a Language,
+    id: SourceId,
+    source: &'a Source,
+    model: &mut Model<'a>,
+    out: &mut Diagnostics,
+) -> Option<Tree> {
+    let mut parser = Parser::new(language, id, source.text(), model, out, Balance::default());
+    parser.run();
+    let matched = parser.found.missing == 0 && parser.found.surplus == 0;
+    matched.then(|| parser.finish())
+}
+
+/// The statements whose blocks are open at the end of a text, the outermost first; none in place
+/// of one that is not known.
+pub(crate) fn open_at(language: &Language, text: &str) -> Vec<Option<StatementId>> {
+    let (mut model, mut out) = (Model::default(), Diagnostics::new(0));
+    let mut parser = Parser::new(
+        language,
+        SourceId(0),
+        text,
+        &mut model,
+        &mut out,
+        Balance::default(),
+    );
+    parser.run();
+    parser.open
 }
 
 impl<'a, 'w> Parser<'a, 'w> {
@@ -162,10 +183,11 @@ impl<'a, 'w> Parser<'a, 'w> {
             found: Balance::default(),
             too_deep: 0,
             deep_reported: false,
-            brace_reported: NONE,
+            brace_reported: false,
             clean: text
                 .bytes()
                 .all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')),
+            open: Vec::new(),
         }
     }
 
@@ -195,11 +217,9 @@ impl<'a, 'w> Parser<'a, 'w> {
     }
 
     fn run(&mut self) {
-        let mut at = 0_u32;
-        if self.text.starts_with('\u{feff}') {
-            // A byte order mark belongs to the first item.
-            at = 3;
-        }
+        // A byte order mark belongs to the first item.
+        let mark = self.text.trim_start_matches('\u{feff}');
+        let mut at = length(self.text) - length(mark);
         let mut start = 0;
         while (at as usize) < self.text.len() {
             let rest = self.text.get(at as usize..).unwrap_or_default();
@@ -228,9 +248,10 @@ impl<'a, 'w> Parser<'a, 'w> {
 
     /// One line: bytes `at..end` with its line end; its first item begins at `start`.
     fn line(&mut self, start: u32, at: u32, end: u32) {
+        self.brace_reported = false;
         let text = self.slice(at, end);
         let body = text.strip_suffix('\n').unwrap_or(text);
-        let body = body.strip_suffix('\r').unwrap_or(body);
+        let body = body.trim_end_matches('\r');
         if !self.clean && self.unreadable(start, at, body) {
             return;
         }
@@ -401,9 +422,8 @@ impl<'a, 'w> Parser<'a, 'w> {
         }
     }
 
-    fn finish(self) -> (Tree, Vec<Option<StatementId>>) {
-        let tree = Tree::new(self.source, self.items, length(self.text));
-        (tree, Vec::new())
+    fn finish(self) -> Tree {
+        Tree::new(self.source, self.items, length(self.text))
     }
 
     /// Adds what a parameter was told to the innermost block.

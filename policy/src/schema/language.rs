@@ -117,7 +117,7 @@ impl Language {
                     .and_then(|p| p.keywords.first());
                 let form = match (statement.body, line) {
                     (Body::Line, Some(k)) => k.form,
-                    (Body::Block | Body::Line, _) => Form::Block(statement),
+                    (Body::Block | Body::Line | Body::Kept, _) => Form::Block(statement),
                 };
                 for word in core::iter::once(&statement.name).chain(statement.also) {
                     let key = Key {

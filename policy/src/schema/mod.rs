@@ -66,6 +66,8 @@ pub enum Body {
     Block,
     /// Values on the line; they are kept as the parameter with index 0.
     Line,
+    /// Anything, with or without a block; it is kept and not read.
+    Kept,
 }
 
 /// A statement of the language. Two statements are the same when they are the same static.
@@ -135,6 +137,15 @@ impl Statement {
     #[must_use]
     pub const fn line(mut self) -> Self {
         self.body = Body::Line;
+        self.naming = Naming::None;
+        self.reusable = false;
+        self
+    }
+
+    /// It is known and kept; what it says is not read.
+    #[must_use]
+    pub const fn kept(mut self) -> Self {
+        self.body = Body::Kept;
         self.naming = Naming::None;
         self.reusable = false;
         self

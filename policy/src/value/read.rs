@@ -565,3 +565,53 @@ pub(crate) fn choices(value: &'static Value, out: &mut Vec<&'static Choice>) {
         _ => {}
     }
 }
+
+/// The keywords that may follow the words of a line. Tells whether the value could end there.
+pub(crate) fn follow(
+    value: &'static Value,
+    words: &mut Cursor<'_>,
+    out: &mut Vec<&'static Choice>,
+) -> bool {
+    match value {
+        Value::Sequence(values) => {
+            for value in *values {
+                if !follow(value, words, out) {
+                    return false;
+                }
+            }
+            true
+        }
+        Value::Optional(inner) => match words.peek() {
+            Some((word, _)) if inner.fits(word) => follow(inner, words, out),
+            Some(_) => true,
+            None => {
+                follow(inner, words, out);
+                true
+            }
+        },
+        Value::OneOf(values) => match words.peek() {
+            Some((word, _)) => values
+                .iter()
+                .find(|v| v.fits(word))
+                .is_some_and(|v| follow(v, words, out)),
+            None => {
+                values.iter().for_each(|v| {
+                    follow(v, words, out);
+                });
+                false
+            }
+        },
+        Value::Choice(list) => match words.next() {
+            Some((word, _)) => list
+                .iter()
+                .find(|c| c.is(word))
+                .is_some_and(|c| follow(c.then, words, out)),
+            None => {
+                out.extend(list.iter());
+                false
+            }
+        },
+        Value::Nothing => true,
+        _ => words.next().is_some(),
+    }
+}

@@ -3,6 +3,7 @@
 use crate::schema::{Keyword, Naming, Parameter};
 
 use super::address::{END, END_SET, IP_ADDR, IP_ADDR_GROUP, IP_ADDR_SET};
+use super::endpoint::IDENTITY;
 use super::service::{IP_SERVICE, IP_SERVICE_GROUP};
 use super::time::IP_TIME_CONDITION;
 use super::vpn::{IP_DYN_VPN_ACTION, IP_LOCAL_START_ACTION, IP_MAN_VPN_ACTION};
@@ -120,6 +121,8 @@ crate::statements! {
             &[Keyword::reference("IpLocalStartActionRef", &IP_LOCAL_START_ACTION)],
             "What is negotiated when this side starts.",
         ),
+        REMOTE_IDENTITY = Parameter::new(&[Keyword::line("RemoteIdentity", &IDENTITY)],
+            "The peer that a dynamic tunnel must be with.").absent("any").unconfirmed(),
     }
 
     /// `IpFilterGroup`.

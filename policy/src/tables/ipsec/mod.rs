@@ -1,7 +1,9 @@
 //! IP security: filter rules, tunnels, key exchange.
 
 pub mod address;
+pub mod endpoint;
 pub mod filter;
+pub mod key_exchange;
 pub mod service;
 pub mod time;
 pub mod vpn;
@@ -48,7 +50,18 @@ pub static DISCIPLINE: Discipline = Discipline {
         &time::IP_TIME_CONDITION,
         &vpn::IP_MAN_VPN_ACTION,
         &vpn::IP_DYN_VPN_ACTION,
+        &vpn::IP_DATA_OFFER,
         &vpn::IP_LOCAL_START_ACTION,
+        &vpn::LOCAL_DYN_VPN_POLICY,
+        &vpn::LOCAL_DYN_VPN_GROUP,
+        &vpn::LOCAL_DYN_VPN_RULE,
+        &key_exchange::KEY_EXCHANGE_POLICY,
+        &key_exchange::KEY_EXCHANGE_GROUP,
+        &key_exchange::KEY_EXCHANGE_RULE,
+        &key_exchange::KEY_EXCHANGE_ACTION,
+        &key_exchange::KEY_EXCHANGE_OFFER,
+        &endpoint::LOCAL_SECURITY_ENDPOINT,
+        &endpoint::REMOTE_SECURITY_ENDPOINT,
     ],
     codes: &[],
 };
