@@ -143,7 +143,8 @@ impl Summary<'_> {
 
     /// Whether nothing stands against installing the policy.
     pub(super) fn is_fine(&self) -> bool {
-        !self.ready.diagnostics.has_errors() && !(self.strict && self.count(Severity::Warning) > 0)
+        let warned = self.strict && self.count(Severity::Warning) > 0;
+        !self.ready.diagnostics.has_errors() && !warned
     }
 
     fn simple_filters(&self) -> Option<usize> {

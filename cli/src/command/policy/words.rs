@@ -152,7 +152,7 @@ fn service_text(s: &Service) -> String {
         Upper::Type { types, .. } if *types != (0..=u8::MAX) => {
             let _ = write!(text, " type {}", range(types));
         }
-        _ => {}
+        Upper::Any | Upper::Opaque | Upper::Protocol(_) | Upper::Type { .. } | _ => {}
     }
     let _ = write!(text, ", {}", direction(s.direction));
     match s.connect {
@@ -455,7 +455,7 @@ impl ServiceJson {
                 codes = pair(c);
             }
             Upper::Type { types: t, .. } => types = pair(t),
-            _ => {}
+            Upper::Any | Upper::Opaque | Upper::Protocol(_) | _ => {}
         }
         Self {
             protocol: protocol(&s.upper),
