@@ -230,6 +230,30 @@ fn fragments_are_judged_as_the_datagram_they_make() {
     assert!(verdicts[2].is_refused());
 }
 
+#[test]
+fn a_deny_for_fragments_meets_them_before_they_are_put_together() {
+    let no_fragments = Rule::new("no fragments", Action::Deny).fragments_only();
+    let rules = vec![no_fragments, Rule::new("all", Action::Permit)];
+    for (mode, last) in [
+        (Mode::Enforce, Verdict::Drop(hostward::filter::DENIED)),
+        (Mode::Observe, Verdict::Drop(hostward::filter::DENIED)),
+    ] {
+        let mut config = GuardConfig::default();
+        config.mode = mode;
+        let mut guard = Guard::new(config, HashKey::new([3; 16]))
+            .filter(Filter::new(Arc::new(RuleSet::new(rules.clone(), 1))));
+        let whole = udp(CLIENT, (SERVER.0, 53), &[7; 100]);
+        let parts = fragments(&whole, 9, 48);
+        for part in &parts {
+            let verdict = guard.packet(&mut frame(part), meta(part, at(1)), &mut ());
+            assert_eq!(verdict, last, "{mode:?}");
+            assert_eq!(guard.last_rule(), Some(hostward::hook::ident::RuleId(0)));
+        }
+        let verdict = guard.packet(&mut frame(&whole), meta(&whole, at(2)), &mut ());
+        assert_eq!(verdict, Verdict::Continue);
+    }
+}
+
 /// The batch form equals the single form in verdicts, events, frames and counters.
 #[test]
 fn a_batch_is_the_packets_one_by_one() {

@@ -76,6 +76,8 @@ pub struct Tunnel {
     pub kind: TunnelKind,
     /// Name of the action for negotiations this host starts (`IpLocalStartAction`).
     pub local_start: Option<Arc<str>>,
+    /// Identity that the peer must have, as written (`RemoteIdentity`).
+    pub remote_identity: Option<Arc<str>>,
 }
 
 impl Tunnel {
@@ -86,6 +88,7 @@ impl Tunnel {
             name: name.into(),
             kind,
             local_start: None,
+            remote_identity: None,
         }
     }
 }

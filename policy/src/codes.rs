@@ -76,9 +76,8 @@ codes! {
     CONNECT_NOT_TCP = 306, "connect-not-tcp", Meaning, Error, "A connect qualifier goes with TCP only.";
     ROUTED_SELECTORS = 307, "routed-selectors", Meaning, Error, "Rules for forwarded traffic must not narrow what fragments do not show.";
     NO_TUNNEL = 308, "no-tunnel", Meaning, Error, "The action `IpSec` needs a manual or dynamic VPN action on the rule.";
-    TWO_TUNNELS = 309, "two-tunnels", Meaning, Error, "A rule has a manual or a dynamic VPN action, not both.";
     TUNNEL_NOT_TAKEN = 310, "tunnel-not-taken", Meaning, Error, "VPN actions go with the action `IpSec` only.";
-    START_NOT_DYNAMIC = 311, "start-not-dynamic", Meaning, Error, "A local start action goes with a dynamic VPN action only.";
+    START_NOT_DYNAMIC = 311, "start-not-dynamic", Meaning, Error, "Local start actions and identities go with a dynamic VPN action only.";
     LOGGING_NOT_IPSEC = 312, "logging-not-ipsec", Meaning, Error, "`LogPermit` and `LogDeny` go with the action `IpSec` only.";
     TOO_MANY_FILTERS = 313, "too-many-filters", Meaning, Error, "The rules expand to more simple filters than allowed.";
     NO_SUCH_TIME = 314, "no-such-time", Meaning, Error, "A date or time of day does not exist.";

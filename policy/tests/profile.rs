@@ -183,3 +183,20 @@ fn abbreviations_do_not_collide() {
         assert!(taken.is_none(), "{shortest}: {taken:?}");
     }
 }
+
+#[test]
+fn the_reference_page_is_current() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/formats/profile-ipsec.md"
+    );
+    let page = hostward_policy::profile::page();
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|v| v == "1") {
+        std::fs::write(file, &page).unwrap();
+    }
+    let found = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        found == page,
+        "docs/formats/profile-ipsec.md: UPDATE_DOCS=1 writes it"
+    );
+}

@@ -229,7 +229,12 @@ impl<T: PacketTransform> Core<T> {
         let mut verdict = Verdict::Continue;
         if let Some(filter) = &mut self.filter {
             let slot = slots.as_mut().map(|(_, s)| &mut s.filter);
+            let before = cx.rule;
             verdict = filter.decide(cx, packet, slot);
+            // When only observing, the first refusal was the answer, and its rule stays named.
+            if !answer.is_continue() {
+                cx.rule = before;
+            }
         }
         if let Some(ids) = &mut self.ids {
             let slot = slots.map(|(_, s)| &mut s.ids);

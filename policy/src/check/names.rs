@@ -1,6 +1,6 @@
 //! Names: definitions, references, statements that count once.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,7 +14,12 @@ use crate::suggest::nearest;
 
 /// Definitions by kind and name. A tree and not a hash table: nobody can choose names that make
 /// it slow.
-type Names<'a> = BTreeMap<(StatementId, &'a str), u32>;
+#[derive(Default)]
+struct Names<'a> {
+    of: BTreeMap<(StatementId, &'a str), u32>,
+    /// Kinds of which a statement lacks its name; references to it cannot be told from wrong ones.
+    nameless: BTreeSet<StatementId>,
+}
 
 fn head(object: &ObjectData) -> Span {
     Span::new(SourceId(object.source), object.head.0, object.head.1)
@@ -37,7 +42,10 @@ pub(super) fn bind(
     if language.cyclic() {
         cycles(language, sources, model, out);
     }
-    unreferenced(language, sources, model, out);
+    // Behind an error it would often be only a consequence.
+    if !out.has_errors() {
+        unreferenced(language, sources, model, out);
+    }
 }
 
 /// Collects definitions; of several with one name the last is used.
@@ -47,7 +55,7 @@ fn define<'a>(
     model: &mut Model<'_>,
     out: &mut Diagnostics,
 ) -> Names<'a> {
-    let mut names = Names::new();
+    let mut names = Names::default();
     let mut once: BTreeMap<StatementId, u32> = BTreeMap::new();
     for i in 0..model.objects.len() {
         let Some(object) = model.objects.get(i).copied().filter(|o| o.parent == NONE) else {
@@ -62,7 +70,13 @@ fn define<'a>(
         } else if statement.naming == Naming::None {
             None
         } else {
-            name(sources, &object).and_then(|n| names.insert((object.statement, n), index))
+            match name(sources, &object) {
+                Some(n) => names.of.insert((object.statement, n), index),
+                None => {
+                    names.nameless.insert(object.statement);
+                    None
+                }
+            }
         };
         let Some(old) = before.and_then(|b| model.objects.get_mut(b as usize)) else {
             continue;
@@ -148,7 +162,7 @@ fn resolve(
                 continue;
             };
             let word = source.slice(entry.start, entry.end);
-            if let Some(target) = names.get(&(id, word)) {
+            if let Some(target) = names.of.get(&(id, word)) {
                 entry.a = *target;
                 if let Some(target) = model.objects.get_mut(*target as usize) {
                     target.flags |= REFERENCED;
@@ -177,11 +191,14 @@ fn unresolved(
     span: Span,
     out: &mut Diagnostics,
 ) -> Option<u32> {
+    if names.nameless.contains(&id) {
+        return None;
+    }
     let wanted = language.statement(id).map_or("", |s| s.name);
     let count = StatementId::try_from(language.statements().count()).unwrap_or(0);
     let other = (0..count)
         .filter(|k| *k != id)
-        .find_map(|k| names.get(&(k, word)).map(|o| (k, *o)));
+        .find_map(|k| names.of.get(&(k, word)).map(|o| (k, *o)));
     if let Some((kind, target)) = other {
         out.push_with(&codes::OTHER_KIND, || {
             let is = language.statement(kind).map_or("", |s| s.name);
@@ -208,6 +225,7 @@ fn unresolved(
         return None;
     }
     let candidates = names
+        .of
         .range((id, "")..(id.saturating_add(1), ""))
         .take(HINTS)
         .map(|((_, n), o)| (*n, *o));

@@ -9,6 +9,7 @@ mod time;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -97,7 +98,7 @@ pub fn compile(
     options: &Options<'_>,
     out: &mut Diagnostics,
 ) -> Option<FilterPolicy> {
-    let mut compiler = Compiler::new(out);
+    let mut compiler = Compiler::new(out, options.most_filters);
     let Some(root) = policy.statement(&IP_FILTER_POLICY) else {
         compiler.no_policy(policy);
         return None;
@@ -113,7 +114,7 @@ pub fn compile(
             }
         }
         if compiler.expansion > options.most_filters {
-            compiler.too_many(entry, options.most_filters);
+            compiler.too_many(entry);
             break;
         }
     }
@@ -172,8 +173,10 @@ struct Compiler<'d> {
     rules: Vec<Rule>,
     places: Vec<Span>,
     tunnels: Vec<Tunnel>,
-    tunnel_ids: BTreeMap<Tunnel3, TunnelId>,
+    tunnel_ids: BTreeMap<TunnelKey, TunnelId>,
+    /// Simple filters so far, and the most there may be.
     expansion: usize,
+    most: usize,
     addresses: Shared<AddressSpec>,
     address_groups: Shared<Arc<Group<AddressSpec>>>,
     services: Shared<Service>,
@@ -183,13 +186,14 @@ struct Compiler<'d> {
     told: BTreeSet<(u32, Code)>,
 }
 
-/// What tells tunnels apart: the VPN action's object and the local start action's.
-type Tunnel3 = (u32, Option<u32>);
+/// What tells tunnels apart: the VPN action, the local start action, the peer's identity.
+type TunnelKey = (u32, Option<u32>, Option<String>);
 
 impl<'d> Compiler<'d> {
-    const fn new(out: &'d mut Diagnostics) -> Self {
+    const fn new(out: &'d mut Diagnostics, most: usize) -> Self {
         Self {
             out,
+            most,
             rules: Vec::new(),
             places: Vec::new(),
             tunnels: Vec::new(),
@@ -238,17 +242,15 @@ impl<'d> Compiler<'d> {
         });
     }
 
-    fn too_many(&mut self, entry: Object<'_>, most: usize) {
-        let count = self.expansion;
+    fn too_many(&mut self, entry: Object<'_>) {
+        let most = self.most;
         self.wrong(&codes::TOO_MANY_FILTERS, || {
             Diagnostic::new(
                 &codes::TOO_MANY_FILTERS,
                 entry.name_span(),
                 format!("the rules expand to more than {most} simple filters"),
             )
-            .label(format!(
-                "{count} up to here: sources × destinations × services × directions"
-            ))
+            .label("with this one: sources × destinations × services × directions")
             .help("use prefixes and ranges in place of long lists of addresses")
         });
     }

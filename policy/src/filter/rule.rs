@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -17,6 +18,7 @@ use crate::source::Span;
 use crate::tables::ipsec::filter::{
     FilterAction, FilterLogging, ip_filter_rule, ip_generic_filter_action,
 };
+use crate::tables::ipsec::vpn::IP_MAN_VPN_ACTION;
 
 impl Compiler<'_> {
     /// Adds a rule, unless it has an error, which is told.
@@ -157,66 +159,61 @@ impl Compiler<'_> {
 
     /// The tunnel of a rule that asks for one.
     fn tunnel(&mut self, rule: Object<'_>, action: &Setting<'_>) -> Option<TunnelId> {
-        let manual = rule.one(ip_filter_rule::MANUAL_VPN);
-        let dynamic = rule.one(ip_filter_rule::DYNAMIC_VPN);
-        let start = rule.one(ip_filter_rule::LOCAL_START);
-        let (vpn, kind) = match (manual, dynamic) {
-            (Some(manual), None) => (manual, TunnelKind::Manual),
-            (None, Some(dynamic)) => (dynamic, TunnelKind::Dynamic),
-            (Some(manual), Some(dynamic)) => {
-                self.wrong(&codes::TWO_TUNNELS, || {
-                    Diagnostic::new(
-                        &codes::TWO_TUNNELS,
-                        dynamic.line_span(),
-                        format!("rule {} asks for two tunnels", rule.name()),
-                    )
-                    .label("a dynamic one")
-                    .also(manual.line_span(), "a manual one")
-                    .help("keep one of them")
-                });
-                return None;
-            }
-            (None, None) => {
-                self.wrong(&codes::NO_TUNNEL, || {
-                    Diagnostic::new(
-                        &codes::NO_TUNNEL,
-                        rule.name_span(),
-                        format!("rule {} has the action `IpSec` and no tunnel", rule.name()),
-                    )
-                    .label("expected an `IpManVpnActionRef` or `IpDynVpnActionRef`")
-                    .also(action.line_span(), "the action")
-                    .help("name the tunnel in the rule, or permit or deny the traffic")
-                });
-                return None;
-            }
+        let Some(vpn) = rule.one(ip_filter_rule::VPN_ACTION) else {
+            self.wrong(&codes::NO_TUNNEL, || {
+                Diagnostic::new(
+                    &codes::NO_TUNNEL,
+                    rule.name_span(),
+                    format!("rule {} has the action `IpSec` and no tunnel", rule.name()),
+                )
+                .label("expected an `IpManVpnActionRef` or `IpDynVpnActionRef`")
+                .also(action.line_span(), "the action")
+                .help("name the tunnel in the rule, or permit or deny the traffic")
+            });
+            return None;
         };
-        if let Some(start) = start
-            && kind == TunnelKind::Manual
+        // One that was not found was told of when references were followed.
+        let made_by = vpn.object()?;
+        let kind = if made_by.is(&IP_MAN_VPN_ACTION) {
+            TunnelKind::Manual
+        } else {
+            TunnelKind::Dynamic
+        };
+        let start = rule.one(ip_filter_rule::LOCAL_START_ACTION);
+        let identity = rule.one(ip_filter_rule::REMOTE_IDENTITY);
+        if kind == TunnelKind::Manual
+            && let Some(needless) = start.or(identity)
         {
             self.wrong(&codes::START_NOT_DYNAMIC, || {
+                let keyword = needless.keyword().map_or("", |k| k.name);
                 Diagnostic::new(
                     &codes::START_NOT_DYNAMIC,
-                    start.line_span(),
-                    format!(
-                        "rule {} starts a tunnel that is not negotiated",
-                        rule.name()
-                    ),
+                    needless.line_span(),
+                    format!("`{keyword}` in rule {} with a manual tunnel", rule.name()),
                 )
-                .label("goes with `IpDynVpnActionRef` only")
+                .label("goes with `IpDynVpnActionRef` only: nothing is negotiated")
                 .also(vpn.line_span(), "the tunnel is manual")
                 .help("leave it out")
             });
             return None;
         }
-        // One that was not found was told of when references were followed.
-        let (vpn, start) = (vpn.object()?, start.and_then(|s| s.object()));
-        let key = (vpn.index(), start.map(|s| s.index()));
+        let start = match start {
+            Some(start) => Some(start.object()?),
+            None => None,
+        };
+        let identity = identity.map(|i| rule.policy().sources().text(i.span()));
+        let key = (
+            made_by.index(),
+            start.map(|s| s.index()),
+            identity.map(String::from),
+        );
         if let Some(id) = self.tunnel_ids.get(&key) {
             return Some(*id);
         }
         let id = TunnelId(u32::try_from(self.tunnels.len()).ok()?);
-        let mut tunnel = Tunnel::new(vpn.name(), kind);
+        let mut tunnel = Tunnel::new(made_by.name(), kind);
         tunnel.local_start = start.map(|s| s.name().into());
+        tunnel.remote_identity = identity.map(Into::into);
         self.tunnels.push(tunnel);
         self.tunnel_ids.insert(key, id);
         Some(id)
@@ -224,19 +221,21 @@ impl Compiler<'_> {
 
     /// Whether a rule that asks for no tunnel names none.
     fn no_tunnel(&mut self, rule: Object<'_>, action: &Setting<'_>) -> bool {
-        let given = |p: ParameterId| rule.one(p);
-        let Some(vpn) = given(ip_filter_rule::MANUAL_VPN)
-            .or_else(|| given(ip_filter_rule::DYNAMIC_VPN))
-            .or_else(|| given(ip_filter_rule::LOCAL_START))
-        else {
+        let about = [
+            ip_filter_rule::VPN_ACTION,
+            ip_filter_rule::LOCAL_START_ACTION,
+            ip_filter_rule::REMOTE_IDENTITY,
+        ];
+        let Some(vpn) = about.into_iter().find_map(|p| rule.one(p)) else {
             return true;
         };
         let decision: Span = action.line_span();
         self.wrong(&codes::TUNNEL_NOT_TAKEN, || {
+            let keyword = vpn.keyword().map_or("", |k| k.name);
             Diagnostic::new(
                 &codes::TUNNEL_NOT_TAKEN,
                 vpn.line_span(),
-                format!("rule {} names a tunnel and does not use it", rule.name()),
+                format!("`{keyword}` in rule {}, which uses no tunnel", rule.name()),
             )
             .label("goes with the action `IpSec` only")
             .also(decision, "the action")

@@ -41,6 +41,11 @@ impl Compiler<'_> {
                     } else {
                         all.push(self.service(object)?);
                     }
+                    // Groups that are listed again and again must not fill the memory.
+                    if all.len() > self.most {
+                        self.expansion = usize::MAX;
+                        return None;
+                    }
                 }
                 Some(Members::from(all))
             }

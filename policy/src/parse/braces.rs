@@ -54,25 +54,18 @@ impl Parser<'_, '_> {
             return;
         }
         self.commit_closed();
+        let last = self.last.take();
         let depth = self.stack.len();
         self.settle(true, None);
         if self.stack.len() == depth {
             let silent = self.stack.last().is_some_and(|f| f.statement.is_none());
-            if !silent {
-                let span = self.span(at, at + 1);
-                self.out.push_with(&codes::STRAY_OPEN, || {
-                    Diagnostic::new(
-                        &codes::STRAY_OPEN,
-                        span,
-                        "`{` follows nothing that takes a block",
-                    )
-                    .label("a statement such as `IpFilterRule NAME` is expected before it")
-                    .help(
-                        "remove the block, or write the statement it belongs to on the line before",
-                    )
-                });
-                self.blame();
+            match last {
+                // One message about the two lines is enough.
+                Some((_, _, true)) => {}
+                _ if silent => {}
+                last => self.stray_open(at, last),
             }
+            self.blame();
             self.push(Frame {
                 object: NONE,
                 head: (at, at + 1),
@@ -85,9 +78,31 @@ impl Parser<'_, '_> {
         }
     }
 
+    fn stray_open(&mut self, at: u32, last: Option<(u32, u32, bool)>) {
+        let span = self.span(at, at + 1);
+        let Some((start, end, _)) = last else {
+            return self.out.push_with(&codes::STRAY_OPEN, || {
+                let message = "`{` follows nothing that takes a block";
+                Diagnostic::new(&codes::STRAY_OPEN, span, message)
+                    .label("a statement such as `IpFilterRule NAME` is expected before it")
+                    .help("write the statement on the line before, or remove the block")
+            });
+        };
+        let (name, head) = (self.slice(start, end), self.span(start, end));
+        self.out.push_with(&codes::STRAY_OPEN, || {
+            Diagnostic::new(&codes::STRAY_OPEN, span, format!("`{name}` takes no block"))
+                .label("not expected here")
+                .also(head, "its values stand on its line")
+                .help(
+                    "remove the block; a parameter that stands in it belongs behind the one before",
+                )
+        });
+    }
+
     /// `}` at `at`.
     pub(super) fn close(&mut self, start: u32, at: u32, column: Option<u32>) {
         self.settle(false, None);
+        self.last = None;
         if self.too_deep > 0 {
             self.too_deep -= 1;
             self.item(ItemKind::Close, start, KeyId::MAX);

@@ -15,8 +15,14 @@ impl<'a> Parser<'a, '_> {
     pub(super) fn keyword(&mut self, pending: Pending) {
         let form = self.language.key_info(pending.key).map(|k| k.form);
         match form {
-            Some(Form::Line(value)) => self.values(&pending, value),
-            Some(Form::Reference(_)) => self.reference(&pending),
+            Some(Form::Line(value)) => {
+                let broken = self.values(&pending, value);
+                self.last = Some((pending.start, pending.end, broken || pending.faulty));
+            }
+            Some(Form::Reference(_)) => {
+                self.reference(&pending);
+                self.last = Some((pending.start, pending.end, pending.faulty));
+            }
             Some(Form::Block(_) | Form::LineOrBlock(..)) | None => self.pending = Some(pending),
         }
     }
@@ -39,7 +45,9 @@ impl<'a> Parser<'a, '_> {
             return;
         };
         match (key.form, open) {
-            (Form::LineOrBlock(value, _), false) => self.values(&pending, value),
+            (Form::LineOrBlock(value, _), false) => {
+                self.values(&pending, value);
+            }
             (Form::Block(statement) | Form::LineOrBlock(_, statement), true) => {
                 self.begin(&pending, statement);
             }
@@ -126,7 +134,7 @@ impl<'a> Parser<'a, '_> {
             statement: self.language.id(statement).unwrap_or(u16::MAX),
             flags: if broken { BROKEN } else { 0 },
             // A misplaced statement is read as if it stood where it belongs.
-            parent: if pending.top || pending.faulty {
+            parent: if pending.top || pending.misplaced {
                 NONE
             } else {
                 parent
@@ -139,8 +147,8 @@ impl<'a> Parser<'a, '_> {
         index
     }
 
-    /// Values on the line of a keyword.
-    fn values(&mut self, pending: &Pending, value: &'static Value) {
+    /// Values on the line of a keyword. Tells whether there was an error.
+    fn values(&mut self, pending: &Pending, value: &'static Value) -> bool {
         let mut words = self.words(pending);
         let first = self.model.atoms.len();
         let mut skipped = None;
@@ -165,7 +173,7 @@ impl<'a> Parser<'a, '_> {
         let place = (pending.start, start, end);
         if pending.top {
             self.line_object(pending, place, a, b, broken);
-            return;
+            return broken;
         }
         if broken {
             self.blame();
@@ -174,6 +182,7 @@ impl<'a> Parser<'a, '_> {
             // An entry without values keeps a faulty parameter from being called missing too.
             self.add(pending.key, EntryKind::Atoms, place, a, b);
         }
+        broken
     }
 
     /// A statement outside of blocks with its values on the line.

@@ -37,6 +37,8 @@ struct Pending {
     top: bool,
     /// The keyword was misspelt or misplaced.
     faulty: bool,
+    /// It begins a statement that stands outside of blocks, and it does not.
+    misplaced: bool,
 }
 
 /// An open block.
@@ -83,6 +85,8 @@ struct Parser<'a, 'w> {
     /// Emptied frames, for their memory.
     spare: Vec<Frame>,
     pending: Option<Pending>,
+    /// The last line, when it takes no block: its keyword, and whether it had an error.
+    last: Option<(u32, u32, bool)>,
     closed: Option<Closed>,
     /// What may still be guessed.
     balance: Balance,
@@ -178,6 +182,7 @@ impl<'a, 'w> Parser<'a, 'w> {
             stack: Vec::new(),
             spare: Vec::new(),
             pending: None,
+            last: None,
             closed: None,
             balance,
             found: Balance::default(),
@@ -405,7 +410,12 @@ impl<'a, 'w> Parser<'a, 'w> {
             column,
             top: context == Context::Top,
             faulty,
+            misplaced: faulty
+                && used
+                    .and_then(|k| self.language.key_info(k))
+                    .is_some_and(|k| k.parameter.is_none()),
         };
+        self.last = None;
         self.keyword(pending);
         end
     }

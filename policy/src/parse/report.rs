@@ -246,8 +246,9 @@ fn describe(
     let with = |message: String, label: String| Diagnostic::new(info, span, message).label(label);
     let expects = format!("expected {expected}");
     match mistake.kind {
-        MistakeKind::Missing => with(format!("`{keyword}` has no value"), expects)
-            .help(format!("write `{keyword} {}`", mistake.expected.syntax())),
+        MistakeKind::Missing => with(format!("`{keyword}` has no value"), expects).help(format!(
+            "write the value behind `{keyword}` on the same line"
+        )),
         MistakeKind::Bad => with(format!("{word} is not a value of `{keyword}`"), expects),
         MistakeKind::UnknownChoice => {
             let d = with(format!("{word} is not a value of `{keyword}`"), expects);

@@ -25,7 +25,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, quote};
 use crate::source::{SourceId, Sources};
 use crate::suggest::nearest;
 use tokens::{Token, Tokens};
-pub use words::{WORDS, Word};
+pub use words::{WORDS, Word, page};
 
 /// What an `IPSEC` block says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! The words of the `IPSEC` block, each once: spelling, abbreviation, meaning, default.
 
+use alloc::format;
+use alloc::string::String;
+
 /// A word; its capital letters, digits included, are the shortest abbreviation.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -86,6 +89,59 @@ words! {
     OUTBCONNECT = "OUTBConnect" "" "TCP connections may be opened from this side only.";
     ENDIPSEC = "ENDIPSEC" "" "Ends the block.";
 }
+
+/// The reference page of the block, made from the words.
+#[must_use]
+pub fn page() -> String {
+    let mut page = String::from(PAGE);
+    page.push_str("| word | values | meaning | default | confirmed |\n|---|---|---|---|---|\n");
+    for w in WORDS {
+        let values = match w.values {
+            "" => String::new(),
+            values => format!("`{}`", values.replace('|', "\\|")),
+        };
+        let yes = |b: bool| if b { "yes" } else { "" };
+        page.push_str(&format!(
+            "| `{}` | {values} | {} | {} | {} |\n",
+            w.name,
+            w.meaning,
+            yes(w.default),
+            yes(w.confirmed),
+        ));
+    }
+    page
+}
+
+const PAGE: &str = "\
+# The IPSEC block of a TCP/IP profile
+
+The default rules of a stack: in force until an IP security policy is installed, when the policy
+cannot be installed, and whenever the operator asks for them. They only permit; what none of them
+permits is denied, but for neighbour discovery and multicast listener messages of ICMPv6
+(`SYSDEFAULTNDRULE`), which the stack itself needs. In displays and logs the rules are called
+`SYSDEFAULTRULE.n`, counted from 1, and the implied deny `SYSDEFAULTDENYRULE`.
+
+```text
+IPSEC [DVIPSEC] [DVLOCALFLTR] [LOGENable | LOGDISable] [LOGImplicit | NOLOGImplicit]
+  IPSECRule  src dst [LOG | NOLOG] [PROTOcol …] [ROUTING …] [SECCLASS n] [DIRECtion …]
+  IPSEC6Rule src dst [LOG | NOLOG] [PROTOcol …] [ROUTING …] [SECCLASS n] [DIRECtion …]
+ENDIPSEC
+```
+
+* Words are separated by blanks and line ends, in any number on a line; `;` begins a comment. Case
+  does not count, and a word may be cut down to its capital letters: `PROTO` is `PROTOcol`.
+* The order of the words is fixed. All of a rule behind its two addresses is optional.
+* `PROTOcol TCP` and `UDP` may be followed by `SRCPort` and `DESTport`; `ICMP` and `ICMPV6` by
+  `TYPE` and `CODE`; `OSPF` and `MIPV6` by `TYPE`. `ICMPV6`, `MIPV6` and `OPAQUE` stand in IPv6
+  rules. Other protocols are written as numbers.
+* A rule for forwarded traffic must not ask for ports, types or codes: fragments that are forwarded
+  do not show them.
+* Only the first block of a profile counts, and z/OS ignores it without `IPCONFIG IPSECURITY` (for
+  IPv6 rules also `IPCONFIG6 IPSECURITY`). What else stands in the profile is not read.
+
+What the manual's page was not seen for is marked by an empty last column.
+
+";
 
 /// The protocols that have names here: word, number, and whether only IPv6 rules take it.
 pub(super) static PROTOCOLS: &[(&str, u8, bool)] = &[

@@ -95,7 +95,7 @@ macro_rules! choices {
                 also: &[$($also),*],
                 code: $name::$variant as u16,
                 then: $crate::choices!(@then $($then)?),
-                meaning: concat!($($meaning),+),
+                meaning: concat!($($meaning),+).trim_ascii(),
             }),*];
 
             fn from_code(code: u16) -> Option<Self> {

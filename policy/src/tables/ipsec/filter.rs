@@ -109,18 +109,22 @@ crate::statements! {
             ],
             "What happens to the packet.",
         ).required(),
-        MANUAL_VPN = Parameter::new(
-            &[Keyword::reference("IpManVpnActionRef", &IP_MAN_VPN_ACTION)],
-            "The manual tunnel.",
-        ),
-        DYNAMIC_VPN = Parameter::new(
-            &[Keyword::reference("IpDynVpnActionRef", &IP_DYN_VPN_ACTION)],
-            "The negotiated tunnel.",
-        ),
-        LOCAL_START = Parameter::new(
-            &[Keyword::reference("IpLocalStartActionRef", &IP_LOCAL_START_ACTION)],
-            "What is negotiated when this side starts.",
-        ),
+        VPN_ACTION = Parameter::new(
+            &[
+                Keyword::reference("IpManVpnActionRef", &IP_MAN_VPN_ACTION),
+                Keyword::reference("IpDynVpnActionRef", &IP_DYN_VPN_ACTION),
+                Keyword::block("IpManVpnAction", &IP_MAN_VPN_ACTION),
+                Keyword::block("IpDynVpnAction", &IP_DYN_VPN_ACTION),
+            ],
+            "The tunnel; needed with `IpFilterAction IpSec` and only then.",
+        ).absent("none"),
+        LOCAL_START_ACTION = Parameter::new(
+            &[
+                Keyword::reference("IpLocalStartActionRef", &IP_LOCAL_START_ACTION),
+                Keyword::block("IpLocalStartAction", &IP_LOCAL_START_ACTION),
+            ],
+            "What is negotiated when this host starts; only with a dynamic VPN action.",
+        ).absent("what the packet shows"),
         REMOTE_IDENTITY = Parameter::new(&[Keyword::line("RemoteIdentity", &IDENTITY)],
             "The peer that a dynamic tunnel must be with.").absent("any").unconfirmed(),
     }
