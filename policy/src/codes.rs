@@ -60,6 +60,15 @@ codes! {
     REPEATED_STATEMENT = 209, "repeated-statement", Reference, Warning, "A statement that counts once is repeated; the last one is used.";
     CYCLE = 210, "cycle", Reference, Error, "Statements refer to each other in a circle.";
     WRONG_FILE = 211, "wrong-file", Reference, Error, "Statements stand in a file of the wrong kind.";
+    NO_EFFECT_HERE = 212, "no-effect-here", Reference, Warning, "Statements of an image file have no effect in a main file that names the file of its image.";
+    FILE_UNREADABLE = 221, "file-unreadable", Reference, Error, "A file that another one names cannot be read.";
+    DATA_SET = 222, "data-set", Reference, Error, "An MVS data set is named; only files are read.";
+    FILE_ROLE = 223, "file-role", Reference, Error, "One file is named for two purposes.";
+    NO_SUCH_STACK = 224, "no-such-stack", Reference, Error, "No `TcpImage` has the wanted name.";
+    STACK_TAKEN = 225, "stack-taken", Reference, Note, "Of several stacks the first one is taken.";
+    NOT_READ = 226, "not-read", Reference, Note, "A kind of policy that is known and not read yet.";
+    COMMON_UNUSED = 227, "common-unused", Reference, Warning, "A common policy file has no effect without the statement of its kind in the image file.";
+    NO_POLICY = 228, "no-policy", Reference, Note, "A stack has no policy of the wanted kind; its default rules stay in force.";
     NO_FILTER_POLICY = 301, "no-filter-policy", Meaning, Error, "An IPSec policy has no `IpFilterPolicy`.";
     NO_FILTER_RULES = 302, "no-filter-rules", Meaning, Error, "An `IpFilterPolicy` has no rule.";
     MIXED_FAMILIES = 303, "mixed-families", Meaning, Error, "Source and destination of a rule are of different IP versions.";

@@ -21,6 +21,7 @@ mod diagnostic;
 #[cfg(feature = "filter")]
 pub mod filter;
 mod format;
+pub mod load;
 mod model;
 mod page;
 mod parse;
