@@ -15,6 +15,7 @@ extern crate alloc;
 extern crate std;
 
 mod address;
+pub mod classifier;
 mod filter;
 mod rule;
 
