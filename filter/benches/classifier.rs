@@ -50,9 +50,13 @@ fn bench<A: sets::Text>(name: &str, rules: &str, trace: &str) {
         .zip(&expect)
         .filter(|(o, e)| **o != e.unwrap_or(NONE))
         .count();
-    let (mut single, mut batch) = (Vec::new(), Vec::new());
+    let narrow = classifier.clone().narrower();
+    let portable = narrow.clone().narrower();
+    let levels = [&classifier, &narrow, &portable];
+    let mut single = Vec::new();
+    let mut batch = [const { Vec::new() }; 3];
     let per = 1.0 / keys.len() as f64;
-    for _ in 0..ROUNDS {
+    for round in 0..=ROUNDS {
         let start = ThreadTime::now();
         let mut sum = 0u64;
         for key in &keys {
@@ -63,26 +67,33 @@ fn bench<A: sets::Text>(name: &str, rules: &str, trace: &str) {
             );
         }
         black_box(sum);
-        single.push(start.elapsed().as_nanos() as f64 * per);
-        let start = ThreadTime::now();
-        for (keys, out) in keys.chunks(256).zip(out.chunks_mut(256)) {
-            black_box(&classifier).first_match_batch(keys, out);
+        if round > 0 {
+            single.push(start.elapsed().as_nanos() as f64 * per);
         }
-        black_box(&out);
-        batch.push(start.elapsed().as_nanos() as f64 * per);
+        for (level, times) in levels.iter().zip(&mut batch) {
+            let start = ThreadTime::now();
+            for (keys, out) in keys.chunks(256).zip(out.chunks_mut(256)) {
+                black_box(level).first_match_batch(keys, out);
+            }
+            black_box(&out);
+            if round > 0 {
+                times.push(start.elapsed().as_nanos() as f64 * per);
+            }
+        }
     }
-    println!(
-        "{name:<12} single {:6.1}  batch {:6.1}  build {:7.1} ms  memory {:7.2} MiB  wrong {wrong} {wrong_batch}  {}",
-        median(single),
-        median(batch),
+    print!(
+        "{name} build_ms={:.1} mib={:.2} single={:.1}",
         median(build),
         classifier.bytes() as f64 / 1048576.0,
-        if std::env::var_os("V").is_some() {
-            classifier.describe()
-        } else {
-            String::new()
-        },
+        median(single)
     );
+    for (level, times) in levels.iter().zip(batch) {
+        print!(" {}={:.1}", level.kernel(), median(times));
+    }
+    println!(" wrong={}", wrong + wrong_batch);
+    if std::env::var_os("V").is_some() {
+        println!("    {}", classifier.describe());
+    }
 }
 
 fn main() {

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)] // classifier::simd is the one exception
 #![cfg_attr(
     not(test),
     deny(

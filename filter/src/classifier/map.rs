@@ -6,6 +6,8 @@ use core::fmt::Debug;
 
 use super::key::Address;
 use super::numbers::{Numbers, descend, leaf, node, ones_if_leaf};
+use super::table::Block;
+use super::{Level, stage};
 
 /// A map from addresses to numbers, built from sorted intervals that cover all addresses.
 pub trait AddressMap<A: Address>: Clone + Debug + Default + Send + Sync {
@@ -14,6 +16,13 @@ pub trait AddressMap<A: Address>: Clone + Debug + Default + Send + Sync {
     fn build(starts: &[A], values: &[u32]) -> Self;
     /// The number of the interval with `address`.
     fn get(&self, address: A) -> u32;
+    /// The same for the first `n` addresses of a batch.
+    fn get_batch(&self, level: Level, addresses: &Block<A>, out: &mut Block<u32>, n: usize) {
+        let _ = level;
+        for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
+            *out = self.get(*address);
+        }
+    }
     /// Bytes of heap.
     fn bytes(&self) -> usize;
 }
@@ -59,6 +68,14 @@ impl AddressMap<u32> for Map4 {
             e = descend(&self.nodes, e, 8, address & 0xff);
         }
         e >> 1
+    }
+
+    fn get_batch(&self, level: Level, addresses: &Block<u32>, out: &mut Block<u32>, n: usize) {
+        if !stage::map4(level, self, addresses, out, n) {
+            for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
+                *out = self.get(*address);
+            }
+        }
     }
 
     fn bytes(&self) -> usize {

@@ -5,14 +5,23 @@ mod key;
 mod map;
 mod numbers;
 mod part;
+#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+mod portable;
 mod services;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod simd;
 mod table;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use key::{
     Address, ENVIRONMENTS, HIDDEN_NUMBERS, HIDDEN_PROTOCOL, Key, Pattern, Protocol, Service,
 };
+#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+use portable::{Level, stage};
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use simd::{Level, stage};
 use table::Table;
 
 /// What [`Classifier::first_match_batch`] writes where no rule matches.
@@ -23,8 +32,9 @@ pub const NONE: u32 = u32::MAX;
 /// Immutable; its answers equal those of a scan of the list in order.
 #[derive(Clone, Debug)]
 pub struct Classifier<A: Address> {
-    patterns: Vec<Pattern<A>>,
-    table: Option<Table<A>>,
+    patterns: Arc<[Pattern<A>]>,
+    table: Option<Arc<Table<A>>>,
+    level: Level,
 }
 
 impl<A: Address> Classifier<A> {
@@ -34,9 +44,13 @@ impl<A: Address> Classifier<A> {
         let table = if patterns.len() <= SCAN {
             None
         } else {
-            Table::build(&patterns)
+            Table::build(&patterns).map(Arc::new)
         };
-        Self { patterns, table }
+        Self {
+            patterns: patterns.into(),
+            table,
+            level: Level::detect(),
+        }
     }
 
     /// The position of the first pattern that fits.
@@ -62,15 +76,28 @@ impl<A: Address> Classifier<A> {
         for (keys, out) in keys.chunks(table::BATCH).zip(out.chunks_mut(table::BATCH)) {
             let n = keys.len().min(out.len());
             if let (Some(keys), Some(out)) = (keys.get(..n), out.get_mut(..n)) {
-                table.get_batch(keys, out);
+                table.get_batch(self.level, keys, out);
             }
         }
+    }
+
+    /// The same classifier with simpler instructions, down to the portable ones: for comparison.
+    #[must_use]
+    pub fn narrower(mut self) -> Self {
+        self.level = self.level.narrower();
+        self
+    }
+
+    /// Which instructions batches use: `portable`, `avx2` or `avx512`.
+    #[must_use]
+    pub fn kernel(&self) -> &'static str {
+        self.level.name()
     }
 
     /// Bytes of heap.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.patterns.len() * size_of::<Pattern<A>>() + self.table.as_ref().map_or(0, Table::bytes)
+        self.patterns.len() * size_of::<Pattern<A>>() + self.table.as_ref().map_or(0, |t| t.bytes())
     }
 
     /// Whether it is compiled into tables.
@@ -78,12 +105,12 @@ impl<A: Address> Classifier<A> {
     pub fn describe(&self) -> alloc::string::String {
         self.table
             .as_ref()
-            .map_or_else(|| "scan".into(), Table::describe)
+            .map_or_else(|| "scan".into(), |t| t.describe())
     }
 
     fn scan(&self, key: &Key<A>) -> u32 {
         (0u32..)
-            .zip(&self.patterns)
+            .zip(self.patterns.iter())
             .find_map(|(n, p)| p.matches(key).then_some(n))
             .unwrap_or(NONE)
     }

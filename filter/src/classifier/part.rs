@@ -12,6 +12,7 @@ use super::intern::Interner;
 use super::key::Service;
 use super::numbers::{Numbers, descend, leaf, node, ones_if_leaf};
 use super::services::Services;
+use super::table::{BATCH, Lane};
 use super::{NONE, at};
 
 /// Entries of a node, as a power of two.
@@ -94,6 +95,31 @@ impl Part {
             entry = descend(&self.nodes, entry, NODE, digit);
         }
         entry >> 1
+    }
+
+    /// Lowers `best` to the first rule that fits, for the first `n` keys of a batch.
+    pub(super) fn get_batch(
+        &self,
+        source: &Lane,
+        destination: &Lane,
+        class: &Lane,
+        best: &mut Lane,
+        n: usize,
+    ) {
+        let (rows, columns) = if self.by_source {
+            (source, destination)
+        } else {
+            (destination, source)
+        };
+        let mut records = [0u32; BATCH];
+        let places = rows.0.iter().zip(&columns.0).zip(&mut records);
+        for ((row, column), record) in places.take(n) {
+            *record = self.record(*row, *column);
+        }
+        let cells = records.iter().zip(&class.0).zip(&mut best.0);
+        for ((record, class), best) in cells.take(n) {
+            *best = (*best).min(self.rule(*record, *class));
+        }
     }
 
     /// The first rule of a record for a service class.

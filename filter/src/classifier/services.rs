@@ -24,11 +24,11 @@ pub(super) struct Services {
     /// By protocol, 256 more for a hidden one.
     pub(super) protocol: Vec<u16>,
     /// By environment and class. Empty where no rule asks for either.
-    environment: Vec<u16>,
-    class: Vec<u16>,
+    pub(super) environment: Vec<u16>,
+    pub(super) class: Vec<u16>,
     pub(super) classes_a: u32,
     pub(super) classes_b: u32,
-    protocols: u32,
+    pub(super) protocols: u32,
     /// By the classes of protocol (and environment and security class), `a` and `b`.
     pub(super) table: Vec<u16>,
     /// How many service classes there are.
@@ -132,10 +132,20 @@ impl Services {
             }
         }
         out.count = out.members.len() as u32;
+        // Vector code reads four bytes at every place.
+        for list in [&mut out.a, &mut out.b, &mut out.protocol, &mut out.table] {
+            if !list.is_empty() {
+                list.push(0);
+            }
+        }
         // The context's classes become places in the table of contexts.
         let classes = sets_class.len() as u16;
         for e in &mut out.environment {
             *e = e.checked_mul(classes)?;
+        }
+        if contextual {
+            out.environment.push(0);
+            out.class.push(0);
         }
         Some(out)
     }
@@ -148,7 +158,7 @@ impl Services {
             &self.protocol,
             u32::from(key.protocol) | u32::from(key.hidden & HIDDEN_PROTOCOL) << 7,
         );
-        if !self.environment.is_empty() {
+        if self.is_contextual() {
             kind += self.context(key) * self.protocols;
         }
         let a = if self.a.is_empty() {
@@ -165,6 +175,12 @@ impl Services {
             &self.table,
             (kind * self.classes_a + a) * self.classes_b + b,
         )
+    }
+
+    /// Whether rules look at environment and security class at all.
+    #[inline]
+    pub(super) fn is_contextual(&self) -> bool {
+        !self.environment.is_empty()
     }
 
     fn context<A>(&self, key: &Key<A>) -> u32 {

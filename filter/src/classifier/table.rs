@@ -3,11 +3,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::NONE;
 use super::key::{Address, Key, Pattern, Service};
 use super::map::AddressMap;
 use super::part::{Budget, Builder, Part, Placed};
 use super::services::Services;
+use super::{Level, NONE, stage};
 
 /// The compiled form of a set.
 #[derive(Clone, Debug)]
@@ -19,7 +19,24 @@ pub(super) struct Table<A: Address> {
 }
 
 /// Keys that go through the stages together.
-pub(super) const BATCH: usize = 64;
+pub(super) const BATCH: usize = 128;
+
+/// One number for each key of a batch, on cache lines of its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub struct Block<T>(pub(super) [T; BATCH]);
+
+/// A block of 32-bit lanes.
+pub(super) type Lane = Block<u32>;
+
+/// All fields of a batch but the addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    /// `a` in the lower half, `b` in the upper one.
+    pub(super) numbers: Lane,
+    /// Protocol, environment, class, hidden, from the lowest byte up.
+    pub(super) rest: Lane,
+}
 
 /// The elementary intervals of one address.
 struct Intervals<A> {
@@ -119,34 +136,45 @@ impl<A: Address> Table<A> {
 
     /// The same for up to [`BATCH`] keys, one stage after the other, so that the loads of many keys
     /// overlap.
-    pub(super) fn get_batch(&self, keys: &[Key<A>], out: &mut [u32]) {
-        let mut source = [0u32; BATCH];
-        let mut destination = [0u32; BATCH];
-        let mut class = [0u32; BATCH];
-        let mut record = [0u32; BATCH];
-        for (key, n) in keys.iter().zip(&mut source) {
-            *n = self.source.get(key.source);
+    pub(super) fn get_batch(&self, level: Level, keys: &[Key<A>], out: &mut [u32]) {
+        let n = keys.len();
+        let mut addresses = Block([A::MIN; BATCH]);
+        let mut source = Block([0u32; BATCH]);
+        let mut destination = Block([0u32; BATCH]);
+        let mut class = Block([0u32; BATCH]);
+        let mut best = Block([NONE; BATCH]);
+        for (key, a) in keys.iter().zip(&mut addresses.0) {
+            *a = key.source;
         }
-        for (key, n) in keys.iter().zip(&mut destination) {
-            *n = self.destination.get(key.destination);
+        self.source.get_batch(level, &addresses, &mut source, n);
+        for (key, a) in keys.iter().zip(&mut addresses.0) {
+            *a = key.destination;
         }
-        for (key, n) in keys.iter().zip(&mut class) {
-            *n = self.services.get(key);
-        }
-        out.fill(NONE);
-        for part in &self.parts {
-            let (rows, columns) = if part.by_source {
-                (&source, &destination)
-            } else {
-                (&destination, &source)
+        self.destination
+            .get_batch(level, &addresses, &mut destination, n);
+        if level != Level::default() {
+            let mut fields = Fields {
+                numbers: Block([0; BATCH]),
+                rest: Block([0; BATCH]),
             };
-            for (((row, column), record), _) in rows.iter().zip(columns).zip(&mut record).zip(keys)
-            {
-                *record = part.record(*row, *column);
+            let words = fields.numbers.0.iter_mut().zip(&mut fields.rest.0);
+            for (key, (numbers, rest)) in keys.iter().zip(words) {
+                *numbers = u32::from(key.a) | u32::from(key.b) << 16;
+                *rest = u32::from_le_bytes([key.protocol, key.environment, key.class, key.hidden]);
             }
-            for ((record, class), out) in record.iter().zip(&class).zip(out.iter_mut()) {
-                *out = (*out).min(part.rule(*record, *class));
+            stage::services(level, &self.services, &fields, &mut class, n);
+        } else {
+            for (key, n) in keys.iter().zip(&mut class.0) {
+                *n = self.services.get(key);
             }
+        }
+        for part in &self.parts {
+            if !stage::part(level, part, (&source, &destination), &class, &mut best, n) {
+                part.get_batch(&source, &destination, &class, &mut best, n);
+            }
+        }
+        for (out, best) in out.iter_mut().zip(best.0) {
+            *out = best;
         }
     }
 
