@@ -247,6 +247,17 @@ fn scan<A: Made>(patterns: &[Pattern<A>], key: &Key<A>) -> Option<u32> {
         .map(|n| n as u32)
 }
 
+/// The classifier with every set of instructions that this machine has.
+fn levels<A: Address>(classifier: Classifier<A>) -> Vec<Classifier<A>> {
+    let mut levels = vec![classifier];
+    while let Some(last) = levels.last()
+        && last.kernel() != "portable"
+    {
+        levels.push(last.clone().narrower());
+    }
+    levels
+}
+
 fn compare<A: Made>(u: &mut Unstructured<'_>, shape: Shape, rules: usize) -> Result<()> {
     let patterns = (0..rules)
         .map(|_| pattern::<A>(u, shape))
@@ -255,20 +266,22 @@ fn compare<A: Made>(u: &mut Unstructured<'_>, shape: Shape, rules: usize) -> Res
         .map(|_| key::<A>(u, &patterns))
         .collect::<Result<Vec<_>>>()?;
     let classifier = Classifier::new(patterns.clone());
-    let mut out = vec![7; keys.len()];
-    classifier.first_match_batch(&keys, &mut out);
-    for (key, out) in keys.iter().zip(out) {
-        let expect = scan(&patterns, key);
-        assert_eq!(
-            classifier.first_match(key),
-            expect,
-            "{shape:?} {key:?} {patterns:?}"
-        );
-        assert_eq!(
-            out,
-            expect.unwrap_or(NONE),
-            "batch, {shape:?} {key:?} {patterns:?}"
-        );
+    let expect: Vec<Option<u32>> = keys.iter().map(|k| scan(&patterns, k)).collect();
+    for (key, expect) in keys.iter().zip(&expect) {
+        let got = classifier.first_match(key);
+        assert_eq!(got, *expect, "{shape:?} {key:?} {patterns:?}");
+    }
+    for level in levels(classifier) {
+        let mut out = vec![7; keys.len()];
+        level.first_match_batch(&keys, &mut out);
+        for ((key, expect), out) in keys.iter().zip(&expect).zip(out) {
+            let kernel = level.kernel();
+            assert_eq!(
+                out,
+                expect.unwrap_or(NONE),
+                "{kernel} {shape:?} {key:?} {patterns:?}"
+            );
+        }
     }
     Ok(())
 }
@@ -321,15 +334,24 @@ fn check_set<A: sets::Text>(rules: &str, trace: &str, name: &str) {
     let patterns = sets::rules::<A>(rules);
     let (keys, expect) = sets::headers::<A>(trace);
     let classifier = Classifier::new(patterns);
-    let mut out = vec![0; keys.len()];
-    classifier.first_match_batch(&keys, &mut out);
-    for (line, ((key, expect), out)) in keys.iter().zip(&expect).zip(out).enumerate() {
+    for (line, (key, expect)) in keys.iter().zip(&expect).enumerate() {
         assert_eq!(
             classifier.first_match(key),
             *expect,
             "{name}, header {line}"
         );
-        assert_eq!(out, expect.unwrap_or(NONE), "{name}, header {line}, batch");
+    }
+    for level in levels(classifier) {
+        let mut out = vec![0; keys.len()];
+        level.first_match_batch(&keys, &mut out);
+        for (line, (expect, out)) in expect.iter().zip(out).enumerate() {
+            let kernel = level.kernel();
+            assert_eq!(
+                out,
+                expect.unwrap_or(NONE),
+                "{name}, header {line}, {kernel}"
+            );
+        }
     }
 }
 

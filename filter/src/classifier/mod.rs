@@ -1,5 +1,6 @@
 //! The compiled first-match classifier.
 
+mod build;
 mod intern;
 mod key;
 mod map;

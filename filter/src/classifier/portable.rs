@@ -46,6 +46,7 @@ pub(super) mod stage {
         _: &Part,
         _: (&Lane, &Lane),
         _: &Lane,
+        _: &Services,
         _: &mut Lane,
         _: usize,
     ) -> bool {

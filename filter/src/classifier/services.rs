@@ -15,6 +15,47 @@ const MAX_TABLE: usize = 1 << 18;
 /// And takes at most this much work: entries times words of a set of services.
 const MAX_WORK: usize = 1 << 23;
 
+/// How the service of a rule is compared with a key.
+#[derive(Clone, Debug)]
+pub(super) enum Classes {
+    /// By the key's service class.
+    Table(Services),
+    /// Field by field: the services tell apart too many classes.
+    Direct(Vec<Service>),
+}
+
+impl Classes {
+    pub(super) fn build(services: &[Service]) -> Self {
+        Services::build(services).map_or_else(|| Self::Direct(services.into()), Self::Table)
+    }
+
+    /// The service class of a key, where there are any.
+    #[inline]
+    pub(super) fn get<A>(&self, key: &Key<A>) -> u32 {
+        match self {
+            Self::Table(t) => t.get(key),
+            Self::Direct(_) => 0,
+        }
+    }
+
+    /// Whether the key, whose class is `class`, fits a service. The service after the last one
+    /// fits everything.
+    #[inline]
+    pub(super) fn fits<A>(&self, class: u32, service: u32, key: &Key<A>) -> bool {
+        match self {
+            Self::Table(t) => t.has(class, service),
+            Self::Direct(s) => s.get(service as usize).is_none_or(|s| s.matches(key)),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Table(t) => t.bytes(),
+            Self::Direct(s) => size_of_val(s.as_slice()),
+        }
+    }
+}
+
 /// From the fields of a key to its service class.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Services {
@@ -33,14 +74,18 @@ pub(super) struct Services {
     pub(super) table: Vec<u16>,
     /// How many service classes there are.
     pub(super) count: u32,
-    /// For each service class the set of services, as words.
-    members: Interner,
+    /// For each service class the set of services, as words; the bit after the last service is
+    /// always set.
+    pub(super) members: Vec<u32>,
+    /// Words in a set.
+    pub(super) words: u32,
 }
 
 impl Services {
     /// Classes for these different services; `None` where the table would be too large.
     pub(super) fn build(services: &[Service]) -> Option<Self> {
-        let words = services.len().div_ceil(32);
+        // One bit more than services.
+        let words = services.len() / 32 + 1;
         let a = Numbers::build(services.iter().map(|s| s.a).collect());
         let b = Numbers::build(services.iter().map(|s| s.b).collect());
         let mut out = Self {
@@ -110,7 +155,8 @@ impl Services {
         if size > MAX_TABLE || size.saturating_mul(words) > MAX_WORK {
             return None;
         }
-        out.table.reserve_exact(size);
+        out.table.reserve_exact(size + 1);
+        let mut members = Interner::default();
         let mut kind = vec![0u32; words];
         let mut with_a = vec![0u32; words];
         let mut whole = vec![0u32; words];
@@ -124,14 +170,21 @@ impl Services {
                         and(&mut with_a, &kind, sets_a.get(ca));
                         for cb in 0..out.classes_b {
                             and(&mut whole, &with_a, sets_b.get(cb));
-                            let class = u16::try_from(out.members.intern(&whole)).ok()?;
+                            let class = u16::try_from(members.intern(&whole)).ok()?;
                             out.table.push(class);
                         }
                     }
                 }
             }
         }
-        out.count = out.members.len() as u32;
+        out.count = members.len() as u32;
+        out.words = words as u32;
+        out.members = members.into_data();
+        for set in out.members.chunks_mut(words) {
+            if let Some(last) = set.last_mut() {
+                *last |= 1 << (services.len() % 32);
+            }
+        }
         // Vector code reads four bytes at every place.
         for list in [&mut out.a, &mut out.b, &mut out.protocol, &mut out.table] {
             if !list.is_empty() {
@@ -188,17 +241,18 @@ impl Services {
             + at16(&self.class, u32::from(key.class))
     }
 
-    /// For one service, whether each service class is inside it.
-    pub(super) fn inside(&self, service: u32) -> impl Iterator<Item = bool> + '_ {
-        (0..self.count).map(move |class| {
-            let word = at(self.members.get(class), service / 32);
-            (word >> (service % 32)) & 1 != 0
-        })
+    /// Whether a service class is inside a service.
+    #[inline]
+    pub(super) fn has(&self, class: u32, service: u32) -> bool {
+        let word = at(&self.members, class * self.words + service / 32);
+        (word >> (service % 32)) & 1 != 0
     }
 
-    /// Drops what only the builder needs.
-    pub(super) fn finish(&mut self) {
-        self.members = Interner::default();
+    /// All service classes inside a service.
+    pub(super) fn inside(&self, service: u32) -> Vec<u32> {
+        (0..self.count)
+            .filter(|class| self.has(*class, service))
+            .collect()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -212,7 +266,8 @@ impl Services {
         ]
         .iter()
         .map(|v| v.len() * 2)
-        .sum()
+        .sum::<usize>()
+            + self.members.len() * 4
     }
 }
 
@@ -282,7 +337,7 @@ impl Sets {
 }
 
 fn sets(classes: u32, services: &[Service], fits: impl Fn(&Service, u32) -> bool) -> Sets {
-    let words = services.len().div_ceil(32);
+    let words = services.len() / 32 + 1;
     // More classes than the table could ever have: it will be refused, so no work here.
     let classes = if classes as usize * words > MAX_WORK {
         0

@@ -12,7 +12,7 @@ use core::arch::x86_64::*;
 
 use super::map::Map4;
 use super::numbers::Numbers;
-use super::part::{NODE, PAGE, Part, Positions};
+use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
 use super::services::Services;
 use super::table::{BATCH, Block, Fields, Lane};
 
@@ -31,6 +31,13 @@ trait Vector: Copy {
     unsafe fn and(self, other: Self) -> Self;
     unsafe fn or(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    /// `other` without the bits of `self`.
+    unsafe fn and_not(self, other: Self) -> Self;
+    /// All bits of the lanes where `self` is above `other`.
+    unsafe fn above(self, other: Self) -> Self;
+    /// Whether any bit is set.
+    unsafe fn any(self) -> bool;
     /// Shifts by the same number of bits in all lanes.
     unsafe fn left(self, bits: u32) -> Self;
     unsafe fn right(self, bits: u32) -> Self;
@@ -92,6 +99,26 @@ impl Vector for __m512i {
     unsafe fn min(self, other: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm512_min_epu32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_sub_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn and_not(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_andnot_si512(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn above(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_maskz_set1_epi32(_mm512_cmpgt_epu32_mask(self, other), -1) }
+    }
+    #[inline(always)]
+    unsafe fn any(self) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm512_test_epi32_mask(self, self) != 0 }
     }
     #[inline(always)]
     unsafe fn left(self, bits: u32) -> Self {
@@ -169,6 +196,31 @@ impl Vector for __m256i {
         unsafe { _mm256_min_epu32(self, other) }
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_sub_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn and_not(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_andnot_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn above(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            {
+                let not_above = _mm256_cmpeq_epi32(_mm256_min_epu32(self, other), self);
+                _mm256_andnot_si256(not_above, Self::splat(u32::MAX))
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn any(self) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm256_testz_si256(self, self) == 0 }
+    }
+    #[inline(always)]
     unsafe fn left(self, bits: u32) -> Self {
         // SAFETY: as above.
         unsafe { _mm256_sllv_epi32(self, Self::splat(bits)) }
@@ -241,6 +293,35 @@ unsafe fn long<V: Vector>(list: &[u32], places: V) -> V {
         places
             .min(V::splat(last as u32))
             .gather::<4>(list.as_ptr().cast())
+    }
+}
+
+/// Bytes; the last three are never asked for, only there for the last four bytes.
+#[inline(always)]
+unsafe fn bytes<V: Vector>(list: &[u8], places: V) -> V {
+    // SAFETY: four bytes at place `len - 4` end with the list, and no place is above; a shorter
+    // list is not read.
+    unsafe {
+        let Some(last) = list.len().checked_sub(4) else {
+            return V::splat(0);
+        };
+        let places = places.min(V::splat(last as u32));
+        places.gather::<1>(list.as_ptr()).and(V::splat(0xff))
+    }
+}
+
+/// Both numbers of pairs.
+#[inline(always)]
+unsafe fn pairs<V: Vector>(list: &[[u32; 2]], places: V) -> [V; 2] {
+    // SAFETY: no place is above the last pair, and both its halves are inside the list; an empty
+    // list is not read.
+    unsafe {
+        let Some(last) = list.len().checked_sub(1) else {
+            return [V::splat(0); 2];
+        };
+        let places = places.min(V::splat(last as u32));
+        let base: *const u8 = list.as_ptr().cast();
+        [places.gather::<8>(base), places.gather::<8>(base.add(4))]
     }
 }
 
@@ -340,6 +421,7 @@ unsafe fn part<V: Vector>(
     part: &Part,
     (source, destination): (&Lane, &Lane),
     class: &Lane,
+    services: &Services,
     best: &mut Lane,
     n: usize,
 ) {
@@ -348,58 +430,101 @@ unsafe fn part<V: Vector>(
     } else {
         (destination, source)
     };
-    let mut record = Block([0; BATCH]);
+    let mut cells = Block([0; BATCH]);
     let count = n.div_ceil(V::LANES);
     let steps = rows
         .0
         .chunks_exact(V::LANES)
         .zip(columns.0.chunks_exact(V::LANES))
-        .zip(record.0.chunks_exact_mut(V::LANES));
-    // SAFETY: see the functions called; chunks have `LANES` numbers. Records are pairs of `u32`:
-    // both halves of one that is clamped to the last are inside.
+        .zip(cells.0.chunks_exact_mut(V::LANES))
+        .take(count);
+    // SAFETY: see the functions called; chunks have `LANES` numbers.
     unsafe {
-        for ((row, column), out) in steps.take(count) {
-            let column = numbers(&part.columns, V::load(column));
-            let mut shift = part.depth * NODE;
-            let place = numbers(&part.rows, V::load(row)).add(column.right(shift));
-            let mut entry = numbers(&part.top, place);
-            for _ in 0..part.depth {
-                shift -= NODE;
-                let digit = column.right(shift).and(V::splat((1 << NODE) - 1));
-                entry = descend(&part.nodes, entry, NODE, digit);
+        match &part.form {
+            Form::Table(t) => {
+                for ((row, column), out) in steps {
+                    record(t, V::load(row), numbers(&part.columns, V::load(column))).store(out);
+                }
             }
-            entry.right(1).store(out);
+            Form::Lists(l) => {
+                for ((row, column), out) in steps {
+                    list(l, V::load(row), numbers(&part.columns, V::load(column))).store(out);
+                }
+            }
         }
-        let steps = record
+        let steps = cells
             .0
             .chunks_exact(V::LANES)
             .zip(class.0.chunks_exact(V::LANES))
-            .zip(best.0.chunks_exact_mut(V::LANES));
-        let Some(last) = part.records.len().checked_sub(1) else {
-            return;
-        };
-        let records: *const u8 = part.records.as_ptr().cast();
-        for ((record, class), best) in steps.take(count) {
-            let record = V::load(record).min(V::splat(last as u32));
-            let class = V::load(class);
-            let shape = record.gather::<8>(records);
-            let first = record.gather::<8>(records.add(4));
-            let page = numbers(&part.shapes, shape.add(class.right(PAGE)));
-            let place = page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)));
-            let nth = match &part.positions {
-                Positions::Bytes(b) => {
-                    // Four bytes at place `len - 4` end with the list.
-                    let Some(last) = b.len().checked_sub(4) else {
-                        return;
-                    };
-                    let place = place.min(V::splat(last as u32));
-                    place.gather::<1>(b.as_ptr()).and(V::splat(0xff))
+            .zip(best.0.chunks_exact_mut(V::LANES))
+            .take(count);
+        match &part.form {
+            Form::Table(t) => {
+                for ((cell, class), best) in steps {
+                    let rule = rule(t, V::load(cell), V::load(class));
+                    V::load(best).min(rule).store(best);
                 }
-                Positions::Words(w) => short(w, place),
-            };
-            let rule = long(&part.rules, first.add(nth));
-            V::load(best).min(rule).store(best);
+            }
+            Form::Lists(l) => {
+                // Lists differ in length: lanes would wait for the longest.
+                let cells = cells.0.iter().zip(&class.0).zip(&mut best.0).take(n);
+                for ((cell, class), best) in cells {
+                    *best = (*best).min(l.walk(*cell, |service| services.has(*class, service)));
+                }
+            }
         }
+    }
+}
+
+/// As [`Table::record`].
+#[inline(always)]
+unsafe fn record<V: Vector>(table: &Table, row: V, column: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        let mut shift = table.depth * NODE;
+        let place = numbers(&table.rows, row).add(column.right(shift));
+        let mut entry = numbers(&table.top, place);
+        for _ in 0..table.depth {
+            shift -= NODE;
+            let digit = column.right(shift).and(V::splat((1 << NODE) - 1));
+            entry = descend(&table.nodes, entry, NODE, digit);
+        }
+        entry.right(1)
+    }
+}
+
+/// As [`Table::rule`].
+#[inline(always)]
+unsafe fn rule<V: Vector>(table: &Table, record: V, class: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        let [shape, first] = pairs(&table.records, record);
+        let page = numbers(&table.shapes, shape.add(class.right(PAGE)));
+        let place = page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)));
+        let nth = match &table.positions {
+            Positions::Bytes(b) => bytes(b, place),
+            Positions::Words(w) => short(w, place),
+        };
+        long(&table.rules, first.add(nth))
+    }
+}
+
+/// As [`Lists::list`].
+#[inline(always)]
+unsafe fn list<V: Vector>(lists: &Lists, row: V, column: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        let one = V::splat(1);
+        let [mut base, mut len] = pairs(&lists.rows, row);
+        // A lane with one run left compares the run it is in, and stays.
+        while len.above(one).any() {
+            let half = len.right(1);
+            let middle = base.add(half);
+            let beyond = numbers(&lists.starts, middle).above(column);
+            base = base.add(beyond.and_not(half));
+            len = len.sub(half);
+        }
+        numbers(&lists.lists, base)
     }
 }
 
@@ -483,6 +608,7 @@ pub(super) mod stage {
         part: &Part,
         intervals: (&Lane, &Lane),
         class: &Lane,
+        classes: &Services,
         best: &mut Lane,
         n: usize
     ));

@@ -3,10 +3,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::build::{Budget, Builder, Placed};
 use super::key::{Address, Key, Pattern, Service};
 use super::map::AddressMap;
-use super::part::{Budget, Builder, Part, Placed};
-use super::services::Services;
+use super::part::Part;
+use super::services::Classes;
 use super::{Level, NONE, stage};
 
 /// The compiled form of a set.
@@ -14,12 +15,50 @@ use super::{Level, NONE, stage};
 pub(super) struct Table<A: Address> {
     pub(super) source: A::Map,
     pub(super) destination: A::Map,
-    pub(super) services: Services,
+    pub(super) services: Classes,
     pub(super) parts: Vec<Part>,
 }
 
 /// Keys that go through the stages together.
 pub(super) const BATCH: usize = 128;
+
+/// Distributes the rules over parts: each rule to the address that it narrows more, those that
+/// narrow neither to a part of their own.
+fn split(builder: &Builder<'_>, placed: &[[Placed; 2]], ns: u32, nd: u32) -> Option<Vec<Part>> {
+    let mut budget = Budget {
+        work: 1 << 30,
+        bytes: 96 << 20,
+    };
+    let wide = |p: &Placed| {
+        let rows = p.rows.1 - p.rows.0;
+        let columns = p.columns.1 - p.columns.0;
+        rows.min(columns) >= WIDE
+    };
+    let (mut by_destination, mut by_source, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for [d, s] in placed {
+        if wide(d) {
+            rest.push(*d);
+        } else if d.rows.1 - d.rows.0 <= s.rows.1 - s.rows.0 {
+            by_destination.push(*d);
+        } else {
+            by_source.push(*s);
+        }
+    }
+    let mut parts = Vec::new();
+    if !by_destination.is_empty() {
+        parts.push(builder.part(&by_destination, (nd, ns), false, &mut budget)?);
+    }
+    if !by_source.is_empty() {
+        parts.push(builder.part(&by_source, (ns, nd), true, &mut budget)?);
+    }
+    if !rest.is_empty() {
+        parts.push(builder.part(&rest, (nd, ns), false, &mut budget)?);
+    }
+    Some(parts)
+}
+
+/// A rule that covers this many intervals of both addresses is wide.
+const WIDE: u32 = 256;
 
 /// One number for each key of a batch, on cache lines of its own.
 #[derive(Clone, Copy, Debug)]
@@ -78,42 +117,29 @@ impl<A: Address> Table<A> {
         let mut distinct: Vec<Service> = live().map(|(_, p)| p.service).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        let mut services = Services::build(&distinct)?;
-        let mut by_source = Vec::new();
-        let mut by_destination = Vec::new();
-        for (rule, p) in live() {
-            let (s, d) = (sources.place(p.source), destinations.place(p.destination));
-            let service = distinct.binary_search(&p.service).map_or(0, |n| n as u32);
-            if d.1 - d.0 <= s.1 - s.0 {
-                by_destination.push(Placed {
+        let services = Classes::build(&distinct);
+        let placed: Vec<[Placed; 2]> = live()
+            .map(|(rule, p)| {
+                let (s, d) = (sources.place(p.source), destinations.place(p.destination));
+                let service = distinct.binary_search(&p.service).map_or(0, |n| n as u32);
+                let by_destination = Placed {
                     rule,
                     rows: d,
                     columns: s,
                     service,
-                });
-            } else {
-                by_source.push(Placed {
+                };
+                let by_source = Placed {
                     rule,
                     rows: s,
                     columns: d,
                     service,
-                });
-            }
-        }
+                };
+                [by_destination, by_source]
+            })
+            .collect();
         let builder = Builder::new(&services, &distinct);
-        let mut budget = Budget {
-            work: 1 << 30,
-            bytes: 96 << 20,
-        };
-        let mut parts = Vec::new();
         let (ns, nd) = (sources.count(), destinations.count());
-        if !by_destination.is_empty() {
-            parts.push(builder.part(&by_destination, (nd, ns), false, &mut budget)?);
-        }
-        if !by_source.is_empty() {
-            parts.push(builder.part(&by_source, (ns, nd), true, &mut budget)?);
-        }
-        services.finish();
+        let parts = split(&builder, &placed, ns, nd)?;
         Some(Self {
             source: sources.map(),
             destination: destinations.map(),
@@ -129,7 +155,7 @@ impl<A: Address> Table<A> {
         let class = self.services.get(key);
         let mut best = NONE;
         for part in &self.parts {
-            best = best.min(part.get(source, destination, class));
+            best = best.min(part.get((source, destination), class, &self.services, key));
         }
         best
     }
@@ -152,7 +178,11 @@ impl<A: Address> Table<A> {
         }
         self.destination
             .get_batch(level, &addresses, &mut destination, n);
-        if level != Level::default() {
+        let table = match &self.services {
+            Classes::Table(t) if level != Level::default() => Some(t),
+            Classes::Table(_) | Classes::Direct(_) => None,
+        };
+        if let Some(services) = table {
             let mut fields = Fields {
                 numbers: Block([0; BATCH]),
                 rest: Block([0; BATCH]),
@@ -162,15 +192,17 @@ impl<A: Address> Table<A> {
                 *numbers = u32::from(key.a) | u32::from(key.b) << 16;
                 *rest = u32::from_le_bytes([key.protocol, key.environment, key.class, key.hidden]);
             }
-            stage::services(level, &self.services, &fields, &mut class, n);
+            stage::services(level, services, &fields, &mut class, n);
         } else {
             for (key, n) in keys.iter().zip(&mut class.0) {
                 *n = self.services.get(key);
             }
         }
         for part in &self.parts {
-            if !stage::part(level, part, (&source, &destination), &class, &mut best, n) {
-                part.get_batch(&source, &destination, &class, &mut best, n);
+            let intervals = (&source, &destination);
+            if !table.is_some_and(|t| stage::part(level, part, intervals, &class, t, &mut best, n))
+            {
+                part.get_batch(intervals, &class, &self.services, keys, &mut best);
             }
         }
         for (out, best) in out.iter_mut().zip(best.0) {
@@ -188,33 +220,52 @@ impl<A: Address> Table<A> {
     pub(super) fn describe(&self) -> alloc::string::String {
         use core::fmt::Write;
         let mut s = alloc::string::String::new();
+        let (classes, services) = match &self.services {
+            Classes::Table(t) => (t.count as usize, t.words as usize * 32),
+            Classes::Direct(d) => (0, d.len()),
+        };
         let _ = write!(
             s,
-            "maps {}+{} services {} classes {};",
+            "maps {}+{} services {} = {} classes of {};",
             self.source.bytes(),
             self.destination.bytes(),
             self.services.bytes(),
-            self.services.count
+            classes,
+            services
         );
         for p in &self.parts {
-            let _ = write!(
-                s,
-                " [{} depth {} rows {} cols {} top {} nodes {} records {} shapes {} positions {} rules {} = {}]",
-                p.by_source,
-                p.depth,
-                p.rows.bytes(),
-                p.columns.bytes(),
-                p.top.bytes(),
-                p.nodes.bytes(),
-                p.records.len() * 8,
-                p.shapes.bytes(),
-                match &p.positions {
-                    super::part::Positions::Bytes(b) => b.len(),
-                    super::part::Positions::Words(w) => 2 * w.len(),
-                },
-                p.rules.len() * 4,
-                p.bytes()
-            );
+            use super::part::{Form, Positions};
+            let _ = match &p.form {
+                Form::Table(t) => write!(
+                    s,
+                    " [{} depth {} rows {} cols {} top {} nodes {} records {} shapes {} positions {} rules {} = {}]",
+                    p.by_source,
+                    t.depth,
+                    t.rows.bytes(),
+                    p.columns.bytes(),
+                    t.top.bytes(),
+                    t.nodes.bytes(),
+                    t.records.len() * 8,
+                    t.shapes.bytes(),
+                    match &t.positions {
+                        Positions::Bytes(b) => b.len(),
+                        Positions::Words(w) => 2 * w.len(),
+                    },
+                    t.rules.len() * 4,
+                    p.bytes()
+                ),
+                Form::Lists(l) => write!(
+                    s,
+                    " [{} rows {} cols {} starts {} lists {} entries {} = {}]",
+                    p.by_source,
+                    l.rows.len() * 8,
+                    p.columns.bytes(),
+                    l.starts.bytes(),
+                    l.lists.bytes(),
+                    l.entries.len() * 8,
+                    p.bytes()
+                ),
+            };
         }
         s
     }
