@@ -3,11 +3,12 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Debug;
+use core::hint::select_unpredictable;
 
 use super::key::Address;
 use super::numbers::{Numbers, descend, leaf, node, ones_if_leaf};
-use super::table::Block;
-use super::{Level, stage};
+use super::table::{BATCH, Block};
+use super::{Level, at, stage};
 
 /// A map from addresses to numbers, built from sorted intervals that cover all addresses.
 pub trait AddressMap<A: Address>: Clone + Debug + Default + Send + Sync {
@@ -143,19 +144,19 @@ impl Painter {
     }
 }
 
-/// IPv6: a search tree over the upper 64 bits, eight keys a node, and for the few upper halves
-/// that are divided further a sorted list of lower halves.
+/// IPv6: a search tree over the upper 64 bits, eight keys a node, then for each key a sorted list
+/// of lower halves: one entry, where the upper half is not divided.
 #[derive(Clone, Debug, Default)]
 pub struct Map6 {
     /// The levels of the tree, root first. The last one has every key; each other one has every
-    /// eighth key of the level below.
-    pub(super) levels: Vec<Vec<u64>>,
-    /// For each key of the last level: a leaf with the number, or a node that is a group.
-    pub(super) values: Vec<u32>,
-    /// First place and length of the group in `low`.
-    pub(super) groups: Vec<(u32, u32)>,
+    /// eighth key of the level below. What is missing in a last node is the highest number.
+    pub(super) levels: Vec<Vec<[u64; FAN]>>,
+    /// For each key of the last level the first place and the length of its group in `low`.
+    pub(super) groups: Vec<[u32; 2]>,
     pub(super) low: Vec<u64>,
-    pub(super) low_values: Vec<u32>,
+    pub(super) values: Vec<u32>,
+    /// How often the longest group can be halved.
+    pub(super) steps: u32,
 }
 
 /// Keys in a node of [`Map6`]: one cache line.
@@ -171,46 +172,44 @@ impl AddressMap<u128> for Map6 {
             .copied()
             .zip(values.iter().copied())
             .peekable();
-        while let Some((start, value)) = pairs.next() {
+        while let Some(&(start, _)) = pairs.peek() {
             let high = (start >> 64) as u64;
-            let divided = start as u64 != 0
-                || pairs
-                    .peek()
-                    .is_some_and(|(next, _)| (next >> 64) as u64 == high);
-            if !divided {
-                map.push(&mut keys, high, leaf(value));
-                current = value;
-                continue;
-            }
-            let place = map.low.len() as u32;
+            let place = map.low.len();
+            keys.push(high);
             if start as u64 != 0 {
                 map.low.push(0);
-                map.low_values.push(current);
+                map.values.push(current);
             }
-            map.low.push(start as u64);
-            map.low_values.push(value);
-            current = value;
-            while let Some((next, value)) = pairs.next_if(|(n, _)| (n >> 64) as u64 == high) {
-                map.low.push(next as u64);
-                map.low_values.push(value);
+            while let Some((start, value)) = pairs.next_if(|(n, _)| (n >> 64) as u64 == high) {
+                map.low.push(start as u64);
+                map.values.push(value);
                 current = value;
             }
-            let group = map.groups.len() as u32;
-            map.groups.push((place, map.low.len() as u32 - place));
-            map.push(&mut keys, high, node(group));
-            // What follows the group keeps the group's last number until another start.
+            let divided = map.close(place);
+            // What follows a divided upper half keeps its last number until another start.
             if let Some(after) = high.checked_add(1)
-                && pairs
-                    .peek()
-                    .is_none_or(|(n, _)| *n != u128::from(after) << 64)
+                && divided
+                && pairs.peek().is_none_or(|(n, _)| (n >> 64) as u64 != after)
             {
-                map.push(&mut keys, after, leaf(current));
+                keys.push(after);
+                map.low.push(0);
+                map.values.push(current);
+                map.close(map.low.len() - 1);
             }
         }
-        while keys.len() > 1 || map.levels.is_empty() {
-            let above: Vec<u64> = keys.iter().copied().step_by(FAN).collect();
-            map.levels.push(keys);
-            keys = above;
+        loop {
+            let full = |keys: &[u64]| {
+                let mut node = [u64::MAX; FAN];
+                node.iter_mut().zip(keys).for_each(|(n, k)| *n = *k);
+                node
+            };
+            let level: Vec<[u64; FAN]> = keys.chunks(FAN).map(full).collect();
+            let done = level.len() <= 1;
+            map.levels.push(level);
+            if done {
+                break;
+            }
+            keys = keys.iter().copied().step_by(FAN).collect();
         }
         map.levels.reverse();
         map
@@ -218,46 +217,96 @@ impl AddressMap<u128> for Map6 {
 
     #[inline]
     fn get(&self, address: u128) -> u32 {
-        let high = (address >> 64) as u64;
-        let mut place = 0usize;
-        for level in &self.levels {
-            let from = place * FAN;
-            let node = level
-                .get(from..(from + FAN).min(level.len()))
-                .unwrap_or_default();
-            let below: usize = node.iter().map(|k| usize::from(*k <= high)).sum();
-            place = (from + below).saturating_sub(1);
+        let place = self.upper((address >> 64) as u64, rank);
+        let [mut base, mut len] = self.groups.get(place as usize).copied().unwrap_or_default();
+        for _ in 0..self.steps {
+            self.halve(&mut base, &mut len, address as u64);
         }
-        let value = self.values.get(place).copied().unwrap_or(0);
-        if ones_if_leaf(value) != 0 {
-            value >> 1
-        } else {
-            self.lower(value >> 1, address as u64)
+        at(&self.values, base)
+    }
+
+    fn get_batch(&self, level: Level, addresses: &Block<u128>, out: &mut Block<u32>, n: usize) {
+        if !stage::upper(level, self, addresses, out, n) {
+            for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
+                *out = self.upper((*address >> 64) as u64, rank);
+            }
+        }
+        let mut groups = [[0u32; 2]; BATCH];
+        for (place, group) in out.0.iter().zip(&mut groups).take(n) {
+            *group = self
+                .groups
+                .get(*place as usize)
+                .copied()
+                .unwrap_or_default();
+        }
+        for _ in 0..self.steps {
+            for (address, [base, len]) in addresses.0.iter().zip(&mut groups).take(n) {
+                self.halve(base, len, *address as u64);
+            }
+        }
+        for (out, [base, _]) in out.0.iter_mut().zip(groups).take(n) {
+            *out = at(&self.values, base);
         }
     }
 
     fn bytes(&self) -> usize {
-        self.levels.iter().map(Vec::len).sum::<usize>() * 8
-            + self.values.len() * 4
+        self.levels.iter().map(Vec::len).sum::<usize>() * 64
             + self.groups.len() * 8
             + self.low.len() * 12
     }
 }
 
 impl Map6 {
-    fn push(&mut self, keys: &mut Vec<u64>, high: u64, value: u32) {
-        keys.push(high);
-        self.values.push(value);
+    /// Makes a group of all lower halves from `place` on; says whether there is more than one.
+    fn close(&mut self, place: usize) -> bool {
+        let len = self.low.len() - place;
+        self.groups.push([place as u32, len as u32]);
+        self.steps = self.steps.max(len.next_power_of_two().trailing_zeros());
+        len > 1
     }
 
-    #[inline]
-    pub(super) fn lower(&self, group: u32, low: u64) -> u32 {
-        let (from, len) = self.groups.get(group as usize).copied().unwrap_or_default();
-        let from = from as usize;
-        let list = self.low.get(from..from + len as usize).unwrap_or_default();
-        let place = from + list.partition_point(|k| *k <= low).saturating_sub(1);
-        self.low_values.get(place).copied().unwrap_or(0)
+    /// The place of the last key that is not above an upper half. `rank` says how many keys of a
+    /// node after the first are not above it.
+    #[inline(always)]
+    pub(super) fn upper(&self, high: u64, rank: impl Fn(&[u64; FAN], u64) -> u32) -> u32 {
+        let mut place = 0u32;
+        for level in &self.levels {
+            // Keys that stand for nothing lead beyond the end.
+            place = place.min((level.len() as u32).saturating_sub(1));
+            if let Some(node) = level.get(place as usize) {
+                place = place * FAN as u32 + rank(node, high);
+            }
+        }
+        place.min((self.groups.len() as u32).saturating_sub(1))
     }
+
+    /// Goes to the half of a group with the lower half of an address; a group of one stays.
+    #[inline]
+    fn halve(&self, base: &mut u32, len: &mut u32, low: u64) {
+        let half = *len / 2;
+        // Half of all branches here would be mispredicted. A constant in place of a number that is
+        // never missing would let the compiler join its test with the comparison into one.
+        let missing = u64::from(half);
+        let middle = self
+            .low
+            .get((*base + half) as usize)
+            .copied()
+            .unwrap_or(missing);
+        *base = select_unpredictable(middle <= low, *base + half, *base);
+        *len -= half;
+    }
+}
+
+/// Three comparisons, no branch.
+#[inline(always)]
+fn rank(node: &[u64; FAN], high: u64) -> u32 {
+    let within = |i: u32| {
+        let key = node.get((i & 7) as usize).copied().unwrap_or(u64::MAX);
+        key <= high
+    };
+    let mut i = select_unpredictable(within(4), 4, 0);
+    i = select_unpredictable(within(i + 2), i + 2, i);
+    select_unpredictable(within(i + 1), i + 1, i)
 }
 
 #[cfg(test)]

@@ -41,6 +41,16 @@ impl Numbers {
         }
     }
 
+    /// The number at a place. `missing` stands for one that is not there; where none ever is, a
+    /// variable keeps the compiler from making a branch out of a comparison that follows.
+    #[inline]
+    pub(super) fn get_or(&self, place: u32, missing: u32) -> u32 {
+        match self {
+            Self::Short(n) => n.get(place as usize).map_or(missing, |n| u32::from(*n)),
+            Self::Long(n) => n.get(place as usize).copied().unwrap_or(missing),
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Short(n) => n.len() * 2,

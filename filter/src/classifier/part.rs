@@ -11,6 +11,7 @@
 //! What fits the caches is fast: small parts become tables, large ones lists.
 
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 
 use super::key::Key;
 use super::numbers::{Numbers, descend};
@@ -204,8 +205,8 @@ impl Lists {
         let [mut base, mut len] = self.rows.get(row as usize).copied().unwrap_or_default();
         while len > 1 {
             let half = len / 2;
-            // Arithmetic instead of a branch that nobody can predict.
-            base += u32::from(self.starts.get(base + half) <= column) * half;
+            let within = self.starts.get_or(base + half, half) <= column;
+            base = select_unpredictable(within, base + half, base);
             len -= half;
         }
         self.lists.get(base)

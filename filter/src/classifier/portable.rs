@@ -1,9 +1,9 @@
 //! Stands for the module with vector instructions where there are none.
 
-use super::map::Map4;
+use super::map::{Map4, Map6};
 use super::part::Part;
 use super::services::Services;
-use super::table::{Fields, Lane};
+use super::table::{Block, Fields, Lane};
 
 /// Which instructions the batch stages use: none in particular.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -28,6 +28,10 @@ pub(super) mod stage {
     use super::*;
 
     pub(crate) const fn map4(_: Level, _: &Map4, _: &Lane, _: &mut Lane, _: usize) -> bool {
+        false
+    }
+
+    pub(crate) const fn upper(_: Level, _: &Map6, _: &Block<u128>, _: &mut Lane, _: usize) -> bool {
         false
     }
 

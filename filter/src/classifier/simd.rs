@@ -10,7 +10,7 @@
 
 use core::arch::x86_64::*;
 
-use super::map::Map4;
+use super::map::{FAN, Map4, Map6};
 use super::numbers::Numbers;
 use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
 use super::services::Services;
@@ -38,6 +38,8 @@ trait Vector: Copy {
     unsafe fn above(self, other: Self) -> Self;
     /// Whether any bit is set.
     unsafe fn any(self) -> bool;
+    /// How many keys of the node but the first are not above `high`.
+    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32;
     /// Shifts by the same number of bits in all lanes.
     unsafe fn left(self, bits: u32) -> Self;
     unsafe fn right(self, bits: u32) -> Self;
@@ -119,6 +121,15 @@ impl Vector for __m512i {
     unsafe fn any(self) -> bool {
         // SAFETY: as above.
         unsafe { _mm512_test_epi32_mask(self, self) != 0 }
+    }
+    #[inline(always)]
+    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32 {
+        // SAFETY: as above; a node has 64 bytes.
+        unsafe {
+            let keys = _mm512_loadu_si512(node.as_ptr().cast());
+            let within = _mm512_cmple_epu64_mask(keys, _mm512_set1_epi64(high.cast_signed()));
+            (within >> 1).count_ones()
+        }
     }
     #[inline(always)]
     unsafe fn left(self, bits: u32) -> Self {
@@ -219,6 +230,22 @@ impl Vector for __m256i {
     unsafe fn any(self) -> bool {
         // SAFETY: as above.
         unsafe { _mm256_testz_si256(self, self) == 0 }
+    }
+    #[inline(always)]
+    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32 {
+        // SAFETY: as above; a node has 64 bytes.
+        unsafe {
+            // Only signed comparison exists.
+            let sign = _mm256_set1_epi64x(i64::MIN);
+            let high = _mm256_xor_si256(_mm256_set1_epi64x(high.cast_signed()), sign);
+            let above = |half: &[u64]| {
+                let keys = _mm256_loadu_si256(half.as_ptr().cast());
+                let above = _mm256_cmpgt_epi64(_mm256_xor_si256(keys, sign), high);
+                _mm256_movemask_pd(_mm256_castsi256_pd(above)).cast_unsigned()
+            };
+            let (first, second) = node.split_at(FAN / 2);
+            (!(above(first) | above(second) << 4) & 0xfe).count_ones()
+        }
     }
     #[inline(always)]
     unsafe fn left(self, bits: u32) -> Self {
@@ -374,6 +401,15 @@ unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize
             }
             e.right(1).store(out);
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn upper<V: Vector>(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize) {
+    for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
+        // SAFETY: the processor has the instructions (caller).
+        let rank = |node: &[u64; FAN], high| unsafe { V::rank(node, high) };
+        *out = map.upper((*address >> 64) as u64, rank);
     }
 }
 
@@ -545,6 +581,7 @@ impl Level {
     pub(super) fn detect() -> Self {
         if std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("popcnt")
         {
             Self(Kind::Avx512)
         } else {
@@ -555,7 +592,12 @@ impl Level {
     /// The next simpler level that this processor has.
     pub(super) fn narrower(self) -> Self {
         match self.0 {
-            Kind::Avx512 if std::arch::is_x86_feature_detected!("avx2") => Self(Kind::Avx2),
+            Kind::Avx512
+                if std::arch::is_x86_feature_detected!("avx2")
+                    && std::arch::is_x86_feature_detected!("popcnt") =>
+            {
+                Self(Kind::Avx2)
+            }
             Kind::Avx512 | Kind::Avx2 | Kind::Portable => Self(Kind::Portable),
         }
     }
@@ -575,12 +617,12 @@ macro_rules! stage {
         $(#[$doc])*
         #[inline]
         pub(in super::super) fn $name(level: Level, $($arg: $type),*) -> bool {
-            #[target_feature(enable = "avx512f,avx512vl")]
+            #[target_feature(enable = "avx512f,avx512vl,popcnt")]
             fn wide($($arg: $type),*) {
                 // SAFETY: this function has the instructions.
                 unsafe { super::$name::<__m512i>($($arg),*) }
             }
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,popcnt")]
             fn narrow($($arg: $type),*) {
                 // SAFETY: this function has the instructions.
                 unsafe { super::$name::<__m256i>($($arg),*) }
@@ -603,6 +645,7 @@ pub(super) mod stage {
     use super::*;
 
     stage!(map4(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize));
+    stage!(upper(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize));
     stage!(services(services: &Services, fields: &Fields, out: &mut Lane, n: usize));
     stage!(part(
         part: &Part,
