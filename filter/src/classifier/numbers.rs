@@ -12,6 +12,8 @@ pub(super) enum Numbers {
     Short(Vec<u16>),
     /// Some do not.
     Long(Vec<u32>),
+    /// Each place has itself.
+    Same,
 }
 
 impl Default for Numbers {
@@ -38,6 +40,7 @@ impl Numbers {
         match self {
             Self::Short(n) => n.get(place as usize).map_or(0, |n| u32::from(*n)),
             Self::Long(n) => n.get(place as usize).copied().unwrap_or(0),
+            Self::Same => place,
         }
     }
 
@@ -48,6 +51,7 @@ impl Numbers {
         match self {
             Self::Short(n) => n.get(place as usize).map_or(missing, |n| u32::from(*n)),
             Self::Long(n) => n.get(place as usize).copied().unwrap_or(missing),
+            Self::Same => place,
         }
     }
 
@@ -55,6 +59,7 @@ impl Numbers {
         match self {
             Self::Short(n) => n.len() * 2,
             Self::Long(n) => n.len() * 4,
+            Self::Same => 0,
         }
     }
 }

@@ -291,6 +291,7 @@ unsafe fn numbers<V: Vector>(list: &Numbers, places: V) -> V {
         Numbers::Short(n) => unsafe { short(n, places) },
         // SAFETY: as above.
         Numbers::Long(n) => unsafe { long(n, places) },
+        Numbers::Same => places,
     }
 }
 
@@ -373,6 +374,8 @@ unsafe fn descend<V: Vector>(nodes: &Numbers, entry: V, bits: u32, digit: V) -> 
                 let places = places.min(V::splat(last as u32));
                 places.gather_even::<4>(n.as_ptr().cast(), entry, V::splat(u32::MAX))
             }
+            // Not made for nodes.
+            Numbers::Same => entry,
         }
     }
 }

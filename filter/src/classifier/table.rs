@@ -2,11 +2,13 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::mem::swap;
 
 use super::build::{Budget, Builder, Placed};
 use super::key::{Address, Key, Pattern, Service};
 use super::map::AddressMap;
-use super::part::Part;
+use super::numbers::Numbers;
+use super::part::{Form, Part};
 use super::services::Classes;
 use super::{Level, NONE, stage};
 
@@ -29,6 +31,17 @@ fn split(builder: &Builder<'_>, placed: &[[Placed; 2]], ns: u32, nd: u32) -> Opt
         work: 1 << 30,
         bytes: 96 << 20,
     };
+    // One part for all is fastest, where it stays small.
+    let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
+    let mut small = Budget {
+        work: 1 << 24,
+        bytes: SMALL,
+    };
+    if placed.len() <= 4096
+        && let Some(part) = builder.part(&all, (nd, ns), false, &mut small)
+    {
+        return Some(vec![part]);
+    }
     let wide = |p: &Placed| {
         let rows = p.rows.1 - p.rows.0;
         let columns = p.columns.1 - p.columns.0;
@@ -56,6 +69,9 @@ fn split(builder: &Builder<'_>, placed: &[[Placed; 2]], ns: u32, nd: u32) -> Opt
     }
     Some(parts)
 }
+
+/// All rules become one part if it needs no more bytes than this.
+const SMALL: usize = 512 << 10;
 
 /// A rule that covers this many intervals of both addresses is wide.
 const WIDE: u32 = 256;
@@ -99,9 +115,18 @@ impl<A: Address> Intervals<A> {
         (place(low), place(high))
     }
 
-    fn map(&self) -> A::Map {
-        let values: Vec<u32> = (0..self.starts.len() as u32).collect();
-        A::Map::build(&self.starts, &values)
+    /// The map of each address to what these numbers have for its interval.
+    fn map(&self, numbers: &Numbers) -> A::Map {
+        let mut starts = Vec::with_capacity(self.starts.len());
+        let mut values = Vec::with_capacity(self.starts.len());
+        for (interval, start) in (0u32..).zip(&self.starts) {
+            let value = numbers.get(interval);
+            if values.last() != Some(&value) {
+                starts.push(*start);
+                values.push(value);
+            }
+        }
+        A::Map::build(&starts, &values)
     }
 
     fn count(&self) -> u32 {
@@ -139,10 +164,23 @@ impl<A: Address> Table<A> {
             .collect();
         let builder = Builder::new(&services, &distinct);
         let (ns, nd) = (sources.count(), destinations.count());
-        let parts = split(&builder, &placed, ns, nd)?;
+        let mut parts = split(&builder, &placed, ns, nd)?;
+        let (mut source, mut destination) = (Numbers::Same, Numbers::Same);
+        // With one part the addresses lead to its rows and columns at once.
+        if let [part] = parts.as_mut_slice() {
+            let (rows, columns) = if part.by_source {
+                (&mut source, &mut destination)
+            } else {
+                (&mut destination, &mut source)
+            };
+            swap(&mut part.columns, columns);
+            if let Form::Table(t) = &mut part.form {
+                swap(&mut t.rows, rows);
+            }
+        }
         Some(Self {
-            source: sources.map(),
-            destination: destinations.map(),
+            source: sources.map(&source),
+            destination: destinations.map(&destination),
             services,
             parts,
         })
@@ -234,7 +272,7 @@ impl<A: Address> Table<A> {
             services
         );
         for p in &self.parts {
-            use super::part::{Form, Positions};
+            use super::part::Positions;
             let _ = match &p.form {
                 Form::Table(t) => write!(
                     s,
