@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)] // classifier::simd is the one exception
 #![cfg_attr(
     not(test),
     deny(
@@ -16,6 +16,8 @@ extern crate std;
 
 mod address;
 mod analysis;
+pub mod classifier;
+mod compiled;
 pub mod defensive;
 mod filter;
 mod members;

@@ -644,3 +644,45 @@ fn a_mirrored_packet_matches_the_mirrored_orientation() {
     assert!(!s.matches(&p, Orientation::AsWritten));
     assert!(InForce::default().contains(1_000_000));
 }
+
+/// The compiled form says what trying one rule after the other says, times included.
+#[test]
+fn compiled_rules_equal_the_scan() {
+    let matched = std::cell::Cell::new(0_u64);
+    arbtest::arbtest(|u| {
+        let days: Vec<Arc<TimeCondition>> = (0..12)
+            .map(|n| {
+                let mut c = TimeCondition::default();
+                c.weekdays = 1 << (n % 7);
+                c.months = if n < 7 { 0xfff } else { 0x555 };
+                Arc::new(c)
+            })
+            .collect();
+        let mut rules = Vec::new();
+        for _ in 0..u.int_in_range(0..=60)? {
+            let mut rule = arbitrary_rule(u)?;
+            if u.ratio(1, 3)? {
+                rule = rule.during(Arc::clone(u.choose(&days)?));
+            }
+            rules.push(rule);
+        }
+        let set = RuleSet::new(rules, 1);
+        for _ in 0..8 {
+            let now = UnixTime::from_secs(u.int_in_range(0..=2_000_000_000_u64)?);
+            let in_force = set.in_force(now, &());
+            for _ in 0..20 {
+                let p = arbitrary_packet(u)?;
+                let compiled = set.first_match(&p, &in_force).map(|(at, _)| at);
+                let scanned = set.scan(&p, &in_force).map(|(at, _)| at);
+                matched.set(matched.get() + u64::from(scanned.is_some()));
+                assert_eq!(compiled, scanned, "{p:?}\n{set:?}");
+            }
+        }
+        Ok(())
+    })
+    .size_min(8_192)
+    .size_max(65_536)
+    .budget_ms(2_000)
+    .run();
+    assert!(matched.get() > 200, "{}", matched.get());
+}

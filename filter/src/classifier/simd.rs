@@ -1,0 +1,661 @@
+//! The batch stages with AVX2 or AVX-512: eight or sixteen keys a step.
+//!
+//! The only module of the crate with `unsafe`. Two things are proved: that the processor has the
+//! instructions ([`Level::detect`] is the only way to a [`Level`] other than portable), and that no gather
+//! leaves its table (every index is clamped to the table's last readable place right before, so
+//! that not even a wrongly built table could be read beyond its end). The portable stages beside
+//! compute the same, which tests compare on every level that the machine has.
+
+#![expect(unsafe_code, reason = "vector instructions; see the module's text")]
+
+use core::arch::x86_64::*;
+
+use super::map::{FAN, Map4, Map6};
+use super::numbers::Numbers;
+use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
+use super::services::Services;
+use super::table::{BATCH, Block, Fields, Lane};
+
+/// One vector of 32-bit lanes.
+///
+/// # Safety
+///
+/// The methods may only be called where the processor has the implementer's instructions.
+trait Vector: Copy {
+    const LANES: usize;
+    unsafe fn load(from: &[u32]) -> Self;
+    unsafe fn store(self, to: &mut [u32]);
+    unsafe fn splat(n: u32) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn and(self, other: Self) -> Self;
+    unsafe fn or(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    /// `other` without the bits of `self`.
+    unsafe fn and_not(self, other: Self) -> Self;
+    /// All bits of the lanes where `self` is above `other`.
+    unsafe fn above(self, other: Self) -> Self;
+    /// Whether any bit is set.
+    unsafe fn any(self) -> bool;
+    /// How many keys of the node but the first are not above `high`.
+    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32;
+    /// Shifts by the same number of bits in all lanes.
+    unsafe fn left(self, bits: u32) -> Self;
+    unsafe fn right(self, bits: u32) -> Self;
+    /// Reads four bytes at `base + SCALE * self` in each lane.
+    ///
+    /// # Safety
+    ///
+    /// All of them must be inside one allocation.
+    unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self;
+    /// The same, masked with `keep`, only in lanes where `entry` is even; the others keep `entry`.
+    ///
+    /// # Safety
+    ///
+    /// As for `gather`, all lanes.
+    unsafe fn gather_even<const SCALE: i32>(self, base: *const u8, entry: Self, keep: Self)
+    -> Self;
+}
+
+impl Vector for __m512i {
+    const LANES: usize = 16;
+    #[inline(always)]
+    unsafe fn load(from: &[u32]) -> Self {
+        debug_assert!(from.len() >= Self::LANES);
+        // SAFETY: the callers hand whole chunks of `LANES` numbers.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: &mut [u32]) {
+        debug_assert!(to.len() >= Self::LANES);
+        // SAFETY: the callers hand whole chunks of `LANES` numbers.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn splat(n: u32) -> Self {
+        // SAFETY: the processor has the instructions (trait).
+        unsafe { _mm512_set1_epi32(n.cast_signed()) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_add_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_mullo_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_and_si512(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn or(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_or_si512(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_min_epu32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_sub_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn and_not(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_andnot_si512(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn above(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_maskz_set1_epi32(_mm512_cmpgt_epu32_mask(self, other), -1) }
+    }
+    #[inline(always)]
+    unsafe fn any(self) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm512_test_epi32_mask(self, self) != 0 }
+    }
+    #[inline(always)]
+    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32 {
+        // SAFETY: as above; a node has 64 bytes.
+        unsafe {
+            let keys = _mm512_loadu_si512(node.as_ptr().cast());
+            let within = _mm512_cmple_epu64_mask(keys, _mm512_set1_epi64(high.cast_signed()));
+            (within >> 1).count_ones()
+        }
+    }
+    #[inline(always)]
+    unsafe fn left(self, bits: u32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_sllv_epi32(self, Self::splat(bits)) }
+    }
+    #[inline(always)]
+    unsafe fn right(self, bits: u32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_srlv_epi32(self, Self::splat(bits)) }
+    }
+    #[inline(always)]
+    unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe { _mm512_i32gather_epi32::<SCALE>(self, base.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn gather_even<const SCALE: i32>(
+        self,
+        base: *const u8,
+        entry: Self,
+        keep: Self,
+    ) -> Self {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe {
+            let even = _mm512_testn_epi32_mask(entry, Self::splat(1));
+            let got = _mm512_mask_i32gather_epi32::<SCALE>(entry, even, self, base.cast());
+            _mm512_mask_and_epi32(entry, even, got, keep)
+        }
+    }
+}
+
+impl Vector for __m256i {
+    const LANES: usize = 8;
+    #[inline(always)]
+    unsafe fn load(from: &[u32]) -> Self {
+        debug_assert!(from.len() >= Self::LANES);
+        // SAFETY: the callers hand whole chunks of `LANES` numbers.
+        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: &mut [u32]) {
+        debug_assert!(to.len() >= Self::LANES);
+        // SAFETY: the callers hand whole chunks of `LANES` numbers.
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn splat(n: u32) -> Self {
+        // SAFETY: the processor has the instructions (trait).
+        unsafe { _mm256_set1_epi32(n.cast_signed()) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_add_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_mullo_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_and_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn or(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_or_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_min_epu32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_sub_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn and_not(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_andnot_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn above(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            {
+                let not_above = _mm256_cmpeq_epi32(_mm256_min_epu32(self, other), self);
+                _mm256_andnot_si256(not_above, Self::splat(u32::MAX))
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn any(self) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm256_testz_si256(self, self) == 0 }
+    }
+    #[inline(always)]
+    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32 {
+        // SAFETY: as above; a node has 64 bytes.
+        unsafe {
+            // Only signed comparison exists.
+            let sign = _mm256_set1_epi64x(i64::MIN);
+            let high = _mm256_xor_si256(_mm256_set1_epi64x(high.cast_signed()), sign);
+            let above = |half: &[u64]| {
+                let keys = _mm256_loadu_si256(half.as_ptr().cast());
+                let above = _mm256_cmpgt_epi64(_mm256_xor_si256(keys, sign), high);
+                _mm256_movemask_pd(_mm256_castsi256_pd(above)).cast_unsigned()
+            };
+            let (first, second) = node.split_at(FAN / 2);
+            (!(above(first) | above(second) << 4) & 0xfe).count_ones()
+        }
+    }
+    #[inline(always)]
+    unsafe fn left(self, bits: u32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_sllv_epi32(self, Self::splat(bits)) }
+    }
+    #[inline(always)]
+    unsafe fn right(self, bits: u32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_srlv_epi32(self, Self::splat(bits)) }
+    }
+    #[inline(always)]
+    unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe { _mm256_i32gather_epi32::<SCALE>(base.cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn gather_even<const SCALE: i32>(
+        self,
+        base: *const u8,
+        entry: Self,
+        keep: Self,
+    ) -> Self {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe {
+            let one = Self::splat(1);
+            let even = _mm256_sub_epi32(_mm256_and_si256(entry, one), one);
+            let got = _mm256_mask_i32gather_epi32::<SCALE>(entry, base.cast(), self, even);
+            _mm256_blendv_epi8(entry, _mm256_and_si256(got, keep), even)
+        }
+    }
+}
+
+/// The numbers at these places.
+///
+/// # Safety
+///
+/// The processor has the instructions of `V`; so for all functions below.
+#[inline(always)]
+unsafe fn numbers<V: Vector>(list: &Numbers, places: V) -> V {
+    match list {
+        // SAFETY: the places are clamped by `short` and `long`.
+        Numbers::Short(n) => unsafe { short(n, places) },
+        // SAFETY: as above.
+        Numbers::Long(n) => unsafe { long(n, places) },
+        Numbers::Same => places,
+    }
+}
+
+/// Numbers of two bytes; the last one is never read, only the place for the last four bytes.
+#[inline(always)]
+unsafe fn short<V: Vector>(list: &[u16], places: V) -> V {
+    // SAFETY: four bytes at place `len - 2` of two bytes each end with the list, and no place
+    // is above; a shorter list is not read.
+    unsafe {
+        let Some(last) = list.len().checked_sub(2) else {
+            return V::splat(0);
+        };
+        let places = places.min(V::splat(last as u32));
+        places
+            .gather::<2>(list.as_ptr().cast())
+            .and(V::splat(0xffff))
+    }
+}
+
+#[inline(always)]
+unsafe fn long<V: Vector>(list: &[u32], places: V) -> V {
+    // SAFETY: no place is above the last one of the list; an empty list is not read.
+    unsafe {
+        let Some(last) = list.len().checked_sub(1) else {
+            return V::splat(0);
+        };
+        places
+            .min(V::splat(last as u32))
+            .gather::<4>(list.as_ptr().cast())
+    }
+}
+
+/// Bytes; the last three are never asked for, only there for the last four bytes.
+#[inline(always)]
+unsafe fn bytes<V: Vector>(list: &[u8], places: V) -> V {
+    // SAFETY: four bytes at place `len - 4` end with the list, and no place is above; a shorter
+    // list is not read.
+    unsafe {
+        let Some(last) = list.len().checked_sub(4) else {
+            return V::splat(0);
+        };
+        let places = places.min(V::splat(last as u32));
+        places.gather::<1>(list.as_ptr()).and(V::splat(0xff))
+    }
+}
+
+/// Both numbers of pairs.
+#[inline(always)]
+unsafe fn pairs<V: Vector>(list: &[[u32; 2]], places: V) -> [V; 2] {
+    // SAFETY: no place is above the last pair, and both its halves are inside the list; an empty
+    // list is not read.
+    unsafe {
+        let Some(last) = list.len().checked_sub(1) else {
+            return [V::splat(0); 2];
+        };
+        let places = places.min(V::splat(last as u32));
+        let base: *const u8 = list.as_ptr().cast();
+        [places.gather::<8>(base), places.gather::<8>(base.add(4))]
+    }
+}
+
+/// One step down a tree: as [`super::numbers::descend`].
+#[inline(always)]
+unsafe fn descend<V: Vector>(nodes: &Numbers, entry: V, bits: u32, digit: V) -> V {
+    // SAFETY: as in `short` and `long`.
+    unsafe {
+        let places = entry.right(1).left(bits).add(digit);
+        match nodes {
+            Numbers::Short(n) => {
+                let Some(last) = n.len().checked_sub(2) else {
+                    return entry;
+                };
+                let places = places.min(V::splat(last as u32));
+                places.gather_even::<2>(n.as_ptr().cast(), entry, V::splat(0xffff))
+            }
+            Numbers::Long(n) => {
+                let Some(last) = n.len().checked_sub(1) else {
+                    return entry;
+                };
+                let places = places.min(V::splat(last as u32));
+                places.gather_even::<4>(n.as_ptr().cast(), entry, V::splat(u32::MAX))
+            }
+            // Not made for nodes.
+            Numbers::Same => entry,
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize) {
+    let steps = addresses
+        .0
+        .chunks_exact(V::LANES)
+        .zip(out.0.chunks_exact_mut(V::LANES));
+    // SAFETY: see the functions called; chunks have `LANES` numbers.
+    unsafe {
+        for (address, out) in steps.take(n.div_ceil(V::LANES)) {
+            let address = V::load(address);
+            let mut e = numbers(&map.top, address.right(16));
+            if map.narrow {
+                let low = V::splat(0xf);
+                e = descend(&map.nodes, e, 4, address.right(12).and(low));
+                e = descend(&map.nodes, e, 4, address.right(8).and(low));
+                e = descend(&map.nodes, e, 4, address.right(4).and(low));
+                e = descend(&map.nodes, e, 4, address.and(low));
+            } else {
+                let low = V::splat(0xff);
+                e = descend(&map.nodes, e, 8, address.right(8).and(low));
+                e = descend(&map.nodes, e, 8, address.and(low));
+            }
+            e.right(1).store(out);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn upper<V: Vector>(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize) {
+    for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
+        // SAFETY: the processor has the instructions (caller).
+        let rank = |node: &[u64; FAN], high| unsafe { V::rank(node, high) };
+        *out = map.upper((*address >> 64) as u64, rank);
+    }
+}
+
+#[inline(always)]
+unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut Lane, n: usize) {
+    let steps = fields
+        .numbers
+        .0
+        .chunks_exact(V::LANES)
+        .zip(fields.rest.0.chunks_exact(V::LANES))
+        .zip(out.0.chunks_exact_mut(V::LANES));
+    // SAFETY: see the functions called; chunks have `LANES` numbers.
+    unsafe {
+        for ((numbers, rest), out) in steps.take(n.div_ceil(V::LANES)) {
+            let (numbers, rest) = (V::load(numbers), V::load(rest));
+            // `rest` is protocol, environment, class, hidden from the lowest byte up.
+            let byte = V::splat(0xff);
+            let hidden = rest.right(24);
+            let protocol = rest.and(byte).or(hidden.and(V::splat(2)).left(7));
+            let mut kind = short(&services.protocol, protocol);
+            if services.is_contextual() {
+                let e = short(&services.environment, rest.right(8).and(V::splat(0x3f)));
+                let c = short(&services.class, rest.right(16).and(byte));
+                kind = kind.add(e.add(c).mul(V::splat(services.protocols)));
+            }
+            let hidden = hidden.and(V::splat(1)).left(16);
+            let top = V::splat(1 << 16);
+            let mut place = kind.mul(V::splat(services.classes_a));
+            if !services.a.is_empty() {
+                let a = numbers.and(V::splat(0xffff)).or(hidden).min(top);
+                place = place.add(short(&services.a, a));
+            }
+            place = place.mul(V::splat(services.classes_b));
+            if !services.b.is_empty() {
+                let b = numbers.right(16).or(hidden).min(top);
+                place = place.add(short(&services.b, b));
+            }
+            short(&services.table, place).store(out);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn part<V: Vector>(
+    part: &Part,
+    (source, destination): (&Lane, &Lane),
+    class: &Lane,
+    services: &Services,
+    best: &mut Lane,
+    n: usize,
+) {
+    let (rows, columns) = if part.by_source {
+        (source, destination)
+    } else {
+        (destination, source)
+    };
+    let mut cells = Block([0; BATCH]);
+    let count = n.div_ceil(V::LANES);
+    let steps = rows
+        .0
+        .chunks_exact(V::LANES)
+        .zip(columns.0.chunks_exact(V::LANES))
+        .zip(cells.0.chunks_exact_mut(V::LANES))
+        .take(count);
+    // SAFETY: see the functions called; chunks have `LANES` numbers.
+    unsafe {
+        match &part.form {
+            Form::Table(t) => {
+                for ((row, column), out) in steps {
+                    record(t, V::load(row), numbers(&part.columns, V::load(column))).store(out);
+                }
+            }
+            Form::Lists(l) => {
+                for ((row, column), out) in steps {
+                    list(l, V::load(row), numbers(&part.columns, V::load(column))).store(out);
+                }
+            }
+        }
+        let steps = cells
+            .0
+            .chunks_exact(V::LANES)
+            .zip(class.0.chunks_exact(V::LANES))
+            .zip(best.0.chunks_exact_mut(V::LANES))
+            .take(count);
+        match &part.form {
+            Form::Table(t) => {
+                for ((cell, class), best) in steps {
+                    let rule = rule(t, V::load(cell), V::load(class));
+                    V::load(best).min(rule).store(best);
+                }
+            }
+            Form::Lists(l) => {
+                // Lists differ in length: lanes would wait for the longest.
+                let cells = cells.0.iter().zip(&class.0).zip(&mut best.0).take(n);
+                for ((cell, class), best) in cells {
+                    *best = (*best).min(l.walk(*cell, |service| services.has(*class, service)));
+                }
+            }
+        }
+    }
+}
+
+/// As [`Table::record`].
+#[inline(always)]
+unsafe fn record<V: Vector>(table: &Table, row: V, column: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        let mut shift = table.depth * NODE;
+        let place = numbers(&table.rows, row).add(column.right(shift));
+        let mut entry = numbers(&table.top, place);
+        for _ in 0..table.depth {
+            shift -= NODE;
+            let digit = column.right(shift).and(V::splat((1 << NODE) - 1));
+            entry = descend(&table.nodes, entry, NODE, digit);
+        }
+        entry.right(1)
+    }
+}
+
+/// As [`Table::rule`].
+#[inline(always)]
+unsafe fn rule<V: Vector>(table: &Table, record: V, class: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        let [shape, first] = pairs(&table.records, record);
+        let page = numbers(&table.shapes, shape.add(class.right(PAGE)));
+        let place = page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)));
+        let nth = match &table.positions {
+            Positions::Bytes(b) => bytes(b, place),
+            Positions::Words(w) => short(w, place),
+        };
+        long(&table.rules, first.add(nth))
+    }
+}
+
+/// As [`Lists::list`].
+#[inline(always)]
+unsafe fn list<V: Vector>(lists: &Lists, row: V, column: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        let one = V::splat(1);
+        let [mut base, mut len] = pairs(&lists.rows, row);
+        // A lane with one run left compares the run it is in, and stays.
+        while len.above(one).any() {
+            let half = len.right(1);
+            let middle = base.add(half);
+            let beyond = numbers(&lists.starts, middle).above(column);
+            base = base.add(beyond.and_not(half));
+            len = len.sub(half);
+        }
+        numbers(&lists.lists, base)
+    }
+}
+
+/// Which instructions the batch stages use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Level(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum Kind {
+    #[default]
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+impl Level {
+    /// The best that this processor has.
+    pub(super) fn detect() -> Self {
+        if std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("popcnt")
+        {
+            Self(Kind::Avx512)
+        } else {
+            Self::narrower(Self(Kind::Avx512))
+        }
+    }
+
+    /// The next simpler level that this processor has.
+    pub(super) fn narrower(self) -> Self {
+        match self.0 {
+            Kind::Avx512
+                if std::arch::is_x86_feature_detected!("avx2")
+                    && std::arch::is_x86_feature_detected!("popcnt") =>
+            {
+                Self(Kind::Avx2)
+            }
+            Kind::Avx512 | Kind::Avx2 | Kind::Portable => Self(Kind::Portable),
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            Kind::Avx2 => "avx2",
+            Kind::Avx512 => "avx512",
+        }
+    }
+}
+
+/// Makes the safe entry of a stage: false where the portable stage is to be taken.
+macro_rules! stage {
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        #[inline]
+        pub(in super::super) fn $name(level: Level, $($arg: $type),*) -> bool {
+            #[target_feature(enable = "avx512f,avx512vl,popcnt")]
+            fn wide($($arg: $type),*) {
+                // SAFETY: this function has the instructions.
+                unsafe { super::$name::<__m512i>($($arg),*) }
+            }
+            #[target_feature(enable = "avx2,popcnt")]
+            fn narrow($($arg: $type),*) {
+                // SAFETY: this function has the instructions.
+                unsafe { super::$name::<__m256i>($($arg),*) }
+            }
+            match level.0 {
+                Kind::Portable => return false,
+                // SAFETY: a level with these instructions comes from `detect` or `narrower`,
+                // which found them.
+                Kind::Avx512 => unsafe { wide($($arg),*) },
+                // SAFETY: as above.
+                Kind::Avx2 => unsafe { narrow($($arg),*) },
+            }
+            true
+        }
+    };
+}
+
+/// The stages. `n` says how many of the lanes are of interest, others may be overwritten.
+pub(super) mod stage {
+    use super::*;
+
+    stage!(map4(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize));
+    stage!(upper(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize));
+    stage!(services(services: &Services, fields: &Fields, out: &mut Lane, n: usize));
+    stage!(part(
+        part: &Part,
+        intervals: (&Lane, &Lane),
+        class: &Lane,
+        classes: &Services,
+        best: &mut Lane,
+        n: usize
+    ));
+}

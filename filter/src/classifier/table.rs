@@ -1,0 +1,310 @@
+//! All parts of a set and what they share.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem::swap;
+
+use super::build::{Budget, Builder, Placed};
+use super::key::{Address, Key, Pattern, Service};
+use super::map::AddressMap;
+use super::numbers::Numbers;
+use super::part::{Form, Part};
+use super::services::Classes;
+use super::{Level, NONE, stage};
+
+/// The compiled form of a set.
+#[derive(Clone, Debug)]
+pub(super) struct Table<A: Address> {
+    pub(super) source: A::Map,
+    pub(super) destination: A::Map,
+    pub(super) services: Classes,
+    pub(super) parts: Vec<Part>,
+}
+
+/// Keys that go through the stages together.
+pub(super) const BATCH: usize = 128;
+
+/// Distributes the rules over parts: each rule to the address that it narrows more, those that
+/// narrow neither to a part of their own.
+fn split(builder: &Builder<'_>, placed: &[[Placed; 2]], ns: u32, nd: u32) -> Option<Vec<Part>> {
+    let mut budget = Budget {
+        work: 1 << 30,
+        bytes: 96 << 20,
+    };
+    // One part for all is fastest, where it stays small.
+    let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
+    let mut small = Budget {
+        work: 1 << 24,
+        bytes: SMALL,
+    };
+    if placed.len() <= 4096
+        && let Some(part) = builder.part(&all, (nd, ns), false, &mut small)
+    {
+        return Some(vec![part]);
+    }
+    let wide = |p: &Placed| {
+        let rows = p.rows.1 - p.rows.0;
+        let columns = p.columns.1 - p.columns.0;
+        rows.min(columns) >= WIDE
+    };
+    let (mut by_destination, mut by_source, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for [d, s] in placed {
+        if wide(d) {
+            rest.push(*d);
+        } else if d.rows.1 - d.rows.0 <= s.rows.1 - s.rows.0 {
+            by_destination.push(*d);
+        } else {
+            by_source.push(*s);
+        }
+    }
+    let mut parts = Vec::new();
+    if !by_destination.is_empty() {
+        parts.push(builder.part(&by_destination, (nd, ns), false, &mut budget)?);
+    }
+    if !by_source.is_empty() {
+        parts.push(builder.part(&by_source, (ns, nd), true, &mut budget)?);
+    }
+    if !rest.is_empty() {
+        parts.push(builder.part(&rest, (nd, ns), false, &mut budget)?);
+    }
+    Some(parts)
+}
+
+/// All rules become one part if it needs no more bytes than this.
+const SMALL: usize = 512 << 10;
+
+/// A rule that covers this many intervals of both addresses is wide.
+const WIDE: u32 = 256;
+
+/// One number for each key of a batch, on cache lines of its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub struct Block<T>(pub(super) [T; BATCH]);
+
+/// A block of 32-bit lanes.
+pub(super) type Lane = Block<u32>;
+
+/// All fields of a batch but the addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    /// `a` in the lower half, `b` in the upper one.
+    pub(super) numbers: Lane,
+    /// Protocol, environment, class, hidden, from the lowest byte up.
+    pub(super) rest: Lane,
+}
+
+/// The elementary intervals of one address.
+struct Intervals<A> {
+    starts: Vec<A>,
+}
+
+impl<A: Address> Intervals<A> {
+    fn new(ranges: impl Iterator<Item = (A, A)>) -> Self {
+        let mut starts = vec![A::MIN];
+        for (low, high) in ranges {
+            starts.push(low);
+            starts.extend(high.following());
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        Self { starts }
+    }
+
+    fn place(&self, (low, high): (A, A)) -> (u32, u32) {
+        let place = |a| self.starts.partition_point(|s| *s <= a).saturating_sub(1) as u32;
+        (place(low), place(high))
+    }
+
+    /// The map of each address to what these numbers have for its interval.
+    fn map(&self, numbers: &Numbers) -> A::Map {
+        let mut starts = Vec::with_capacity(self.starts.len());
+        let mut values = Vec::with_capacity(self.starts.len());
+        for (interval, start) in (0u32..).zip(&self.starts) {
+            let value = numbers.get(interval);
+            if values.last() != Some(&value) {
+                starts.push(*start);
+                values.push(value);
+            }
+        }
+        A::Map::build(&starts, &values)
+    }
+
+    fn count(&self) -> u32 {
+        self.starts.len() as u32
+    }
+}
+
+impl<A: Address> Table<A> {
+    pub(super) fn build(patterns: &[Pattern<A>]) -> Option<Self> {
+        let live = || (0u32..).zip(patterns).filter(|(_, p)| !p.is_empty());
+        let sources = Intervals::new(live().map(|(_, p)| p.source));
+        let destinations = Intervals::new(live().map(|(_, p)| p.destination));
+        let mut distinct: Vec<Service> = live().map(|(_, p)| p.service).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let services = Classes::build(&distinct);
+        let placed: Vec<[Placed; 2]> = live()
+            .map(|(rule, p)| {
+                let (s, d) = (sources.place(p.source), destinations.place(p.destination));
+                let service = distinct.binary_search(&p.service).map_or(0, |n| n as u32);
+                let by_destination = Placed {
+                    rule,
+                    rows: d,
+                    columns: s,
+                    service,
+                };
+                let by_source = Placed {
+                    rule,
+                    rows: s,
+                    columns: d,
+                    service,
+                };
+                [by_destination, by_source]
+            })
+            .collect();
+        let builder = Builder::new(&services, &distinct);
+        let (ns, nd) = (sources.count(), destinations.count());
+        let mut parts = split(&builder, &placed, ns, nd)?;
+        let (mut source, mut destination) = (Numbers::Same, Numbers::Same);
+        // With one part the addresses lead to its rows and columns at once.
+        if let [part] = parts.as_mut_slice() {
+            let (rows, columns) = if part.by_source {
+                (&mut source, &mut destination)
+            } else {
+                (&mut destination, &mut source)
+            };
+            swap(&mut part.columns, columns);
+            if let Form::Table(t) = &mut part.form {
+                swap(&mut t.rows, rows);
+            }
+        }
+        Some(Self {
+            source: sources.map(&source),
+            destination: destinations.map(&destination),
+            services,
+            parts,
+        })
+    }
+
+    #[inline]
+    pub(super) fn get(&self, key: &Key<A>) -> u32 {
+        let source = self.source.get(key.source);
+        let destination = self.destination.get(key.destination);
+        let class = self.services.get(key);
+        let mut best = NONE;
+        for part in &self.parts {
+            best = best.min(part.get((source, destination), class, &self.services, key));
+        }
+        best
+    }
+
+    /// The same for up to [`BATCH`] keys, one stage after the other, so that the loads of many keys
+    /// overlap.
+    pub(super) fn get_batch(&self, level: Level, keys: &[Key<A>], out: &mut [u32]) {
+        let n = keys.len();
+        let mut addresses = Block([A::MIN; BATCH]);
+        let mut source = Block([0u32; BATCH]);
+        let mut destination = Block([0u32; BATCH]);
+        let mut class = Block([0u32; BATCH]);
+        let mut best = Block([NONE; BATCH]);
+        for (key, a) in keys.iter().zip(&mut addresses.0) {
+            *a = key.source;
+        }
+        self.source.get_batch(level, &addresses, &mut source, n);
+        for (key, a) in keys.iter().zip(&mut addresses.0) {
+            *a = key.destination;
+        }
+        self.destination
+            .get_batch(level, &addresses, &mut destination, n);
+        let table = match &self.services {
+            Classes::Table(t) if level != Level::default() => Some(t),
+            Classes::Table(_) | Classes::Direct(_) => None,
+        };
+        if let Some(services) = table {
+            let mut fields = Fields {
+                numbers: Block([0; BATCH]),
+                rest: Block([0; BATCH]),
+            };
+            let words = fields.numbers.0.iter_mut().zip(&mut fields.rest.0);
+            for (key, (numbers, rest)) in keys.iter().zip(words) {
+                *numbers = u32::from(key.a) | u32::from(key.b) << 16;
+                *rest = u32::from_le_bytes([key.protocol, key.environment, key.class, key.hidden]);
+            }
+            stage::services(level, services, &fields, &mut class, n);
+        } else {
+            for (key, n) in keys.iter().zip(&mut class.0) {
+                *n = self.services.get(key);
+            }
+        }
+        for part in &self.parts {
+            let intervals = (&source, &destination);
+            if !table.is_some_and(|t| stage::part(level, part, intervals, &class, t, &mut best, n))
+            {
+                part.get_batch(intervals, &class, &self.services, keys, &mut best);
+            }
+        }
+        for (out, best) in out.iter_mut().zip(best.0) {
+            *out = best;
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.source.bytes()
+            + self.destination.bytes()
+            + self.services.bytes()
+            + self.parts.iter().map(Part::bytes).sum::<usize>()
+    }
+
+    pub(super) fn describe(&self) -> alloc::string::String {
+        use core::fmt::Write;
+        let mut s = alloc::string::String::new();
+        let (classes, services) = match &self.services {
+            Classes::Table(t) => (t.count as usize, t.words as usize * 32),
+            Classes::Direct(d) => (0, d.len()),
+        };
+        let _ = write!(
+            s,
+            "maps {}+{} services {} = {} classes of {};",
+            self.source.bytes(),
+            self.destination.bytes(),
+            self.services.bytes(),
+            classes,
+            services
+        );
+        for p in &self.parts {
+            use super::part::Positions;
+            let _ = match &p.form {
+                Form::Table(t) => write!(
+                    s,
+                    " [{} depth {} rows {} cols {} top {} nodes {} records {} shapes {} positions {} rules {} = {}]",
+                    p.by_source,
+                    t.depth,
+                    t.rows.bytes(),
+                    p.columns.bytes(),
+                    t.top.bytes(),
+                    t.nodes.bytes(),
+                    t.records.len() * 8,
+                    t.shapes.bytes(),
+                    match &t.positions {
+                        Positions::Bytes(b) => b.len(),
+                        Positions::Words(w) => 2 * w.len(),
+                    },
+                    t.rules.len() * 4,
+                    p.bytes()
+                ),
+                Form::Lists(l) => write!(
+                    s,
+                    " [{} rows {} cols {} starts {} lists {} entries {} = {}]",
+                    p.by_source,
+                    l.rows.len() * 8,
+                    p.columns.bytes(),
+                    l.starts.bytes(),
+                    l.lists.bytes(),
+                    l.entries.len() * 8,
+                    p.bytes()
+                ),
+            };
+        }
+        s
+    }
+}
