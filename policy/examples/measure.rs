@@ -142,18 +142,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         String::from_utf8_lossy(&garbage).into_owned(),
         1,
     );
+    let pieces = [
+        "IpAddr\n",
+        "{\n",
+        "}\n",
+        "Protocol tcp\n",
+        "#\n",
+        "IpService\n",
+        "Addr ::\n",
+        " ",
+    ];
     let words: String = (0..size / 8)
         .map(|_| {
-            [
-                "IpAddr\n",
-                "{\n",
-                "}\n",
-                "Protocol tcp\n",
-                "#\n",
-                "IpService\n",
-                "Addr ::\n",
-                " ",
-            ][(random() % 8) as usize]
+            pieces
+                .get((random() % 8) as usize)
+                .copied()
+                .unwrap_or_default()
         })
         .collect();
     measure(&language, "pieces of the language", words, 1);

@@ -60,6 +60,7 @@ codes! {
     REPEATED_STATEMENT = 209, "repeated-statement", Reference, Warning, "A statement that counts once is repeated; the last one is used.";
     CYCLE = 210, "cycle", Reference, Error, "Statements refer to each other in a circle.";
     WRONG_FILE = 211, "wrong-file", Reference, Error, "Statements stand in a file of the wrong kind.";
+    NO_EFFECT_HERE = 212, "no-effect-here", Reference, Warning, "Statements of an image file have no effect in a main file that names the file of its image.";
     FILE_UNREADABLE = 221, "file-unreadable", Reference, Error, "A file that another one names cannot be read.";
     DATA_SET = 222, "data-set", Reference, Error, "An MVS data set is named; only files are read.";
     FILE_ROLE = 223, "file-role", Reference, Error, "One file is named for two purposes.";

@@ -100,7 +100,8 @@ fn line(
     out: &mut String,
 ) {
     let Some(info) = language.key_info(key) else {
-        return unknown(text, out);
+        // It may be a misspelt keyword whose value is taken as it is written.
+        return out.push_str(text);
     };
     let value = match info.form {
         Form::Line(v) => Some(v),
@@ -120,28 +121,6 @@ fn line(
         length(text) - length(rest) + length(body),
     );
     spell(value, &mut words, out);
-    if let Some(comment) = comment {
-        out.push_str(" #");
-        out.push_str(comment);
-    }
-}
-
-/// The words as they are, with one blank between them.
-fn unknown(text: &str, out: &mut String) {
-    let (body, comment) = match text.split_once('#') {
-        Some((body, comment)) => (body, Some(comment)),
-        None => (text, None),
-    };
-    for (i, word) in body
-        .split([' ', '\t', '\r'])
-        .filter(|w| !w.is_empty())
-        .enumerate()
-    {
-        if i > 0 {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
     if let Some(comment) = comment {
         out.push_str(" #");
         out.push_str(comment);

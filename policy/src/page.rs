@@ -3,11 +3,12 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use crate::diagnostic::CodeInfo;
 use crate::schema::{
-    Body, Choice, Discipline, Form, Multiplicity, Naming, Parameter, Place, Statement, Value,
+    Body, Choice, Discipline, Form, Multiplicity, Naming, Parameter, Place, Shape, Statement, Value,
 };
 
 /// The reference page of a discipline: each statement with a diagram and its parameters.
@@ -114,10 +115,14 @@ fn write_statement(out: &mut String, statement: &Statement) {
     for parameter in statement.parameters {
         row(out, statement, parameter);
     }
-    let mut listed = false;
+    let mut listed: Vec<&[Choice]> = Vec::new();
     for keyword in statement.parameters.iter().flat_map(|p| p.keywords) {
         if let Some(value) = keyword.form.value() {
-            listed |= choices(out, keyword.name, value, listed);
+            let name = match statement.body {
+                Body::Line => statement.name,
+                Body::Block | Body::Kept => keyword.name,
+            };
+            choices(out, name, value, &mut listed);
         }
     }
 }
@@ -161,7 +166,9 @@ fn diagram(out: &mut String, statement: &Statement) {
                 }
                 Form::Block(s) => out.push_str(block_syntax(s)),
                 Form::LineOrBlock(v, s) => {
-                    let _ = write!(out, " {} |{}", v.syntax(), block_syntax(s));
+                    let lead = if several { "  | " } else { "  " };
+                    let (syntax, block) = (v.syntax(), block_syntax(s));
+                    let _ = write!(out, " {syntax}\n{lead}{}{block}", keyword.name);
                 }
                 Form::Reference(_) => out.push_str(" name"),
             }
@@ -183,26 +190,47 @@ fn row(out: &mut String, statement: &Statement, parameter: &Parameter) {
     let line = matches!(statement.body, Body::Line);
     let mut names = String::new();
     let mut values = String::new();
+    let mut statements: Vec<&str> = Vec::new();
+    let (mut named, mut written) = (false, false);
     for (i, keyword) in parameter.keywords.iter().enumerate() {
         if i > 0 {
             names.push_str(", ");
         }
-        let _ = write!(
-            names,
-            "`{}`",
-            if line { statement.name } else { keyword.name }
-        );
-        let text = match keyword.form {
-            Form::Line(v) => v.expected(),
-            Form::Block(s) => format!("a block of `{}`", s.name),
-            Form::LineOrBlock(v, s) => format!("{}, or a block of `{}`", v.expected(), s.name),
-            Form::Reference(s) => format!("the name of an `{}`", s.name),
-        };
-        if !values.contains(&text) {
-            values.push_str(if i > 0 { "; " } else { "" });
-            values.push_str(&text);
+        let name = if line { statement.name } else { keyword.name };
+        let _ = write!(names, "`{name}`");
+        if let Some(value) = keyword.form.value() {
+            let text = if line {
+                format!("`{}`", value.syntax())
+            } else {
+                value.expected()
+            };
+            if !values.contains(&text) {
+                values.push_str(if values.is_empty() { "" } else { "; " });
+                values.push_str(&text);
+            }
+        }
+        if let Form::Block(s) | Form::LineOrBlock(_, s) | Form::Reference(s) = keyword.form {
+            named |= matches!(keyword.form, Form::Reference(_));
+            written |= !matches!(keyword.form, Form::Reference(_));
+            if !statements.contains(&s.name) {
+                statements.push(s.name);
+            }
         }
     }
+    for (i, name) in statements.iter().enumerate() {
+        values.push_str(match (i, values.is_empty()) {
+            (0, true) => "",
+            (0, false) => "; or ",
+            _ => ", ",
+        });
+        let _ = write!(values, "`{name}`");
+    }
+    values.push_str(match (named, written) {
+        (true, true) => ", by name or written out",
+        (true, false) => ", by name",
+        (false, true) => ", written out",
+        (false, false) => "",
+    });
     let default = match parameter.default {
         Some(default) => format!("`{default}`"),
         None => parameter.absent.into(),
@@ -225,24 +253,23 @@ fn row(out: &mut String, statement: &Statement, parameter: &Parameter) {
     );
 }
 
-/// What the keywords of a value mean. Tells whether there were any.
-fn choices(out: &mut String, keyword: &str, value: &Value, listed: bool) -> bool {
-    let list: &[Choice] = match value {
-        Value::Choice(list) => list,
-        Value::OneOf(values) => {
-            return values.iter().fold(false, |any, v| {
-                choices(out, keyword, v, listed || any) || any
-            });
+/// What the keywords of a value mean, each list once.
+fn choices(out: &mut String, keyword: &str, value: &Value, listed: &mut Vec<&'static [Choice]>) {
+    let list = match value.shape() {
+        Shape::Choices(list) => list,
+        Shape::OneOf(values) => {
+            return values.iter().for_each(|v| choices(out, keyword, v, listed));
         }
-        _ => return false,
+        Shape::Plain | Shape::Sequence(_) | Shape::Optional(_) => return,
     };
     // Of two keywords there is nothing to say that the names do not.
-    if list.len() < 3 {
-        return false;
+    if list.len() < 3 || listed.iter().any(|l| core::ptr::eq(*l, list)) {
+        return;
     }
-    if !listed {
+    if listed.is_empty() {
         out.push('\n');
     }
+    listed.push(list);
     let _ = write!(out, "* `{keyword}`:");
     for (i, choice) in list.iter().enumerate() {
         out.push_str(if i > 0 { ";" } else { "" });
@@ -253,10 +280,9 @@ fn choices(out: &mut String, keyword: &str, value: &Value, listed: bool) -> bool
         if !matches!(choice.then, Value::Nothing) {
             let _ = write!(out, " (`{}`)", choice.then.syntax());
         }
-        let _ = write!(out, " {}", choice.meaning.trim().trim_end_matches('.'));
+        let _ = write!(out, ": {}", choice.meaning.trim().trim_end_matches('.'));
     }
     out.push_str(".\n");
-    true
 }
 
 /// Every word of the language, each once, sorted: for fuzzing and for editors.
@@ -277,18 +303,18 @@ pub fn words(disciplines: &[&Discipline]) -> BTreeSet<&'static str> {
 }
 
 fn value_words(value: &Value, out: &mut BTreeSet<&'static str>) {
-    match value {
-        Value::Choice(list) => {
-            for choice in *list {
+    match value.shape() {
+        Shape::Plain => {}
+        Shape::Choices(list) => {
+            for choice in list {
                 out.insert(choice.name);
                 out.extend(choice.also);
                 value_words(choice.then, out);
             }
         }
-        Value::Sequence(values) | Value::OneOf(values) => {
+        Shape::Sequence(values) | Shape::OneOf(values) => {
             values.iter().for_each(|v| value_words(v, out));
         }
-        Value::Optional(value) => value_words(value, out),
-        _ => {}
+        Shape::Optional(value) => value_words(value, out),
     }
 }

@@ -344,7 +344,7 @@ impl<'p> Setting<'p> {
             What::Default(plain) => (&[][..], plain),
             What::Object(_) => (&[][..], &[][..]),
         };
-        let plain = plain.iter().map(|a| -> Atom<'p> { *a });
+        let plain: core::iter::Copied<core::slice::Iter<'p, Atom<'p>>> = plain.iter().copied();
         placed.iter().map(|p| p.atom).chain(plain)
     }
 
@@ -370,13 +370,13 @@ impl<'p> Setting<'p> {
     /// The first piece as an enum; none when it is not one of its keywords.
     #[must_use]
     pub fn choice<T: Choices>(&self) -> Option<T> {
-        choice(self.atom()?)
+        self.atom()?.choice()
     }
 
     /// The piece behind the first as an enum: the qualifier of a keyword.
     #[must_use]
     pub fn qualifier<T: Choices>(&self) -> Option<T> {
-        choice(self.atoms().nth(1)?)
+        self.atoms().nth(1)?.choice()
     }
 
     /// The statement that is referred to or written inline; none for values, and for a reference
@@ -390,19 +390,5 @@ impl<'p> Setting<'p> {
             }),
             What::Object(_) | What::Atoms(_) | What::Default(_) => None,
         }
-    }
-}
-
-/// A keyword as an enum; none when it belongs to another one.
-fn choice<T: Choices>(atom: Atom<'_>) -> Option<T> {
-    match atom {
-        Atom::Keyword(c)
-            if T::CHOICES
-                .iter()
-                .any(|x| x.name == c.name && x.code == c.code) =>
-        {
-            T::from_code(c.code)
-        }
-        _ => None,
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn nearest<'a, T: Copy>(
         if candidate.len().abs_diff(length) >= least || candidate.len() > LONGEST {
             continue;
         }
-        let distance = distance(word.as_bytes(), candidate.as_bytes());
+        let distance = distance(word.as_bytes(), candidate.as_bytes(), least);
         if distance < least {
             (best, least) = (Some((candidate, value)), distance);
         }
@@ -33,8 +33,9 @@ pub(crate) fn nearest<'a, T: Copy>(
     best
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours.
-fn distance(a: &[u8], b: &[u8]) -> usize {
+/// Insertions, deletions, replacements and swaps of neighbours; some number from `enough` on when
+/// they are that many.
+fn distance(a: &[u8], b: &[u8], enough: usize) -> usize {
     let mut before = [0_usize; LONGEST + 1];
     let mut above = [0_usize; LONGEST + 1];
     let mut row = [0_usize; LONGEST + 1];
@@ -61,6 +62,11 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
         previous_a = x;
         before = above;
         above = row;
+        // A swap reaches back two rows.
+        let least = |row: &[usize; LONGEST + 1]| row.iter().take(b.len() + 1).min().copied();
+        if least(&above) >= Some(enough) && least(&before) >= Some(enough) {
+            return enough;
+        }
     }
     get(&above, b.len())
 }
@@ -92,8 +98,15 @@ mod tests {
             ("abc", "ab", 1),
             ("kitten", "sitting", 3),
             ("", "abc", 3),
+            ("abcdefghij", "bacdefghji", 2),
         ] {
-            assert_eq!(distance(a.as_bytes(), b.as_bytes()), n, "{a} {b}");
+            assert_eq!(distance(a.as_bytes(), b.as_bytes(), 9), n, "{a} {b}");
+            for enough in 1..=n {
+                assert!(
+                    distance(a.as_bytes(), b.as_bytes(), enough) >= enough,
+                    "{a} {b}"
+                );
+            }
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Values as read: typed, with their places.
 
 mod read;
+mod scalar;
 
 use core::net::IpAddr;
 
-use crate::schema::Choice;
+use crate::schema::{Choice, Choices};
 
 pub(crate) use read::{
-    Cursor, Mistake, MistakeKind, Skipped, choices, follow, is_blank, length, name, read, read_all,
+    Cursor, Mistake, MistakeKind, Skipped, choices, follow, is_blank, length, read, read_all,
 };
+pub(crate) use scalar::name;
 
 /// A date and a time of day, checked to exist (the second may be 60 on no day).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,13 +95,25 @@ pub enum Atom<'a> {
 }
 
 impl Atom<'_> {
+    /// The keyword as an enum; none when it is none, or one of another enum.
+    #[must_use]
+    pub fn choice<T: Choices>(&self) -> Option<T> {
+        let Self::Keyword(c) = self else {
+            return None;
+        };
+        let own = |x: &Choice| x.name == c.name && x.code == c.code;
+        T::CHOICES.iter().any(own).then(|| T::from_code(c.code))?
+    }
+
     /// The number it is or stands for: a number, or the code of a keyword.
     #[must_use]
     pub const fn number(&self) -> Option<u32> {
-        match self {
-            Self::Number(n) => Some(*n),
-            Self::Keyword(c) => Some(c.code as u32),
-            _ => None,
+        if let Self::Number(n) = self {
+            Some(*n)
+        } else if let Self::Keyword(c) = self {
+            Some(c.code as u32)
+        } else {
+            None
         }
     }
 }

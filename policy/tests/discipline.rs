@@ -12,7 +12,7 @@ use hostward_policy::{Diagnostics, Discipline, Language, Policy, SchemaError, St
 use support::{codes_of, sources};
 
 mod zones {
-    use hostward_policy::{Keyword, Parameter, Value};
+    use hostward_policy::{Family, Keyword, Parameter, Value};
 
     static NUMBER: Value = Value::Number {
         min: 1,
@@ -20,11 +20,20 @@ mod zones {
         unit: "metres",
     };
 
+    static FOUR: Value = Value::Address(Family::V4);
+    static SIX: Value = Value::Prefix(Family::V6);
+
     hostward_policy::statements! {
         /// A zone.
         zone: ZONE = Statement::new("Zone", "A zone.") {
             ZONES = Parameter::new(&[Keyword::reference("ZoneRef", &ZONE), Keyword::block("Zone", &ZONE)], "Zones inside.").list(),
             WIDTH = Parameter::new(&[Keyword::line("Width", &NUMBER)], "How wide.").default("3"),
+        }
+
+        /// Places where one IP version fits.
+        place: PLACE = Statement::new("Place", "A place.") {
+            FOUR = Parameter::new(&[Keyword::line("Four", &FOUR)], "An address."),
+            SIX = Parameter::new(&[Keyword::line("Six", &SIX)], "A prefix."),
         }
 
         /// A bad default.
@@ -45,7 +54,7 @@ const fn discipline(statements: &'static [&'static Statement]) -> Discipline {
     }
 }
 
-static ZONES: Discipline = discipline(&[&zones::ZONE]);
+static ZONES: Discipline = discipline(&[&zones::ZONE, &zones::PLACE]);
 static WRONG: Discipline = discipline(&[&zones::WRONG]);
 static SECOND: Statement = Statement::new("zONE", "Another.", &[]);
 static AMBIGUOUS: Discipline = discipline(&[&zones::ZONE, &SECOND]);
@@ -101,4 +110,19 @@ fn tables_that_contradict_each_other_are_refused() {
         SchemaError::Ambiguous("zONE")
     );
     assert!(Language::full().is_ok());
+}
+
+#[test]
+fn addresses_of_the_other_version_are_told() {
+    let language = Language::new(&[&ZONES]).unwrap();
+    let place = |line: &str| {
+        codes_of(
+            &language,
+            &sources(&[&format!("Place A\n{{\n{line}\n}}\n")]),
+        )
+    };
+    assert_eq!(place("Four 1.2.3.4"), [""; 0]);
+    assert_eq!(place("Four ::1"), ["3:6 P0122"]);
+    assert_eq!(place("Six ::1/64"), [""; 0]);
+    assert_eq!(place("Six 1.2.3.4/24"), ["3:5 P0122"]);
 }

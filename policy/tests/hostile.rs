@@ -99,6 +99,21 @@ fn time_and_memory_are_linear() {
     is_linear("files of one kind and another", |n| {
         "LogLevel 1\nIpAddr A\n{\n}\n".repeat(n / 4)
     });
+    is_linear("unresolved references with many names like them", |n| {
+        let names: String = (0..n / 4)
+            .map(|i| format!("IpAddr A{i:031}\n{{\nAddr ::\n}}\n"))
+            .collect();
+        format!(
+            "{names}IpAddrGroup G\n{{\n{}}}\n",
+            format!("IpAddrRef {}\n", "B".repeat(32)).repeat(n / 4)
+        )
+    });
+    is_linear("filter rules", |n| {
+        let rule = include_str!("fixtures/web.conf");
+        (0..n / 20)
+            .map(|i| rule.replace("InternalNetWeb", &format!("R{i}")))
+            .collect()
+    });
     is_linear("times", |n| {
         format!(
             "IpTimeCondition A\n{{\nTimeOfDayRange {}\n}}\n",

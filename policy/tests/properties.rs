@@ -67,7 +67,7 @@ fn the_layout_keeps_fixtures() {
 #[test]
 fn the_layout_is_the_expected_one() {
     let text = "\u{feff}\n\n# head\r\nIPFILTERRULE  Web {# open\n ipsourceaddr\t10.1.1.1#mine\n\n\n\nIpService{protocol TCP}\n  nonsense   stays  as # it  is\n} \n\n";
-    let expected = "# head\nIpFilterRule Web\n{ # open\n  IpSourceAddr 10.1.1.1 #mine\n\n  IpService\n  {\n    Protocol Tcp\n  }\n  nonsense stays as # it  is\n}\n";
+    let expected = "# head\nIpFilterRule Web\n{ # open\n  IpSourceAddr 10.1.1.1 #mine\n\n  IpService\n  {\n    Protocol Tcp\n  }\n  nonsense   stays  as # it  is\n}\n";
     let language = language();
     let sources = sources(&[text]);
     assert_eq!(

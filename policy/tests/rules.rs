@@ -9,6 +9,7 @@
 
 mod support;
 
+use hostward_policy::tables::files::{Flush, LOG_LEVEL, Purge, TCP_IMAGE};
 use hostward_policy::tables::ipsec::address::{
     All, IP_ADDR, IP_ADDR_GROUP, ip_addr, ip_addr_group,
 };
@@ -633,9 +634,11 @@ fn times() {
     let hours: Vec<_> = time
         .all(ip_time_condition::TIME_OF_DAY_RANGE)
         .flat_map(|s| s.atoms())
-        .map(|a| match a {
-            Atom::Hours { from, to } => (from, to),
-            other => panic!("{other:?}"),
+        .map(|a| {
+            let Atom::Hours { from, to } = a else {
+                panic!("{a:?}")
+            };
+            (from, to)
         })
         .collect();
     assert_eq!(hours, [(480, 720), (780, 1050), (1320, 1440)]);
@@ -662,7 +665,7 @@ fn files_are_told_apart_and_strangers_in_them_reported() {
     // Without a TcpImage of its own an image statement in the main file has no effect.
     assert_eq!(
         codes(&["LogLevel 31\nTcpImage A /x/y\nTTLSConfig /x/y\n"]),
-        ["3:1 P0211"]
+        ["3:1 P0212"]
     );
     // TcpImage names the policy file itself: the file, read as an image file, holds policy.
     let mut sources = Sources::new();
@@ -746,6 +749,53 @@ fn every_byte_is_in_a_token() {
                 .count()
         );
     }
+}
+
+#[test]
+fn the_pieces_of_a_line_are_typed() {
+    let (language, sources) = (language(), sources(&[MAIN]));
+    let policy = Policy::read(&language, &sources, &mut Diagnostics::default());
+    let images: Vec<_> = policy
+        .statements(&TCP_IMAGE)
+        .map(|o| {
+            let line = o.line().unwrap();
+            let atoms = || line.atoms();
+            (
+                atoms().find_map(|a| if let Atom::Name(n) = a { Some(n) } else { None }),
+                atoms().find_map(|a| if let Atom::Path(p) = a { Some(p) } else { None }),
+                atoms().find_map(|a| a.choice::<Flush>()),
+                atoms().find_map(|a| a.choice::<Purge>()),
+                atoms().find_map(|a| {
+                    if let Atom::Number(n) = a {
+                        Some(n)
+                    } else {
+                        None
+                    }
+                }),
+            )
+        })
+        .collect();
+    assert_eq!(
+        images,
+        [
+            (
+                Some("TCPIP"),
+                Some("/etc/policy/tcpip.image"),
+                Some(Flush::Flush),
+                Some(Purge::Purge),
+                Some(600)
+            ),
+            (
+                Some("TCPIP2"),
+                Some("/etc/policy/tcpip2.image"),
+                Some(Flush::NoFlush),
+                Some(Purge::NoPurge),
+                None
+            ),
+        ]
+    );
+    let log = policy.statement(&LOG_LEVEL).unwrap().line().unwrap();
+    assert_eq!(log.atom().unwrap().number(), Some(127));
 }
 
 #[test]

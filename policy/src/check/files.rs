@@ -106,7 +106,9 @@ pub(super) fn kinds(
         let kind = match source.kind() {
             FileKind::Unknown => guess(&tallies, own_image),
             FileKind::Main if own_image => FileKind::MainAndImage,
-            kind => kind,
+            FileKind::Main | FileKind::Image | FileKind::MainAndImage | FileKind::Policy(_) => {
+                source.kind()
+            }
         };
         for tally in tallies.iter().filter(|t| !fits(kind, t.home)) {
             report(language, id, kind, tally, out);
@@ -138,10 +140,16 @@ fn guess(tallies: &[Tally], own_image: bool) -> FileKind {
 
 fn report(language: &Language, id: SourceId, kind: FileKind, tally: &Tally, out: &mut Diagnostics) {
     let span = Span::new(id, tally.first.0, tally.first.1);
-    out.push_with(&codes::WRONG_FILE, || {
+    let image_in_main = kind == FileKind::Main && tally.home == Home::Image;
+    let info = if image_in_main {
+        &codes::NO_EFFECT_HERE
+    } else {
+        &codes::WRONG_FILE
+    };
+    out.push_with(info, || {
         let (place, file) = (kind_called(kind, language), called(tally.home));
         let d = Diagnostic::new(
-            &codes::WRONG_FILE,
+            info,
             span,
             format!("`{}` is a statement of {file}; this is {place}", tally.name),
         )

@@ -132,6 +132,12 @@ fn resolve(
     names: &Names<'_>,
     out: &mut Diagnostics,
 ) {
+    let mut context = Unresolved {
+        language,
+        sources,
+        names,
+        hints: ALL_HINTS,
+    };
     for i in 0..model.objects.len() {
         let Some(object) = model.objects.get(i).copied() else {
             continue;
@@ -170,7 +176,7 @@ fn resolve(
                 continue;
             }
             let span = Span::new(SourceId(object.source), entry.start, entry.end);
-            let near = unresolved(language, sources, model, names, (id, word), span, out);
+            let near = unresolved(&mut context, model, (id, word), span, out);
             // What was meant is not called unused as well.
             if let Some(target) = near.and_then(|n| model.objects.get_mut(n as usize)) {
                 target.flags |= REFERENCED;
@@ -179,18 +185,33 @@ fn resolve(
     }
 }
 
-/// How many names are looked at for a hint.
+/// How many names are looked at for one hint, and for all of them.
 const HINTS: usize = 1000;
+const ALL_HINTS: usize = 50_000;
 
+/// What is needed to explain a reference that was not found.
+struct Unresolved<'a> {
+    language: &'a Language,
+    sources: &'a Sources,
+    names: &'a Names<'a>,
+    /// How many names may still be looked at.
+    hints: usize,
+}
+
+/// Says what is wrong with a reference. Gives the statement that was probably meant.
 fn unresolved(
-    language: &Language,
-    sources: &Sources,
+    context: &mut Unresolved<'_>,
     model: &Model<'_>,
-    names: &Names<'_>,
     (id, word): (StatementId, &str),
     span: Span,
     out: &mut Diagnostics,
 ) -> Option<u32> {
+    let Unresolved {
+        language,
+        sources,
+        names,
+        ref mut hints,
+    } = *context;
     if names.nameless.contains(&id) {
         return None;
     }
@@ -227,8 +248,9 @@ fn unresolved(
     let candidates = names
         .of
         .range((id, "")..(id.saturating_add(1), ""))
-        .take(HINTS)
-        .map(|((_, n), o)| (*n, *o));
+        .take(HINTS.min(*hints))
+        .map(|((_, n), o)| (*n, *o))
+        .inspect(|_| *hints = hints.saturating_sub(1));
     let mut d = Diagnostic::new(
         &codes::UNRESOLVED,
         span,

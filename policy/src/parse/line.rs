@@ -345,11 +345,12 @@ impl<'a> Parser<'a, '_> {
                 format!("text behind the value: {}", quote(rest)),
             )
             .label("ignored");
-            match value {
-                Value::Number { unit, .. } if !unit.is_empty() => {
-                    d.help(format!("the number is one of {unit}; write it alone"))
-                }
-                _ => d.help("remove it, or begin a comment with `#`"),
+            if let Value::Number { unit, .. } = value
+                && !unit.is_empty()
+            {
+                d.help(format!("the number is one of {unit}; write it alone"))
+            } else {
+                d.help("remove it, or begin a comment with `#`")
             }
         });
         false

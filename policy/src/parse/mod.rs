@@ -23,6 +23,10 @@ use crate::value::{Cursor, is_blank, length};
 /// How deep blocks may be nested.
 pub(crate) const DEPTH: usize = 32;
 
+/// In how many places of a text a misspelt keyword is guessed, so that what follows it is read as what
+/// it was probably meant to be.
+const GUESSES: u32 = 2000;
+
 /// A line that may be followed by a block.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
@@ -98,6 +102,8 @@ struct Parser<'a, 'w> {
     /// Something was said about the braces of this line.
     brace_reported: bool,
     clean: bool,
+    /// How many misspelt keywords are still guessed.
+    guesses: u32,
     /// What was open at the end.
     open: Vec<Option<StatementId>>,
 }
@@ -193,6 +199,7 @@ impl<'a, 'w> Parser<'a, 'w> {
                 .bytes()
                 .all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')),
             open: Vec::new(),
+            guesses: GUESSES,
         }
     }
 

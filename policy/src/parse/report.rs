@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Severity, quote};
+use crate::diagnostic::{Diagnostic, quote};
 use crate::schema::{Context, Form, KeyId, Parameter, Place, Statement, Value};
 use crate::suggest::nearest;
 use crate::value::{self, Mistake, MistakeKind};
@@ -80,32 +80,34 @@ impl Parser<'_, '_> {
                     matches!(form, Some(Form::Block(_) | Form::LineOrBlock(..)))
                 });
         }
-        if !self.out.has_room(Severity::Error) {
-            self.out.push_with(&codes::UNKNOWN_KEYWORD, || {
-                Diagnostic::new(&codes::UNKNOWN_KEYWORD, span, "")
-            });
-            return None;
-        }
-        let candidates = self.language.keys_in(context).map(|(id, k)| (k.name, id));
-        let near = nearest(word, candidates);
-        let mut d = Diagnostic::new(
-            &codes::UNKNOWN_KEYWORD,
-            span,
-            match here {
-                Some(s) => format!("`{}` has no parameter {}", s.name, quote(word)),
-                None => format!("there is no statement {}", quote(word)),
-            },
-        )
-        .label(match here {
-            Some(_) => "unknown parameter",
-            None => "unknown statement",
-        });
-        d = match (near, here) {
-            (Some((name, _)), _) => d.help(format!("did you mean `{name}`?")),
-            (None, Some(s)) => d.help(format!("`{}` takes {}", s.name, names(s))),
-            (None, None) => d.help("each line begins with the name of a statement or parameter"),
+        let near = if self.guesses > 0 {
+            self.guesses -= 1;
+            let candidates = self.language.keys_in(context).map(|(id, k)| (k.name, id));
+            nearest(word, candidates)
+        } else {
+            None
         };
-        self.out.push(d);
+        self.out.push_with(&codes::UNKNOWN_KEYWORD, || {
+            let (message, label) = match here {
+                Some(s) => (
+                    format!("`{}` has no parameter {}", s.name, quote(word)),
+                    "unknown parameter",
+                ),
+                None => (
+                    format!("there is no statement {}", quote(word)),
+                    "unknown statement",
+                ),
+            };
+            Diagnostic::new(&codes::UNKNOWN_KEYWORD, span, message)
+                .label(label)
+                .help(match (near, here) {
+                    (Some((name, _)), _) => format!("did you mean `{name}`?"),
+                    (None, Some(s)) => format!("`{}` takes {}", s.name, names(s)),
+                    (None, None) => {
+                        "each line begins with the name of a statement or parameter".into()
+                    }
+                })
+        });
         near.map(|(_, id)| id)
     }
 
@@ -255,6 +257,9 @@ fn describe(
             let bare = word.trim_matches('`');
             match nearest_choice(mistake.expected, bare) {
                 Some(choice) => d.help(format!("did you mean `{choice}`?")),
+                None if mistake.expected.fits("192.0.2.1") => {
+                    d.help("write the address itself: names are not looked up")
+                }
                 None => d,
             }
         }
@@ -271,10 +276,12 @@ fn describe(
             format!("the two ends of the range at {word} are not separated as they should be"),
             expects,
         )
-        .help(match mistake.expected {
-            Value::Addresses(_) => "write the two addresses with `-` between them, without blanks",
-            Value::Instants => "write the two times with `:` between them, without blanks",
-            _ => "write `n m`, `n:m` or `n-m`, with one delimiter only",
+        .help(if matches!(mistake.expected, Value::Addresses(_)) {
+            "write the two addresses with `-` between them, without blanks"
+        } else if matches!(mistake.expected, Value::Instants) {
+            "write the two times with `:` between them, without blanks"
+        } else {
+            "write `n m`, `n:m` or `n-m`, with one delimiter only"
         }),
         MistakeKind::Family => with(
             format!("{word} is an address of the other IP version"),
@@ -303,12 +310,16 @@ fn describe(
             expects,
         ),
         MistakeKind::Unit => {
-            with(format!("{word} is not a number"), expects).help(match mistake.expected {
-                Value::Number { unit, .. } if !unit.is_empty() => {
-                    format!("`{keyword}` is counted in {unit}: write the number alone")
-                }
-                _ => String::from("write the number alone"),
-            })
+            let d = with(format!("{word} is not a number"), expects);
+            if let Value::Number { unit, .. } = mistake.expected
+                && !unit.is_empty()
+            {
+                d.help(format!(
+                    "`{keyword}` is counted in {unit}: write the number alone"
+                ))
+            } else {
+                d.help("write the number alone")
+            }
         }
         MistakeKind::NameTooLong => with(
             format!("{word} is too long for a name"),

@@ -8,6 +8,7 @@ use crate::diagnostic::CodeInfo;
 
 pub(crate) use language::{Context, Key, KeyId, StatementId};
 pub use language::{Language, SchemaError};
+pub(crate) use value::Shape;
 pub use value::{Choice, Choices, Family, Value};
 
 /// The statements of one discipline.

@@ -118,15 +118,24 @@ pub enum Value {
     OneOf(&'static [Value]),
 }
 
+/// What a value is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// One word or text.
+    Plain,
+    Choices(&'static [Choice]),
+    Sequence(&'static [Value]),
+    OneOf(&'static [Value]),
+    Optional(&'static Value),
+}
+
 impl Value {
-    /// Whether the line must be read as text, because a part of the value is.
-    #[must_use]
-    pub fn is_verbatim(&self) -> bool {
-        match self {
-            Self::Rest(_) => true,
-            Self::Choice(choices) => choices.iter().any(|c| c.then.is_verbatim()),
-            Self::Sequence(values) | Self::OneOf(values) => values.iter().any(Self::is_verbatim),
-            Self::Optional(value) => value.is_verbatim(),
+    pub(crate) const fn shape(&self) -> Shape {
+        match *self {
+            Self::Choice(choices) => Shape::Choices(choices),
+            Self::Sequence(values) => Shape::Sequence(values),
+            Self::OneOf(values) => Shape::OneOf(values),
+            Self::Optional(value) => Shape::Optional(value),
             Self::Nothing
             | Self::Number { .. }
             | Self::Range { .. }
@@ -139,18 +148,31 @@ impl Value {
             | Self::Name
             | Self::Path
             | Self::Word(_)
-            | Self::Hex => false,
+            | Self::Hex
+            | Self::Rest(_) => Shape::Plain,
+        }
+    }
+
+    /// Whether the line must be read as text, because a part of the value is.
+    #[must_use]
+    pub fn is_verbatim(&self) -> bool {
+        match self.shape() {
+            Shape::Plain => matches!(self, Self::Rest(_)),
+            Shape::Choices(choices) => choices.iter().any(|c| c.then.is_verbatim()),
+            Shape::Sequence(values) | Shape::OneOf(values) => values.iter().any(Self::is_verbatim),
+            Shape::Optional(value) => value.is_verbatim(),
         }
     }
 
     /// Whether nothing at all may be a value of this kind.
     #[must_use]
     pub fn may_be_empty(&self) -> bool {
-        match self {
-            Self::Nothing | Self::Optional(_) => true,
-            Self::Sequence(values) => values.iter().all(Self::may_be_empty),
-            Self::OneOf(values) => values.iter().any(Self::may_be_empty),
-            _ => false,
+        match self.shape() {
+            Shape::Plain => matches!(self, Self::Nothing),
+            Shape::Choices(_) => false,
+            Shape::Sequence(values) => values.iter().all(Self::may_be_empty),
+            Shape::OneOf(values) => values.iter().any(Self::may_be_empty),
+            Shape::Optional(_) => true,
         }
     }
 
@@ -177,9 +199,9 @@ impl Value {
             Self::Name | Self::Word(_) | Self::Hex | Self::Rest(_) => true,
             Self::Sequence(values) => values
                 .iter()
-                .find_map(|v| match v {
-                    Self::Optional(_) => v.fits(word).then_some(true),
-                    _ => Some(v.fits(word)),
+                .find_map(|v| {
+                    let fits = v.fits(word);
+                    (fits || !matches!(v, Self::Optional(_))).then_some(fits)
                 })
                 .unwrap_or(false),
             Self::Optional(value) => value.fits(word),

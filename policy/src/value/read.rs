@@ -1,10 +1,9 @@
 //! From words to atoms.
 
+use super::scalar::{address, addresses, instants, name, number, prefix, time_of_day};
+use super::{Atom, Placed};
+use crate::schema::{Choice, Shape, Value};
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv6Addr};
-
-use super::{Atom, DateTime, Placed};
-use crate::schema::{Choice, Family, Value};
 
 /// The words of a line: what stands between blanks and tabs.
 #[derive(Clone, Copy, Debug)]
@@ -137,15 +136,14 @@ pub(crate) fn read<'a>(
     out: &mut Vec<Placed<'a>>,
     skipped: &mut Skipped,
 ) -> Result<(), Mistake> {
-    match value {
-        Value::Nothing => return Ok(()),
-        Value::Sequence(values) => {
-            for value in *values {
+    match value.shape() {
+        Shape::Sequence(values) => {
+            for value in values {
                 read(value, words, out, skipped)?;
             }
             return Ok(());
         }
-        Value::Optional(inner) => {
+        Shape::Optional(inner) => {
             return match words.peek() {
                 Some((word, _)) if inner.fits(word) => {
                     *skipped = None;
@@ -157,30 +155,34 @@ pub(crate) fn read<'a>(
                 }
             };
         }
-        Value::OneOf(values) => {
+        Shape::OneOf(values) => {
             let Some(word) = words.peek() else {
                 return Err(missing(words, value));
             };
             return match values.iter().find(|v| v.fits(word.0)) {
                 Some(v) => read(v, words, out, skipped),
-                // With a single kind of value beside keywords its message is more to the point.
-                None => Err(Mistake::new(shape(values, word.0), word, value)),
+                None => Err(Mistake::new(fits_none(values, word.0), word, value)),
             };
         }
-        Value::Rest(_) => {
-            let (text, start) = words.rest();
-            if text.is_empty() {
-                return Err(missing(words, value));
-            }
-            out.push(Placed {
-                atom: Atom::Text(text),
-                start,
-                end: start + length(text),
-            });
-            return Ok(());
+        Shape::Plain | Shape::Choices(_) => {}
+    }
+    if matches!(value, Value::Nothing) {
+        return Ok(());
+    }
+    if matches!(value, Value::Hours) {
+        return read_hours(value, words, out);
+    }
+    if matches!(value, Value::Rest(_)) {
+        let (text, start) = words.rest();
+        if text.is_empty() {
+            return Err(missing(words, value));
         }
-        Value::Hours => return read_hours(value, words, out),
-        _ => {}
+        out.push(Placed {
+            atom: Atom::Text(text),
+            start,
+            end: start + length(text),
+        });
+        return Ok(());
     }
     let Some(word) = words.next() else {
         return Err(missing(words, value));
@@ -302,7 +304,7 @@ fn missing(words: &Cursor<'_>, expected: &'static Value) -> Mistake {
 }
 
 /// What is wrong with a word that fits none of several kinds.
-fn shape(values: &[Value], word: &str) -> MistakeKind {
+fn fits_none(values: &[Value], word: &str) -> MistakeKind {
     let has = |f: fn(&Value) -> bool| values.iter().any(f);
     if has(|v| matches!(v, Value::Choice(_)))
         && (word.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -311,23 +313,6 @@ fn shape(values: &[Value], word: &str) -> MistakeKind {
         MistakeKind::UnknownChoice
     } else {
         MistakeKind::Bad
-    }
-}
-
-fn number(word: &str, min: u32, max: u32) -> Result<u32, MistakeKind> {
-    if word.is_empty() || !word.bytes().all(|b| b.is_ascii_digit()) {
-        let unit = word.starts_with(|c: char| c.is_ascii_digit())
-            && word.ends_with(|c: char| c.is_ascii_alphabetic())
-            && word.bytes().all(|b| b.is_ascii_alphanumeric());
-        return Err(if unit {
-            MistakeKind::Unit
-        } else {
-            MistakeKind::Bad
-        });
-    }
-    match word.parse() {
-        Ok(n) if (min..=max).contains(&n) => Ok(n),
-        _ => Err(MistakeKind::OutOfRange { min, max }),
     }
 }
 
@@ -379,125 +364,6 @@ fn read_range(
     Ok((first, last))
 }
 
-/// IPv4-mapped addresses and `::/96` other than `::` and `::1` themselves.
-fn is_mapped(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(a) => {
-            let compatible = a.segments().iter().take(6).all(|s| *s == 0);
-            a.to_ipv4_mapped().is_some()
-                || compatible && a != Ipv6Addr::UNSPECIFIED && a != Ipv6Addr::LOCALHOST
-        }
-    }
-}
-
-fn address(word: &str, family: Family) -> Result<IpAddr, MistakeKind> {
-    let address: IpAddr = word.parse().map_err(|_| MistakeKind::Bad)?;
-    match (family, address) {
-        (Family::V4, IpAddr::V6(_)) | (Family::V6, IpAddr::V4(_)) => Err(MistakeKind::Family),
-        (Family::Unmapped, a) if is_mapped(a) => Err(MistakeKind::Mapped),
-        (Family::Any | Family::Unmapped | Family::V4 | Family::V6, a) => Ok(a),
-    }
-}
-
-fn prefix(word: &str, family: Family) -> Result<(IpAddr, u8), MistakeKind> {
-    let (first, length) = word.split_once('/').ok_or(MistakeKind::Bad)?;
-    let address = address(first, family)?;
-    let max = if address.is_ipv4() { 32 } else { 128 };
-    let digits = !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit());
-    if !digits {
-        return Err(MistakeKind::Bad);
-    }
-    match length.parse::<u8>() {
-        Ok(l) if l <= max => Ok((address, l)),
-        _ => Err(MistakeKind::PrefixLength { max }),
-    }
-}
-
-fn addresses(first: &str, last: &str, family: Family) -> Result<(IpAddr, IpAddr), MistakeKind> {
-    let (first, last) = (address(first, family)?, address(last, family)?);
-    if first.is_ipv4() != last.is_ipv4() {
-        Err(MistakeKind::MixedFamilies)
-    } else if first > last {
-        Err(MistakeKind::Inverted)
-    } else {
-        Ok((first, last))
-    }
-}
-
-fn digits(text: &str) -> Option<u16> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
-fn small(text: Option<&str>) -> Option<u8> {
-    text.and_then(digits).and_then(|n| n.try_into().ok())
-}
-
-fn instant(text: &str) -> Result<DateTime, MistakeKind> {
-    if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(MistakeKind::Bad);
-    }
-    let parts = || {
-        Some(DateTime {
-            year: digits(text.get(..4)?)?,
-            month: small(text.get(4..6))?,
-            day: small(text.get(6..8))?,
-            hour: small(text.get(8..10))?,
-            minute: small(text.get(10..12))?,
-            second: small(text.get(12..14))?,
-        })
-    };
-    let t = parts().ok_or(MistakeKind::Bad)?;
-    let leap = t.year % 4 == 0 && (t.year % 100 != 0 || t.year % 400 == 0);
-    let days = match t.month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    let midnight = t.hour == 24 && t.minute == 0 && t.second == 0;
-    let exists =
-        (1..=days).contains(&t.day) && (t.hour < 24 || midnight) && t.minute < 60 && t.second < 60;
-    if exists {
-        Ok(t)
-    } else {
-        Err(MistakeKind::NoSuchTime)
-    }
-}
-
-fn instants(word: &str) -> Result<(DateTime, DateTime), MistakeKind> {
-    let Some((from, to)) = word.split_once(':') else {
-        return Err(if word.contains('-') {
-            MistakeKind::Delimiter
-        } else {
-            MistakeKind::Bad
-        });
-    };
-    let (from, to) = (instant(from)?, instant(to)?);
-    if from > to {
-        Err(MistakeKind::Inverted)
-    } else {
-        Ok((from, to))
-    }
-}
-
-fn time_of_day(text: &str) -> Result<u16, MistakeKind> {
-    let (hour, minute) = text.split_once(':').ok_or(MistakeKind::Bad)?;
-    let well_formed = (1..=2).contains(&hour.len()) && minute.len() == 2;
-    let (Some(hour), Some(minute)) = (digits(hour), digits(minute)) else {
-        return Err(MistakeKind::Bad);
-    };
-    if !well_formed {
-        return Err(MistakeKind::Bad);
-    }
-    match (hour, minute) {
-        (0..24, 0..60) | (24, 0) => Ok(hour * 60 + minute),
-        _ => Err(MistakeKind::NoSuchTime),
-    }
-}
-
 fn read_hours<'a>(
     value: &'static Value,
     words: &mut Cursor<'a>,
@@ -540,29 +406,14 @@ fn read_hours<'a>(
     }
 }
 
-/// z/OS: 1–32 characters, no leading `-`, no `,` (both are selection syntax of commands).
-pub(crate) fn name(word: &str) -> Result<(), MistakeKind> {
-    if word.starts_with('-') || word.contains(',') || word.is_empty() {
-        Err(MistakeKind::BadName)
-    } else if word.len() > 32 && word.chars().nth(32).is_some() {
-        Err(MistakeKind::NameTooLong)
-    } else {
-        Ok(())
-    }
-}
-
 /// The choices among which a word was looked for, for a hint.
 pub(crate) fn choices(value: &'static Value, out: &mut Vec<&'static Choice>) {
-    match value {
-        Value::Choice(choices) => out.extend(choices.iter()),
-        Value::OneOf(values) => values.iter().for_each(|v| choices(v, out)),
-        Value::Sequence(values) => {
-            if let Some(first) = values.first() {
-                choices(first, out);
-            }
-        }
-        Value::Optional(inner) => choices(inner, out),
-        _ => {}
+    match value.shape() {
+        Shape::Plain => {}
+        Shape::Choices(choices) => out.extend(choices),
+        Shape::OneOf(values) => values.iter().for_each(|v| choices(v, out)),
+        Shape::Sequence(values) => values.iter().take(1).for_each(|v| choices(v, out)),
+        Shape::Optional(inner) => choices(inner, out),
     }
 }
 
@@ -572,16 +423,16 @@ pub(crate) fn follow(
     words: &mut Cursor<'_>,
     out: &mut Vec<&'static Choice>,
 ) -> bool {
-    match value {
-        Value::Sequence(values) => {
-            for value in *values {
+    match value.shape() {
+        Shape::Sequence(values) => {
+            for value in values {
                 if !follow(value, words, out) {
                     return false;
                 }
             }
             true
         }
-        Value::Optional(inner) => match words.peek() {
+        Shape::Optional(inner) => match words.peek() {
             Some((word, _)) if inner.fits(word) => follow(inner, words, out),
             Some(_) => true,
             None => {
@@ -589,7 +440,7 @@ pub(crate) fn follow(
                 true
             }
         },
-        Value::OneOf(values) => match words.peek() {
+        Shape::OneOf(values) => match words.peek() {
             Some((word, _)) => values
                 .iter()
                 .find(|v| v.fits(word))
@@ -601,7 +452,7 @@ pub(crate) fn follow(
                 false
             }
         },
-        Value::Choice(list) => match words.next() {
+        Shape::Choices(list) => match words.next() {
             Some((word, _)) => list
                 .iter()
                 .find(|c| c.is(word))
@@ -611,7 +462,6 @@ pub(crate) fn follow(
                 false
             }
         },
-        Value::Nothing => true,
-        _ => words.next().is_some(),
+        Shape::Plain => matches!(value, Value::Nothing) || words.next().is_some(),
     }
 }
