@@ -874,12 +874,22 @@ fn one_wrong_brace_anywhere_gives_one_message() {
             );
             assert!(found[0].ends_with("P0109"), "{found:?}");
         }
-        let double = |lines: &mut Vec<&str>, i: usize| {
-            let found = lines[i].trim() == "}";
-            lines.insert(i, lines[i]);
-            found
+        let double = |what: &'static str| {
+            move |lines: &mut Vec<&str>, i: usize| {
+                let found = lines[i].trim() == what;
+                lines.insert(i, lines[i]);
+                found
+            }
         };
-        for (line, found) in brace_mistakes(text, double) {
+        for (line, found) in brace_mistakes(text, double("{")) {
+            assert_eq!(
+                found.len(),
+                1,
+                "with the brace of line {line} twice: {found:?}"
+            );
+            assert!(found[0].ends_with("P0107"), "{found:?}");
+        }
+        for (line, found) in brace_mistakes(text, double("}")) {
             assert_eq!(
                 found.len(),
                 1,

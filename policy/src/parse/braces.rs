@@ -69,6 +69,11 @@ impl Parser<'_, '_> {
                 last => self.stray_open(at, last),
             }
             self.blame();
+            if self.balance.missing > 0 {
+                // Nothing closes it: it is the one too many.
+                self.balance.missing -= 1;
+                return;
+            }
             self.push(Frame {
                 object: NONE,
                 head: (at, at + 1),
