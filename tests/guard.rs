@@ -238,8 +238,10 @@ fn a_deny_for_fragments_meets_them_before_they_are_put_together() {
         (Mode::Enforce, Verdict::Drop(hostward::filter::DENIED)),
         (Mode::Observe, Verdict::Drop(hostward::filter::DENIED)),
     ] {
-        let mut config = GuardConfig::default();
-        config.mode = mode;
+        let config = GuardConfig {
+            mode,
+            ..GuardConfig::default()
+        };
         let mut guard = Guard::new(config, HashKey::new([3; 16]))
             .filter(Filter::new(Arc::new(RuleSet::new(rules.clone(), 1))));
         let whole = udp(CLIENT, (SERVER.0, 53), &[7; 100]);

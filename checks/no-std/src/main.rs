@@ -35,11 +35,14 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
-/// The prebuilt alloc library's cleanup code refers to it.
-// SAFETY: as above.
+/// The prebuilt alloc library refers to it (in `format!`).
+// SAFETY: as above; with panics that abort it is never called.
 #[cfg(feature = "alloc")]
 #[unsafe(no_mangle)]
-extern "C" fn _Unwind_Resume() {}
+extern "C" fn _Unwind_Resume() -> ! {
+    // SAFETY: C's abort takes nothing, has no precondition and does not return.
+    unsafe { abort() }
+}
 
 /// An allocator over C's, for the crates that need one.
 #[cfg(feature = "alloc")]

@@ -13,7 +13,6 @@ use super::{Compiler, discard};
 use crate::codes;
 use crate::diagnostic::{CodeInfo, Diagnostic};
 use crate::policy::{Object, Setting};
-use crate::schema::ParameterId;
 use crate::source::Span;
 use crate::tables::ipsec::filter::{
     FilterAction, FilterLogging, ip_filter_rule, ip_generic_filter_action,
