@@ -323,14 +323,25 @@ fn a_stack_that_points_straight_at_a_policy_file_is_found() {
     let files = &[("main.conf", "TcpImage A p.pol\n"), ("p.pol", RULE)];
     let (got, _, told) = loaded(files, &["main.conf"], None);
     assert_eq!(got.policy_files, 0);
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("p.pol:1:1: P0228"), "{told:?}");
-    assert!(
-        told[1].starts_with(
-            "p.pol:1:1: P0211 `IpFilterPolicy` is a statement of an IPSec policy file"
-        ),
-        "{told:?}"
+    assert_eq!(
+        told,
+        [
+            "p.pol:1:1: P0211 `IpFilterPolicy` is a statement of an IPSec policy file; this is an image file"
+        ]
     );
+}
+
+#[test]
+fn in_a_main_file_with_an_image_file_the_statements_of_images_have_no_effect() {
+    let files = &[
+        ("main.conf", "TcpImage A a.image\nIpSecConfig no.pol\n"),
+        ("a.image", "IpSecConfig p.pol\n"),
+        ("p.pol", RULE),
+    ];
+    let (_, names, told) = loaded(files, &["main.conf"], None);
+    assert_eq!(names, ["main.conf", "a.image", "p.pol"]);
+    assert!(told[1].starts_with("a.image:1:1: P0204"), "{told:?}");
+    assert!(told[0].starts_with("main.conf:2:1: P0212"), "{told:?}");
 }
 
 #[test]

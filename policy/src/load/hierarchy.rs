@@ -341,12 +341,14 @@ impl Loader<'_> {
         let Some((bytes, id)) = self.named(&image, place, Role::Image) else {
             return;
         };
-        let own = self.look(&bytes, id).and_then(|(_, own)| {
+        let own = self.look(&bytes, id).and_then(|(kind, own)| {
             self.add(&image, bytes, Role::Image, FileKind::Image)?;
-            Ok(own)
+            Ok((kind, own))
         });
         match own {
-            Ok(own) => self.policies(id, main, &own),
+            // A policy where the file of a stack should be: reading tells so.
+            Ok((FileKind::Policy(_), _)) => {}
+            Ok((_, own)) => self.policies(id, main, &own),
             Err(error) => self.unreadable(&image, place, Role::Image, &error),
         }
     }

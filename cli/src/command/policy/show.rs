@@ -120,7 +120,7 @@ impl Show {
                 &format!("IP filter policy{of_stack}: {rules}, the first that matches decides\n");
             self.set(&mut out, set, |i| At::of(ready.place(i)));
         } else {
-            out += &format!("No IP filter policy{of_stack}: the default rules are in force\n\n");
+            out += &format!("No IP filter policy{of_stack}: the default rules are in force\n");
         }
         if let Some((set, _)) = &ready.defaults {
             let when = if ready.policy.is_some() {
@@ -129,7 +129,7 @@ impl Show {
                 ""
             };
             let file = escaped(ready.profile_name().unwrap_or_default());
-            out += &format!("Default rules of {file}{when}\n");
+            out += &format!("\nDefault rules of {file}{when}\n");
             self.set(&mut out, set, |_| At::default());
         }
         out
@@ -150,6 +150,6 @@ impl Show {
             }
             out.push('\n');
         }
-        *out += "      everything else is denied\n\n";
+        *out += "      everything else is denied\n";
     }
 }
