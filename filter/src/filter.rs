@@ -12,9 +12,10 @@ use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
 use hostward_hook::time::{Instant, Now, UnixTime};
 use hostward_hook::verdict::Verdict;
-use hostward_hook::{PacketFilter, Timers};
+use hostward_hook::{PacketFilter, Side, Timers};
 
 use crate::defensive::{DefensiveTable, EntryId, Watch};
+use crate::flow::{Circumstances, Remembered};
 use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::Selectors;
@@ -77,6 +78,8 @@ pub struct Filter<T = ()> {
     /// The operator wants the default rules although there is a policy.
     defaults_wanted: bool,
     in_force: InForce,
+    /// Greater with every change of what is in force; what flows remember counts for one.
+    epoch: u64,
     tally: Tally,
     local: Arc<dyn LocalTime>,
     /// What stands in front of the rules.
@@ -107,6 +110,7 @@ impl<T> Filter<T> {
     pub fn with_tunnels(policy: Arc<RuleSet>, tunnels: T) -> Self {
         Self {
             in_force: InForce::outdated(),
+            epoch: 1,
             tally: Tally::new(&policy),
             rules: Arc::clone(&policy),
             defaults: Arc::new(RuleSet::defaults(Vec::new(), 0)),
@@ -186,6 +190,19 @@ impl<T> Filter<T> {
         events: &mut dyn EventSink,
     ) {
         self.defensive.install(table, now, events);
+        self.epoch += 1;
+    }
+
+    /// The number of what is in force: rules, times, defensive filters. What flows remember counts
+    /// for one.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Counts epochs from beyond another filter's, whose flow entries this one goes on with.
+    pub fn begin_after(&mut self, epoch: u64) {
+        self.epoch = self.epoch.max(epoch.saturating_add(1));
     }
 
     /// The defensive filters in force.
@@ -207,13 +224,21 @@ impl<T> Filter<T> {
             self.rules = rules;
         }
         self.in_force = InForce::outdated();
+        self.epoch += 1;
     }
 
     /// Notices which rules came into force or went out of it since the last packet.
     #[inline]
     fn refresh(&mut self, at: UnixTime) {
         if !self.in_force.is_valid_at(at) {
-            self.in_force.update(&self.rules, at, &*self.local);
+            self.update_in_force(at);
+        }
+    }
+
+    #[cold]
+    fn update_in_force(&mut self, at: UnixTime) {
+        if self.in_force.update(&self.rules, at, &*self.local) {
+            self.epoch += 1;
         }
     }
 
@@ -233,19 +258,36 @@ impl<T> Filter<T> {
 }
 
 impl<T: Tunnels> PacketFilter for Filter<T> {
-    type Slot = ();
+    type Slot = Remembered;
 
-    fn decide(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, _: Option<&mut ()>) -> Verdict {
+    fn decide(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        slot: Option<(Side, &mut Remembered)>,
+    ) -> Verdict {
         cx.generation = self.rules.generation();
+        self.refresh(cx.now.wall);
+        let slot = slot.zip(Circumstances::of(packet));
+        if let Some(((side, known), now)) = &slot
+            && let Some(found) = known.recall(*side, self.epoch, *now)
+        {
+            return self.judge(cx, packet, found);
+        }
         let Some(selectors) = Selectors::of(packet) else {
             return Verdict::Drop(IMPLIED_DENY);
         };
-        if let Some(refusal) = self.defensive.look_up(cx, packet, &selectors, false) {
+        let defended = self.defensive.look_up(cx, packet, &selectors, false);
+        if let Some(refusal) = defended.filter(|v| !v.is_continue()) {
             return refusal;
         }
-        self.refresh(cx.now.wall);
         let found = self.rules.first_match(&selectors, &self.in_force);
-        let found = found.map(|(at, _)| RuleId(at as u32));
+        let found = found.map(|(at, _)| at);
+        if let Some(((side, known), now)) = slot
+            && defended.is_none()
+        {
+            known.remember(side, self.epoch, now, found);
+        }
         self.judge(cx, packet, found)
     }
 
@@ -256,7 +298,8 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
         let Some(selectors) = Selectors::of(packet) else {
             return Verdict::Drop(IMPLIED_DENY);
         };
-        if let Some(refusal) = self.defensive.look_up(cx, packet, &selectors, true) {
+        let defended = self.defensive.look_up(cx, packet, &selectors, true);
+        if let Some(refusal) = defended.filter(|v| !v.is_continue()) {
             return refusal;
         }
         self.refresh(cx.now.wall);
@@ -264,7 +307,7 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
             Some((at, rule))
                 if rule.action == Action::Deny && rule.matches_as_fragment(&selectors) =>
             {
-                self.judge(cx, packet, Some(RuleId(at as u32)))
+                self.judge(cx, packet, Some(at))
             }
             Some(_) | None => Verdict::Continue,
         }
@@ -274,7 +317,8 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
 impl<T: Tunnels> Filter<T> {
     /// What happens to a packet that a rule, or none, matched first.
     #[inline]
-    fn judge(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, found: Option<RuleId>) -> Verdict {
+    fn judge(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, found: Option<usize>) -> Verdict {
+        let found = found.map(|at| RuleId(at as u32));
         self.tally.hit(found);
         cx.rule = found;
         let rules = &self.rules;

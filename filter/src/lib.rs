@@ -20,6 +20,7 @@ pub mod classifier;
 mod compiled;
 pub mod defensive;
 mod filter;
+mod flow;
 mod members;
 mod message;
 mod rule;
@@ -38,6 +39,7 @@ pub use filter::{
     DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Filter, IMPLIED_DENY,
     LOG_SUPPRESSED, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };
+pub use flow::Remembered;
 pub use members::{Group, Members};
 pub use message::Message;
 pub use rule::{Action, Discard, Logging, Rule};

@@ -28,20 +28,32 @@ impl Context {
     /// The context of a packet.
     #[must_use]
     pub const fn of(p: &Selectors) -> Self {
-        let direction = match p.direction {
+        Self::from_parts(p.direction, p.routing, p.fragment, p.opening)
+    }
+
+    /// The context with these parts.
+    #[inline]
+    #[must_use]
+    pub const fn from_parts(
+        direction: Direction,
+        routing: Routing,
+        fragment: bool,
+        opening: Opening,
+    ) -> Self {
+        let direction = match direction {
             Direction::Inbound => 0,
             Direction::Outbound => 1,
         };
-        let routing = match p.routing {
+        let routing = match routing {
             Routing::Local => 0,
             Routing::Routed => 2,
         };
-        let opening = match p.opening {
+        let opening = match opening {
             Opening::Unknown => 0,
             Opening::Opens => 8,
             Opening::Continues => 16,
         };
-        let fragment = if p.fragment { 4 } else { 0 };
+        let fragment = if fragment { 4 } else { 0 };
         Self(direction | routing | fragment | opening)
     }
 

@@ -80,13 +80,14 @@ pub trait PacketFilter {
     /// What the control keeps for each flow: a remembered decision and its generation.
     type Slot: Default;
 
-    /// Decides about a packet. `slot` is there when the packet's flow has an entry; an answer
-    /// remembered there counts only for the generation that wrote it.
+    /// Decides about a packet. `slot` is there when the packet's flow has an entry, together with
+    /// the side that sent the packet; an answer remembered there counts only for the generation
+    /// that wrote it.
     fn decide(
         &mut self,
         cx: &mut Cx<'_>,
         packet: &Packet<'_>,
-        slot: Option<&mut Self::Slot>,
+        slot: Option<(Side, &mut Self::Slot)>,
     ) -> Verdict;
 
     /// Decides about a fragment before it is put together with the others; the whole datagram

@@ -249,9 +249,9 @@ impl PacketFilter for OnePort {
         &mut self,
         cx: &mut Cx<'_>,
         packet: &Packet<'_>,
-        slot: Option<&mut Remembered>,
+        slot: Option<(Side, &mut Remembered)>,
     ) -> Verdict {
-        if let Some(Remembered(Some((generation, verdict)))) = &slot
+        if let Some((_, Remembered(Some((generation, verdict))))) = &slot
             && *generation == cx.generation
         {
             return *verdict;
@@ -265,7 +265,7 @@ impl PacketFilter for OnePort {
             },
             _ => Verdict::Reject(DENIED),
         };
-        if let Some(slot) = slot {
+        if let Some((_, slot)) = slot {
             slot.0 = Some((cx.generation, verdict));
         }
         verdict
@@ -284,19 +284,19 @@ fn a_filter_decides_and_remembers() {
     with_cx(1, |cx| {
         assert!(
             filter
-                .decide(cx, &parse(&good), Some(&mut slot))
+                .decide(cx, &parse(&good), Some((Side::Initiator, &mut slot)))
                 .is_continue()
         );
         assert!(
             filter
-                .decide(cx, &parse(&good), Some(&mut slot))
+                .decide(cx, &parse(&good), Some((Side::Initiator, &mut slot)))
                 .is_continue()
         );
         assert_eq!(filter.looked, 1);
         // Another generation asks the rules again.
         cx.generation += 1;
         filter.port = 54;
-        let verdict = filter.decide(cx, &parse(&good), Some(&mut slot));
+        let verdict = filter.decide(cx, &parse(&good), Some((Side::Initiator, &mut slot)));
         assert_eq!(verdict.reason(), Some(DENIED));
         assert_eq!(
             filter.decide(cx, &parse(&bad), None),

@@ -77,7 +77,11 @@ impl<T: PacketTransform> Guard<T> {
 
     /// The same guard with an IP filter.
     #[must_use]
-    pub fn filter(mut self, filter: Filter) -> Self {
+    pub fn filter(mut self, mut filter: Filter) -> Self {
+        // Flows may remember answers of another filter before this one.
+        if let Some(before) = &self.core.filter {
+            filter.begin_after(before.epoch());
+        }
         self.core.filter = Some(filter);
         self
     }
@@ -277,6 +281,7 @@ impl<T: PacketTransform> Guard<T> {
             c.streams.as_ref().and_then(Reassembler::next_deadline),
         );
         next = earlier(next, c.zert.as_ref().and_then(Timers::next_deadline));
+        next = earlier(next, c.filter.as_ref().and_then(Timers::next_deadline));
         earlier(next, c.ids.as_ref().and_then(Timers::next_deadline))
     }
 

@@ -228,7 +228,8 @@ impl<T: PacketTransform> Core<T> {
         let mut slots = found.and_then(|f| self.flows.slot_mut(f.id));
         let mut verdict = Verdict::Continue;
         if let Some(filter) = &mut self.filter {
-            let slot = slots.as_mut().map(|(_, s)| &mut s.filter);
+            let slot = found.zip(slots.as_mut());
+            let slot = slot.map(|(f, (_, s))| (f.from, &mut s.filter));
             let before = cx.rule;
             verdict = filter.decide(cx, packet, slot);
             // When only observing, the first refusal was the answer, and its rule stays named.
@@ -391,6 +392,9 @@ impl<T: PacketTransform> Core<T> {
         self.expire_streams(cx);
         if let Some(zert) = &mut self.zert {
             zert.handle_deadline(cx);
+        }
+        if let Some(filter) = &mut self.filter {
+            filter.handle_deadline(cx);
         }
         if let Some(ids) = &mut self.ids {
             ids.handle_deadline(cx);

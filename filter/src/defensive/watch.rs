@@ -70,7 +70,8 @@ impl Watch {
         }
     }
 
-    /// What the filters say about a packet; tells of it. `Some` is a refusal.
+    /// What the filters say about a packet; tells of it. `None` when none of them matches, else
+    /// whether the packet goes on.
     pub(crate) fn look_up(
         &mut self,
         cx: &mut Cx<'_>,
@@ -91,7 +92,10 @@ impl Watch {
         for at in simulated.into_iter().chain(hit.blocked) {
             self.matched(at, cx, packet, selectors);
         }
-        hit.blocked.map(|_| Verdict::Drop(DEFENSIVE_BLOCKED))
+        match hit.blocked {
+            Some(_) => Some(Verdict::Drop(DEFENSIVE_BLOCKED)),
+            None => hit.simulated.map(|_| Verdict::Continue),
+        }
     }
 
     fn matched(&mut self, at: usize, cx: &mut Cx<'_>, packet: &Packet<'_>, p: &Selectors) {

@@ -1,0 +1,119 @@
+//! What the filter remembers of a flow: which rule matched first, from each side.
+//!
+//! Only the match is remembered; the rule's action, counters, log limits and tunnel are looked at
+//! for every packet. An entry answers for packets of the same flow, side, context and security
+//! class, and only in the epoch that wrote it: everything a rule can select by is in the flow's
+//! key or in one of those, or the packet is not answered from here.
+//!
+//! An epoch ends when another rule set or another table of defensive filters is installed, and when
+//! a rule comes into force or goes out of it. Packets that a defensive filter matches are not
+//! remembered, so one that expires ends no epoch.
+
+use hostward_hook::layout::{Fragment, Layout, proto, seen, tcp_flags};
+use hostward_hook::meta::Meta;
+use hostward_hook::{Packet, Side};
+
+use crate::selectors::Opening;
+use crate::simple::Context;
+
+/// What the filter keeps in a flow's entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Remembered {
+    sides: [Entry; 2],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    /// 0 when nothing is remembered.
+    epoch: u64,
+    context: u8,
+    class: u8,
+    /// Position of the rule, or `IMPLIED`.
+    rule: u32,
+}
+
+/// No rule matched.
+const IMPLIED: u32 = u32::MAX;
+
+/// What an entry must have been written for to answer for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Circumstances {
+    context: u8,
+    class: u8,
+}
+
+impl Circumstances {
+    /// Those of a packet whose flow's key has all that rules select by; `None` for others: AH that
+    /// nobody opened, and protocols with types.
+    #[inline]
+    pub(crate) fn of(packet: &Packet<'_>) -> Option<Self> {
+        let l: &Layout = packet.layout();
+        let typed = matches!(
+            l.protocol(),
+            proto::ICMP | proto::ICMPV6 | proto::OSPF | proto::MOBILITY
+        );
+        if typed || l.fragment() != Fragment::Whole || l.has(seen::AH) {
+            return None;
+        }
+        // A transport header that cannot be read has no ports, as those of other packets may.
+        let ported = matches!(
+            l.protocol(),
+            proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
+        );
+        if ported && l.ports().is_none() {
+            return None;
+        }
+        let opening = match l.tcp_flags() {
+            None => Opening::Unknown,
+            Some(flags) if flags & (tcp_flags::SYN | tcp_flags::ACK) == tcp_flags::SYN => {
+                Opening::Opens
+            }
+            Some(_) => Opening::Continues,
+        };
+        let meta: &Meta = &packet.meta;
+        let context = Context::from_parts(meta.direction(), meta.routing, false, opening);
+        Some(Self {
+            context: context.index(),
+            class: meta.security_class,
+        })
+    }
+}
+
+impl Remembered {
+    /// The rule that matches a packet, or that none does; `None` when that is not remembered.
+    #[inline]
+    pub(crate) fn recall(
+        &self,
+        side: Side,
+        epoch: u64,
+        now: Circumstances,
+    ) -> Option<Option<usize>> {
+        let entry = match side {
+            Side::Initiator => &self.sides[0],
+            Side::Responder => &self.sides[1],
+        };
+        if entry.epoch != epoch || entry.context != now.context || entry.class != now.class {
+            return None;
+        }
+        Some((entry.rule != IMPLIED).then_some(entry.rule as usize))
+    }
+
+    pub(crate) fn remember(
+        &mut self,
+        side: Side,
+        epoch: u64,
+        now: Circumstances,
+        rule: Option<usize>,
+    ) {
+        let entry = match side {
+            Side::Initiator => &mut self.sides[0],
+            Side::Responder => &mut self.sides[1],
+        };
+        *entry = Entry {
+            epoch,
+            context: now.context,
+            class: now.class,
+            rule: rule.and_then(|r| u32::try_from(r).ok()).unwrap_or(IMPLIED),
+        };
+    }
+}
