@@ -63,6 +63,10 @@ pub fn format(language: &Language, sources: &Sources, id: SourceId) -> Result<St
         }
         blank = false;
         if item.kind == ItemKind::Unread {
+            if out.is_empty() && text.starts_with('\u{feff}') {
+                // At the begin of the text it would be a byte order mark and go.
+                out.push('\n');
+            }
             out.push_str(text.trim_end_matches(['\n', '\r']));
             out.push('\n');
             continue;
