@@ -57,21 +57,37 @@ fuzz_target!(|input: &[u8]| {
             assert!(token.span.end > at, "tokens are not empty");
             at = token.span.end;
         }
-        assert_eq!(at as usize, source.text().len(), "tokens are all of the text");
+        assert_eq!(
+            at as usize,
+            source.text().len(),
+            "tokens are all of the text"
+        );
         let middle = source.text().len() / 2;
         complete(&LANGUAGE, &sources, *id, middle as u32);
     }
-    let laid_out: Vec<_> = ids.iter().map(|i| format(&LANGUAGE, &sources, *i)).collect();
+    let laid_out: Vec<_> = ids
+        .iter()
+        .map(|i| format(&LANGUAGE, &sources, *i))
+        .collect();
     if !out.has_errors() {
-        assert!(laid_out.iter().all(Result::is_ok), "what has no error is laid out");
+        assert!(
+            laid_out.iter().all(Result::is_ok),
+            "what has no error is laid out"
+        );
     }
     let mut again = Sources::new();
     for (i, text) in laid_out.iter().enumerate() {
         let Ok(text) = text else { return };
-        let id = again.add(format!("file{i}"), text.as_bytes()).expect("small");
+        let id = again
+            .add(format!("file{i}"), text.as_bytes())
+            .expect("small");
         let twice = format(&LANGUAGE, &again, id).expect("the braces still match");
         assert_eq!(*text, twice, "laying out again changes nothing");
     }
     let other = Policy::read(&LANGUAGE, &again, &mut Diagnostics::new(0));
-    assert_eq!(content(&policy), content(&other), "the layout changes no meaning");
+    assert_eq!(
+        content(&policy),
+        content(&other),
+        "the layout changes no meaning"
+    );
 });

@@ -8,7 +8,9 @@
 
 mod support;
 
-use hostward_policy::{Diagnostics, Discipline, Language, Policy, SchemaError, Statement};
+use hostward_policy::{
+    Diagnostics, Discipline, Keyword, Language, Parameter, Policy, SchemaError, Statement, Value,
+};
 use support::{codes_of, sources};
 
 mod zones {
@@ -56,6 +58,9 @@ const fn discipline(statements: &'static [&'static Statement]) -> Discipline {
 
 static ZONES: Discipline = discipline(&[&zones::ZONE, &zones::PLACE]);
 static WRONG: Discipline = discipline(&[&zones::WRONG]);
+static TWICE: Statement = Statement::new("Twice", "One keyword for two things.", &[A, A]);
+const A: Parameter = Parameter::new(&[Keyword::line("A", &Value::Name)], "A.");
+static DOUBLE: Discipline = discipline(&[&TWICE]);
 static SECOND: Statement = Statement::new("zONE", "Another.", &[]);
 static AMBIGUOUS: Discipline = discipline(&[&zones::ZONE, &SECOND]);
 
@@ -108,6 +113,10 @@ fn tables_that_contradict_each_other_are_refused() {
     assert_eq!(
         Language::new(&[&AMBIGUOUS]).unwrap_err(),
         SchemaError::Ambiguous("zONE")
+    );
+    assert_eq!(
+        Language::new(&[&DOUBLE]).unwrap_err(),
+        SchemaError::Ambiguous("A")
     );
     assert!(Language::full().is_ok());
 }

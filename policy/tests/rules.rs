@@ -830,3 +830,72 @@ fn one_line_is_the_form_for_tools() {
     );
     assert!(!lines[0].contains('\u{7}'), "{}", lines[0]);
 }
+
+/// Takes away or adds one brace at every place of a text: how many messages come of it.
+fn brace_mistakes(
+    text: &str,
+    change: impl Fn(&mut Vec<&str>, usize) -> bool,
+) -> Vec<(usize, Vec<String>)> {
+    let lines: Vec<_> = text.lines().collect();
+    (0..lines.len())
+        .filter_map(|i| {
+            let mut changed = lines.clone();
+            change(&mut changed, i).then(|| (i + 1, codes(&[&changed.join("\n")])))
+        })
+        .collect()
+}
+
+#[test]
+fn one_wrong_brace_anywhere_gives_one_message() {
+    let branch = BRANCH.to_owned() + &WEB.replace("InternalNetWeb", "WebIn");
+    for text in [WEB, &branch, TUNNELS] {
+        let remove = |what: &'static str| {
+            move |lines: &mut Vec<&str>, i: usize| {
+                let found = lines[i].trim() == what;
+                if found {
+                    lines.remove(i);
+                }
+                found
+            }
+        };
+        for (line, found) in brace_mistakes(text, remove("}")) {
+            assert_eq!(
+                found.len(),
+                1,
+                "without the brace of line {line}: {found:?}"
+            );
+            assert!(found[0].ends_with("P0105"), "{found:?}");
+        }
+        for (line, found) in brace_mistakes(text, remove("{")) {
+            assert_eq!(
+                found.len(),
+                1,
+                "without the brace of line {line}: {found:?}"
+            );
+            assert!(found[0].ends_with("P0109"), "{found:?}");
+        }
+        let double = |what: &'static str| {
+            move |lines: &mut Vec<&str>, i: usize| {
+                let found = lines[i].trim() == what;
+                lines.insert(i, lines[i]);
+                found
+            }
+        };
+        for (line, found) in brace_mistakes(text, double("{")) {
+            assert_eq!(
+                found.len(),
+                1,
+                "with the brace of line {line} twice: {found:?}"
+            );
+            assert!(found[0].ends_with("P0107"), "{found:?}");
+        }
+        for (line, found) in brace_mistakes(text, double("}")) {
+            assert_eq!(
+                found.len(),
+                1,
+                "with the brace of line {line} twice: {found:?}"
+            );
+            assert!(found[0].ends_with("P0106"), "{found:?}");
+        }
+    }
+}

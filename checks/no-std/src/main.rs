@@ -158,9 +158,7 @@ fn alloc_tier() -> Result<(), i32> {
     let mut messages = policy::Diagnostics::default();
     let _ = policy::Policy::read(&language, &sources, &mut messages);
     let layout = policy::format(&language, &sources, id);
-    if messages.has_errors()
-        || layout.as_deref() != Ok("IpService Web\n{\n  Protocol Tcp\n}\n")
-    {
+    if messages.has_errors() || layout.as_deref() != Ok("IpService Web\n{\n  Protocol Tcp\n}\n") {
         return Err(7);
     }
     Ok(())

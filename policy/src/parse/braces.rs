@@ -10,6 +10,9 @@ use crate::tree::ItemKind;
 
 use super::{Closed, DEPTH, Frame, Parser, Pending};
 
+/// What stands for a closing brace where a keyword might.
+const CLOSE: &str = "}";
+
 impl Parser<'_, '_> {
     pub(super) fn brace_on_line(&mut self, at: u32) {
         // Once a line.
@@ -66,6 +69,11 @@ impl Parser<'_, '_> {
                 last => self.stray_open(at, last),
             }
             self.blame();
+            if self.balance.missing > 0 {
+                // Nothing closes it: it is the one too many.
+                self.balance.missing -= 1;
+                return;
+            }
             self.push(Frame {
                 object: NONE,
                 head: (at, at + 1),
@@ -101,7 +109,7 @@ impl Parser<'_, '_> {
 
     /// `}` at `at`.
     pub(super) fn close(&mut self, start: u32, at: u32, column: Option<u32>) {
-        self.settle(false, None);
+        self.settle(false, column.map(|c| (CLOSE, c)));
         self.last = None;
         if self.too_deep > 0 {
             self.too_deep -= 1;
@@ -148,15 +156,17 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// When braces are too many and a word belongs into the block just closed, the brace was.
-    pub(super) fn reopen(&mut self, word: &str) {
+    /// When braces are too many and a word belongs into the block just closed, that brace was.
+    pub(super) fn reopen(&mut self, word: &str, column: u32) {
         let Some(closed) = self.closed.take() else {
             return;
         };
         let here = self.context();
         let fits = |c: Option<Context>| c.is_some_and(|c| self.language.key(word, c).is_some());
         let inside = closed.frame.statement.map(Context::Inside);
-        if self.balance.surplus > 0 && !fits(here) && fits(inside) {
+        // Where it fits on both sides, indentation tells.
+        let indented = column > closed.frame.column && closed.frame.child_column == Some(column);
+        if self.balance.surplus > 0 && fits(inside) && (!fits(here) || indented) {
             self.balance.surplus -= 1;
             self.stray_close(closed.brace.0, Some(closed.frame.head));
             self.push(closed.frame);
@@ -340,7 +350,7 @@ impl Parser<'_, '_> {
         pending: &Pending,
         key: &Key,
         statement: &'static Statement,
-        word: Option<&str>,
+        word: Option<(&str, u32)>,
     ) {
         if matches!(statement.body, Body::Kept) {
             self.object(pending, statement);
@@ -355,9 +365,20 @@ impl Parser<'_, '_> {
             matches!(info.form, Form::Reference(_)).then(|| (info.name, name))
         });
         let inside = self.language.id(statement).map(Context::Inside);
-        let follows = word.is_some_and(|w| {
-            !self.fits_outside(w, 0) && inside.is_some_and(|c| self.language.key(w, c).is_some())
+        let belongs = word.is_some_and(|(w, _)| {
+            w == CLOSE || inside.is_some_and(|c| self.language.key(w, c).is_some())
         });
+        // What may stand on both sides is taken as inside when a closing brace is too many.
+        let both = word.is_some_and(|(w, _)| w == CLOSE || self.fits_outside(w, 0));
+        let guess = self.balance.surplus > 0
+            && word.is_some_and(|(w, column)| match w {
+                CLOSE => column == pending.column,
+                _ => column >= pending.column,
+            });
+        let follows = belongs && (!both || guess);
+        if follows && both {
+            self.balance.surplus -= 1;
+        }
         let named = !matches!(statement.naming, Naming::None);
         self.out.push_with(&codes::MISSING_BLOCK, || {
             let d = Diagnostic::new(

@@ -28,8 +28,8 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Decides about a line that may be followed by a block, now that what follows is known.
-    /// `word` is the keyword that follows, if one does.
-    pub(super) fn settle(&mut self, open: bool, word: Option<&str>) {
+    /// `word` is the keyword that follows, if one does, and its column.
+    pub(super) fn settle(&mut self, open: bool, word: Option<(&str, u32)>) {
         let Some(pending) = self.pending.take() else {
             return;
         };

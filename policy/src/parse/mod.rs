@@ -376,12 +376,12 @@ impl<'a, 'w> Parser<'a, 'w> {
             .unwrap_or(rest.len());
         let word = rest.get(..word_end).unwrap_or_default();
         let behind = at + length(word);
-        self.settle(false, Some(word));
+        self.settle(false, Some((word, column)));
         if self.too_deep > 0 {
             self.item(ItemKind::Line, start, KeyId::MAX);
             return self.line_end(behind, content_end, false);
         }
-        self.reopen(word);
+        self.reopen(word, column);
         self.imply(word, at, column);
         let context = match self.stack.last() {
             None => Context::Top,

@@ -37,8 +37,8 @@ pub(crate) enum Context {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// Two statements outside of blocks have the same keyword.
-    #[error("two statements are called {0}")]
+    /// Two statements outside of blocks, or two parameters of a statement, have the same keyword.
+    #[error("{0} has two meanings in one place")]
     Ambiguous(&'static str),
     /// A statement is used that is not in any discipline's list.
     #[error("{0} is used inside of a statement and not listed")]
@@ -169,7 +169,11 @@ impl Language {
         if id == KeyId::MAX {
             return Err(SchemaError::TooLarge(word));
         }
-        if key.parameter.is_none() && self.key(word, Context::Top).is_some() {
+        let context = match key.parameter {
+            None => Context::Top,
+            Some(_) => Context::Inside(key.statement),
+        };
+        if self.key(word, context).is_some() {
             return Err(SchemaError::Ambiguous(word));
         }
         self.keys.push(key);

@@ -4,7 +4,7 @@ use crate::schema::{Keyword, Naming, Parameter, Value};
 
 use super::YES_NO;
 use super::endpoint::{LOCAL_SECURITY_ENDPOINT, REMOTE_SECURITY_ENDPOINT};
-use super::vpn::{GROUP, KEY_LENGTH_WORD, LIFESIZE, LIFESIZES, LIFETIME, LIFETIMES};
+use super::vpn::{KEY_LENGTH_WORD, LIFESIZE, LIFESIZES, LIFETIME, LIFETIMES};
 
 crate::choices! {
     /// How certificates are checked for revocation.
@@ -152,6 +152,28 @@ crate::choices! {
     }
 }
 
+crate::choices! {
+    /// The Diffie-Hellman group of a key exchange by its IKE number.
+    pub enum DhGroup: DH_GROUP {
+        /// 768-bit MODP.
+        Group1(1) = "Group1",
+        /// 1024-bit MODP.
+        Group2(2) = "Group2",
+        /// 1536-bit MODP.
+        Group5(5) = "Group5",
+        /// 2048-bit MODP.
+        Group14(14) = "Group14",
+        /// 256-bit ECP.
+        Group19(19) = "Group19",
+        /// 384-bit ECP.
+        Group20(20) = "Group20",
+        /// 521-bit ECP.
+        Group21(21) = "Group21",
+        /// 2048-bit MODP with a 256-bit subgroup.
+        Group24(24) = "Group24",
+    }
+}
+
 static KEY_TEXT: Value = Value::Rest("the key as text");
 static HEX: Value = Value::Hex;
 
@@ -196,7 +218,7 @@ crate::statements! {
             "The pseudo-random function of IKEv2.").default("HMAC_SHA1"),
         HOW_TO_AUTH_PEERS = Parameter::new(&[Keyword::line("HowToAuthPeers", &AUTH_PEERS)],
             "How peers prove who they are in IKEv1.").absent("needed for IKEv1").unconfirmed(),
-        DH_GROUP = Parameter::new(&[Keyword::line("DHGroup", &GROUP)],
+        DH_GROUP = Parameter::new(&[Keyword::line("DHGroup", &DH_GROUP)],
             "The Diffie-Hellman group.").default("Group2").unconfirmed(),
         LIFETIME_PROPOSED = Parameter::new(&[Keyword::line("RefreshLifetimeProposed", &LIFETIME)],
             "After how many minutes new keys are wanted.").default("480").unconfirmed(),
