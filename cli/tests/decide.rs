@@ -245,6 +245,27 @@ fn errors_stop_and_warnings_do_not() {
 }
 
 #[test]
+fn whose_policy_it_is_is_told_where_that_was_a_choice() {
+    let main = temporary(
+        "two-stacks.conf",
+        b"TcpImage ONE\nTcpImage TWO\nIpSecConfig set-of-stack.conf\n",
+    );
+    let rule =
+        b"IpFilterPolicy\n{\n  IpFilterRule R\n  {\n    IpGenericFilterAction\n    {\n      \
+        IpFilterAction Permit\n    }\n  }\n}\n";
+    temporary("set-of-stack.conf", rule);
+    let main = main.to_str().unwrap();
+    let told = |args: &[&str]| {
+        let output = run(&[&["--json", "--policy", main], args].concat());
+        assert_eq!(lines(&output).pop().unwrap()["rules"][0]["name"], "R");
+        text(&output.stderr)
+    };
+    let http = capture("http");
+    assert!(told(&[&http]).contains("note[P0225]: the policy is that of stack `ONE`"));
+    assert!(!told(&["--stack", "TWO", &http]).contains("note"));
+}
+
+#[test]
 fn several_files_are_one_policy() {
     let rule = temporary(
         "set-rule.conf",

@@ -49,7 +49,11 @@ pub fn format(language: &Language, sources: &Sources, id: SourceId) -> Result<St
     let mut blank = false;
     let mut items = tree.raw().peekable();
     while let Some((item, span)) = items.next() {
-        let text = sources.text(span).trim_start_matches('\u{feff}');
+        let text = match sources.text(span) {
+            // Elsewhere it is a character like others, in a line that is not read.
+            text if span.start == 0 => text.trim_start_matches('\u{feff}'),
+            text => text,
+        };
         if item.kind == ItemKind::Blank {
             blank = true;
             continue;
@@ -59,6 +63,10 @@ pub fn format(language: &Language, sources: &Sources, id: SourceId) -> Result<St
         }
         blank = false;
         if item.kind == ItemKind::Unread {
+            if out.is_empty() && text.starts_with('\u{feff}') {
+                // At the begin of the text it would be a byte order mark and go.
+                out.push('\n');
+            }
             out.push_str(text.trim_end_matches(['\n', '\r']));
             out.push('\n');
             continue;

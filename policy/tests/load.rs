@@ -362,6 +362,28 @@ fn policy_files_are_one_set_in_the_order_given() {
 }
 
 #[test]
+fn what_a_file_is_does_not_hang_on_how_it_is_written() {
+    for main in [
+        "\u{feff}tcpimage A a.image\r\n",
+        "# x\n\t pepinstance  A   a.image # x\n",
+        "LogLevel 1\n\n  TCPIMAGE A a.image",
+    ] {
+        let files = &[
+            ("main", main),
+            ("a.image", "IpSecConfig p.pol\n"),
+            ("p.pol", RULE),
+        ];
+        let (got, names, _) = loaded(files, &["main"], None);
+        assert_eq!(names, ["main", "a.image", "p.pol"], "{main:?}");
+        assert_eq!(got.stack.as_deref(), Some("A"));
+    }
+    // Names of agent statements elsewhere in a policy file do not make it one of the agent's.
+    let policy: &'static str = format!("# TcpImage A\n{}", RULE.replace("all", "TcpImage")).leak();
+    let (got, _, told) = loaded(&[("p.pol", policy)], &["p.pol"], None);
+    assert_eq!((got.policy_files, told), (1, Vec::new()));
+}
+
+#[test]
 fn there_is_one_main_file() {
     let files = &[
         ("a.conf", "TcpImage A\nIpSecConfig p.pol\n"),

@@ -62,6 +62,10 @@ fn the_layout_keeps_fixtures() {
         layout_keeps(&text.replace("\n{", " {").replace("}\n", "} # end\n"));
         layout_keeps(&text.to_ascii_lowercase());
     }
+    // A byte order mark that is not at the begin makes its line unreadable and stays.
+    layout_keeps("IpService\n{\n\u{feff} Protocol tcp\n}\n");
+    layout_keeps("\n\u{feff}IpService A\n{\n}\n");
+    layout_keeps("\u{feff}\n\u{feff}\u{feff}IpService A\n{\n}\n");
 }
 
 #[test]

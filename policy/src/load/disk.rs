@@ -13,8 +13,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// How many bytes of one file are read if nothing else is said: 64 MiB.
-    pub const MOST: u64 = 64 * 1024 * 1024;
+    /// How many bytes of one file are read if nothing else is said: 128 MiB.
+    pub const MOST: u64 = 128 * 1024 * 1024;
 
     /// Reads files of at most this many bytes.
     #[must_use]

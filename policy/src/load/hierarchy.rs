@@ -18,7 +18,7 @@ use crate::tables::files::{
     COMMON_ZERT_CONFIG, Flush, IDS_CONFIG, IP_SEC_CONFIG, Purge, QOS_CONFIG, ROUTING_CONFIG,
     TCP_IMAGE, TTLS_CONFIG, ZERT_CONFIG,
 };
-use crate::tables::ipsec;
+use crate::tables::{self, ipsec};
 use crate::value::Atom;
 
 /// A kind of policy: the statements that name its files.
@@ -145,7 +145,12 @@ impl Loader<'_> {
         }
         let bytes = self.files.read(&name).map_err(wrong)?;
         let id = self.next();
-        let (kind, agent) = self.look(&bytes, id).map_err(wrong)?;
+        // Policy files are the long ones: they are not read twice.
+        let (kind, agent) = if bytes.split(|b| *b == b'\n').any(is_agents) {
+            self.look(&bytes, id).map_err(wrong)?
+        } else {
+            (FileKind::Unknown, Agent::default())
+        };
         let add =
             |loader: &mut Self, role, kind| loader.add(&name, bytes, role, kind).map_err(wrong);
         match kind {
@@ -482,6 +487,20 @@ impl Loader<'_> {
             }
         });
     }
+}
+
+/// Whether a line may begin with a statement of the agent's own files.
+fn is_agents(line: &[u8]) -> bool {
+    let blank = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'{' | b'}');
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let mut words = line.split(blank).filter(|w| !w.is_empty());
+    let Some(word) = words.next() else {
+        return false;
+    };
+    tables::files::DISCIPLINE.statements.iter().any(|s| {
+        let mut names = core::iter::once(&s.name).chain(s.also);
+        names.any(|n| n.as_bytes().eq_ignore_ascii_case(word))
+    })
 }
 
 /// How many names of stacks a message lists.

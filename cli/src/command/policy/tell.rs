@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use hostward_policy::{Diagnostic, Severity, Sources, Span, Style, render};
+use hostward_policy::{Diagnostic, Severity, Sources, Span, Style, codes, render};
 use serde::Serialize;
 
 use super::ready::Ready;
@@ -21,11 +21,14 @@ pub(crate) fn colours(out: &impl IsTerminal) -> Style {
     }
 }
 
-/// The messages of this severity and worse ones, with the lines they are about.
+/// The messages of this severity and worse ones, with the lines they are about, and whose policy
+/// it is where that was a choice.
 pub(crate) fn messages(ready: &Ready, style: Style, least: Severity) -> String {
     let mut out = String::new();
     // An error is less than a warning.
-    for diagnostic in ready.diagnostics.iter().filter(|d| d.severity <= least) {
+    let always = [codes::STACK_TAKEN.code, codes::NO_POLICY.code];
+    let wanted = |d: &&Diagnostic| d.severity <= least || always.contains(&d.code);
+    for diagnostic in ready.diagnostics.iter().filter(wanted) {
         out += &render(diagnostic, &ready.sources, style);
         out.push('\n');
     }
