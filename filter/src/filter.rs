@@ -15,6 +15,7 @@ use hostward_hook::verdict::Verdict;
 use hostward_hook::{PacketFilter, Side, Timers};
 
 use crate::defensive::{DefensiveTable, EntryId, Watch};
+use crate::edits::Edits;
 use crate::flow::{Circumstances, Remembered};
 use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
@@ -71,8 +72,9 @@ impl Tunnels for () {
 /// implied deny for everything.
 #[derive(Clone, Debug)]
 pub struct Filter<T = ()> {
-    /// The set in force.
+    /// The set in force, and what was changed of it since.
     rules: Arc<RuleSet>,
+    edits: Arc<Edits>,
     defaults: Arc<RuleSet>,
     policy: Option<Arc<RuleSet>>,
     /// The operator wants the default rules although there is a policy.
@@ -113,6 +115,7 @@ impl<T> Filter<T> {
             epoch: 1,
             tally: Tally::new(&policy),
             rules: Arc::clone(&policy),
+            edits: Arc::default(),
             defaults: Arc::new(RuleSet::defaults(Vec::new(), 0)),
             policy: Some(policy),
             defaults_wanted: false,
@@ -153,8 +156,8 @@ impl<T> Filter<T> {
         self
     }
 
-    /// How many packets each rule in force decided here, in the order of the rules. Rules that are
-    /// the same in the next set, name and content, keep their counts.
+    /// How many packets each rule in force decided here, in the order of the rules, then those that
+    /// edits added. Rules that are the same in the next set, name and content, keep their counts.
     #[must_use]
     pub fn hits(&self) -> &[u64] {
         self.tally.hits()
@@ -171,6 +174,27 @@ impl<T> Filter<T> {
     pub fn install(&mut self, policy: Arc<RuleSet>) {
         self.policy = Some(policy);
         self.choose();
+    }
+
+    /// Puts edits of the rule set in force, in place of those before: they hold from the next packet
+    /// on, until another set is installed.
+    pub fn edit(&mut self, edits: Arc<Edits>) {
+        self.tally.make_room(&self.rules, &edits);
+        self.edits = edits;
+        self.epoch += 1;
+    }
+
+    /// The edits in force.
+    #[must_use]
+    pub const fn edits(&self) -> &Arc<Edits> {
+        &self.edits
+    }
+
+    /// The rule of a number as events and verdicts name it: one of the set's, or one that was
+    /// added.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.edits.rule(&self.rules, id.0 as usize)
     }
 
     /// Puts the default rules in force whatever policy there is (`ipsec -f default`), or the
@@ -220,8 +244,9 @@ impl<T> Filter<T> {
         let policy = self.policy.as_ref().filter(|_| !self.defaults_wanted);
         let rules = Arc::clone(policy.unwrap_or(&self.defaults));
         if !Arc::ptr_eq(&rules, &self.rules) {
-            self.tally.carry(&self.rules, &rules);
+            self.tally.carry(&self.rules, &self.edits, &rules);
             self.rules = rules;
+            self.edits = Arc::default();
         }
         self.in_force = InForce::outdated();
         self.epoch += 1;
@@ -252,8 +277,8 @@ impl<T> Filter<T> {
     /// the first rule that matches, `None` for the implied deny.
     pub fn first_match(&mut self, p: &Selectors, at: UnixTime) -> Option<(RuleId, &Rule)> {
         self.refresh(at);
-        let (at, rule) = self.rules.first_match(p, &self.in_force)?;
-        Some((RuleId(at as u32), rule))
+        let at = self.edits.first_match(&self.rules, p, &self.in_force)?;
+        Some((RuleId(at as u32), self.edits.rule(&self.rules, at)?))
     }
 }
 
@@ -281,8 +306,9 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
         if let Some(refusal) = defended.filter(|v| !v.is_continue()) {
             return refusal;
         }
-        let found = self.rules.first_match(&selectors, &self.in_force);
-        let found = found.map(|(at, _)| at);
+        let found = self
+            .edits
+            .first_match(&self.rules, &selectors, &self.in_force);
         if let Some(((side, known), now)) = slot
             && defended.is_none()
         {
@@ -303,11 +329,13 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
             return refusal;
         }
         self.refresh(cx.now.wall);
-        match self.rules.first_match(&selectors, &self.in_force) {
-            Some((at, rule))
-                if rule.action == Action::Deny && rule.matches_as_fragment(&selectors) =>
-            {
-                self.judge(cx, packet, Some(at))
+        let found = self
+            .edits
+            .first_match(&self.rules, &selectors, &self.in_force);
+        let rule = found.and_then(|at| self.edits.rule(&self.rules, at));
+        match rule {
+            Some(rule) if rule.action == Action::Deny && rule.matches_as_fragment(&selectors) => {
+                self.judge(cx, packet, found)
             }
             Some(_) | None => Verdict::Continue,
         }
@@ -322,7 +350,7 @@ impl<T: Tunnels> Filter<T> {
         self.tally.hit(found);
         cx.rule = found;
         let rules = &self.rules;
-        let rule = found.and_then(|id| Some((id, rules.rules().get(id.0 as usize)?)));
+        let rule = found.and_then(|id| Some((id, self.edits.rule(rules, id.0 as usize)?)));
         let Some((id, rule)) = rule else {
             let settings = rules.settings();
             if settings.logging && settings.log_implicit {
@@ -406,6 +434,7 @@ impl<T> Timers for Filter<T> {
 
     fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
         self.defensive.handle_deadline(cx.now, cx.events);
-        self.tally.summarize(&self.rules, cx.now, cx.events);
+        self.tally
+            .summarize(&self.rules, &self.edits, cx.now, cx.events);
     }
 }

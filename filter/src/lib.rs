@@ -19,6 +19,7 @@ mod analysis;
 pub mod classifier;
 mod compiled;
 pub mod defensive;
+mod edits;
 mod filter;
 mod flow;
 mod members;
@@ -34,6 +35,7 @@ mod told;
 
 pub use address::{AddressError, AddressSpec, Prefix, Range};
 pub use analysis::{Analysis, Never, Oddity, analyze};
+pub use edits::{EditError, Edits};
 pub use filter::{
     CODES, DEFENSIVE_ADDED, DEFENSIVE_BLOCKED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED,
     DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Filter, IMPLIED_DENY,

@@ -135,6 +135,15 @@ impl RuleSet {
         }
     }
 
+    /// Other rules with the tunnels, origin and settings of this set.
+    pub(crate) fn with_rules(&self, rules: Vec<Rule>, generation: u64) -> Self {
+        let mut set = Self::new(rules, generation);
+        set.tunnels.clone_from(&self.tunnels);
+        set.origin = self.origin;
+        set.settings = self.settings;
+        set
+    }
+
     /// The default rules of a stack: in force until a policy is installed.
     ///
     /// They permit only: each gets the action [`Action::Permit`] and the name `SYSDEFAULTRULE.n`,

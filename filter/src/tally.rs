@@ -12,14 +12,15 @@ use hostward_hook::ident::RuleId;
 use hostward_hook::time::{Instant, Now};
 
 use crate::defensive::{LogLimiter, Logged};
+use crate::edits::Edits;
 use crate::filter::LOG_SUPPRESSED;
 use crate::rule_set::RuleSet;
 use crate::told::RuleSuppressed;
 
-/// Counts of one rule set.
+/// Counts of one rule set and its edits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    /// For each rule, and last for the implied deny.
+    /// First for the implied deny, then for each rule of the set, then for each added one.
     hits: Vec<u64>,
     /// The same, when there is a limit at all.
     limiters: Vec<LogLimiter>,
@@ -37,10 +38,10 @@ impl Tally {
     }
 
     /// Counts for another set; rules that are the same in both, name and content, keep theirs.
-    pub(crate) fn carry(&mut self, from: &RuleSet, to: &RuleSet) {
+    pub(crate) fn carry(&mut self, from: &RuleSet, edits: &Edits, to: &RuleSet) {
         for (at, limiter) in self.limiters.iter_mut().enumerate() {
             if let Some(count) = limiter.take() {
-                let rule = name(from, at);
+                let rule = name(from, edits, at);
                 self.gone.push(RuleSuppressed { rule, count });
             }
         }
@@ -72,14 +73,25 @@ impl Tally {
         }
     }
 
-    fn place(&self, rule: Option<RuleId>) -> usize {
-        let implied = self.hits.len().saturating_sub(1);
-        rule.map_or(implied, |r| r.0 as usize)
+    /// Makes room for the rules that edits add; those counted before begin anew.
+    pub(crate) fn make_room(&mut self, set: &RuleSet, edits: &Edits) {
+        let own = set.rules().len() + 1;
+        self.hits.truncate(own);
+        self.hits.resize(own + edits.added().count(), 0);
+        if self.limit > 0 {
+            self.limiters.truncate(own);
+            let limiter = LogLimiter::new(self.limit, Instant::ZERO);
+            self.limiters.resize(self.hits.len(), limiter);
+        }
+    }
+
+    fn place(rule: Option<RuleId>) -> usize {
+        rule.map_or(0, |r| r.0 as usize + 1)
     }
 
     #[inline]
     pub(crate) fn hit(&mut self, rule: Option<RuleId>) {
-        let at = self.place(rule);
+        let at = Self::place(rule);
         if let Some(hits) = self.hits.get_mut(at) {
             *hits += 1;
         }
@@ -87,7 +99,7 @@ impl Tally {
 
     /// Whether a message about a rule, or the implied deny, may be told.
     pub(crate) fn admit(&mut self, rule: Option<RuleId>, now: Instant) -> bool {
-        let at = self.place(rule);
+        let at = Self::place(rule);
         self.limiters
             .get_mut(at)
             .is_none_or(|l| l.admit(now) == Logged::Yes)
@@ -95,13 +107,12 @@ impl Tally {
 
     /// Hits of each rule, in order.
     pub(crate) fn hits(&self) -> &[u64] {
-        let implied = self.hits.len().saturating_sub(1);
-        self.hits.get(..implied).unwrap_or_default()
+        self.hits.get(1..).unwrap_or_default()
     }
 
     /// Packets that no rule matched.
     pub(crate) fn implied(&self) -> u64 {
-        self.hits.last().copied().unwrap_or(0)
+        self.hits.first().copied().unwrap_or(0)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -113,7 +124,13 @@ impl Tally {
     }
 
     /// Tells the counts of suppressed messages whose interval or rule set is over.
-    pub(crate) fn summarize(&mut self, set: &RuleSet, now: Now, events: &mut dyn EventSink) {
+    pub(crate) fn summarize(
+        &mut self,
+        set: &RuleSet,
+        edits: &Edits,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) {
         for detail in self.gone.drain(..) {
             tell(&detail, None, now, events);
         }
@@ -121,9 +138,9 @@ impl Tally {
             let Some(count) = limiter.summary(now.mono) else {
                 continue;
             };
-            let rule = name(set, at);
-            let id = u32::try_from(at).ok().filter(|_| at < set.rules().len());
-            tell(&RuleSuppressed { rule, count }, id.map(RuleId), now, events);
+            let rule = name(set, edits, at);
+            let id = at.checked_sub(1).map(|n| RuleId(n as u32));
+            tell(&RuleSuppressed { rule, count }, id, now, events);
         }
     }
 }
@@ -136,9 +153,9 @@ fn tell(detail: &RuleSuppressed, rule: Option<RuleId>, now: Now, events: &mut dy
     }
 }
 
-/// The name of a rule, or behind the last the one of the implied deny.
-fn name(set: &RuleSet, at: usize) -> Arc<str> {
-    match set.rules().get(at) {
+/// The name of the implied deny at 0, else that of a rule.
+fn name(set: &RuleSet, edits: &Edits, at: usize) -> Arc<str> {
+    match at.checked_sub(1).and_then(|n| edits.rule(set, n)) {
         Some(rule) => Arc::clone(&rule.name),
         None => set.implied_deny_name().into(),
     }
