@@ -10,6 +10,7 @@
 //! * What the device does about checksums must be told the guard, or it refuses every packet whose
 //!   checksum the device would have filled in.
 
+use hostward::filter::Filter;
 use hostward::hook::event::EventSink;
 use hostward::hook::frame::VecFrame;
 use hostward::hook::link::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet};
@@ -88,6 +89,18 @@ impl<D: Device, E: EventSink> GuardedDevice<D, E> {
     pub fn finish(&mut self, now: time::Instant) {
         let now = self.control.now(now);
         self.control.guard.finish(now, &mut self.control.events);
+    }
+
+    /// Runs something on the guard's filter, such as installing another policy, at a time.
+    pub fn with_filter(
+        &mut self,
+        now: time::Instant,
+        change: impl FnOnce(&mut Filter, Now, &mut E),
+    ) {
+        let now = self.control.now(now);
+        if let Some(filter) = self.control.guard.filter_mut() {
+            change(filter, now, &mut self.control.events);
+        }
     }
 
     /// What the guard has counted.

@@ -1,6 +1,7 @@
 //! Two live smoltcp hosts joined in memory, one of them guarded.
 //!
-//! A client talks HTTP and TLS 1.3 to the guarded host; then hostile packets are put on the wire.
+//! A client talks HTTP and TLS 1.3 to the guarded host; the policy changes and a defensive filter
+//! comes and goes in the middle of a connection; then hostile packets are put on the wire.
 //! The example prints what was let through, refused and recorded, and fails if that is not what
 //! the guard was told to do.
 //!
@@ -21,13 +22,17 @@ use std::sync::Arc;
 
 use device::GuardedDevice;
 use host::{Failure, Host, plaintext, say, shuttle, tls_pair};
-use hostward::filter::{Action, Discard, Filter, Rule, RuleSet, Upper};
+use hostward::filter::defensive::{Defense, DefenseConfig, DefensiveFilter, Request, Target};
+use hostward::filter::{
+    Action, AddressSpec, DEFENSIVE_BLOCKED, DENIED, Discard, Filter, Rule, RuleSet, Upper,
+};
 use hostward::hook::event::{Class, EventQueue, OwnedEvent, OwnedValue};
 use hostward::hook::flow::HashKey;
 use hostward::hook::{Code, UnixTime};
 use hostward::ids::Ids;
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig};
+use smoltcp::iface::SocketHandle;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::Ipv4Address;
 use wire::{Queue, Wire};
@@ -157,6 +162,102 @@ impl World {
         })?;
         Ok(())
     }
+
+    /// Sends bytes over a connection and tells whether they arrive within a second.
+    fn arrives(&mut self, c: SocketHandle, s: SocketHandle, text: &[u8]) -> Result<bool, Failure> {
+        self.client
+            .tcp(c)
+            .send_slice(text)
+            .map_err(|e| Failure(format!("send: {e}")))?;
+        self.gets(s, text, 1_000)
+    }
+
+    /// Whether bytes arrive within so many milliseconds.
+    fn gets(&mut self, s: SocketHandle, text: &[u8], within: u32) -> Result<bool, Failure> {
+        let mut got = Vec::new();
+        for _ in 0..within {
+            self.step();
+            let socket = self.server.tcp(s);
+            if socket.can_recv() {
+                let _ = socket.recv(|d| (d.len(), got.extend_from_slice(d)));
+            }
+            if got == text {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Another policy, then a defensive filter, between two packets of one connection.
+    fn changes(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        let server = self.server.listen(80)?;
+        let client = self.client.connect((SERVER, 80), 49_154)?;
+        self.until("a connection", |w| {
+            Ok(w.client.tcp(client).may_send() && w.server.tcp(server).may_recv())
+        })?;
+        expect(
+            "the first bytes arrive",
+            self.arrives(client, server, b"one")?,
+        )?;
+
+        let other = Arc::new(RuleSet::new(vec![Rule::new("closed", Action::Deny)], 2));
+        self.install(other);
+        let before = self.server.device.counters().reason(DENIED);
+        expect(
+            "a new policy stops the next bytes",
+            !self.arrives(client, server, b"two")?,
+        )?;
+        let denied = self.server.device.counters().reason(DENIED) - before;
+        println!("  another policy installed: {denied} packets of the connection denied");
+        self.install(Arc::new(rules()));
+        expect(
+            "the old policy lets them through",
+            self.gets(server, b"two", 9_000)?,
+        )?;
+        println!("  the first policy again: what was sent meanwhile arrived");
+
+        let stack: Arc<str> = "example".into();
+        let (mut defense, mut now) = (Defense::new(), self.now);
+        let configs = [(Arc::clone(&stack), DefenseConfig::default())].into();
+        let add = Request::Add {
+            target: Target::Stack(Arc::clone(&stack)),
+            filter: DefensiveFilter::new("intruder")
+                .source(AddressSpec::host(CLIENT.into()))
+                .lifetime(1),
+        };
+        let device = &mut self.server.device;
+        device.with_filter(now, |filter, now, events| {
+            let told = [Request::Refresh(configs), add].map(|r| defense.handle(r, now, events));
+            if told.iter().all(Result::is_ok)
+                && let Some(table) = defense.table(&stack)
+            {
+                filter.install_defensive(table, now, events);
+            }
+        });
+        let before = device.counters().reason(DEFENSIVE_BLOCKED);
+        expect(
+            "a defensive filter stops the next bytes",
+            !self.arrives(client, server, b"three")?,
+        )?;
+        let blocked = self.server.device.counters().reason(DEFENSIVE_BLOCKED) - before;
+        println!("  a defensive filter against the client: {blocked} packets blocked");
+        // It goes away by itself after its minute.
+        now += Duration::from_secs(60);
+        self.now = self.now.max(now);
+        expect("it expires", self.gets(server, b"three", 9_000)?)?;
+        println!("  its minute is over: what was sent meanwhile arrived");
+        self.client.tcp(client).close();
+        self.until("the end of the connection", |w| {
+            w.server.tcp(server).close();
+            Ok(!w.server.tcp(server).is_open())
+        })?;
+        Ok(())
+    }
+
+    fn install(&mut self, rules: Arc<RuleSet>) {
+        let device = &mut self.server.device;
+        device.with_filter(self.now, |filter, _, _| filter.install(rules));
+    }
 }
 
 fn text<'e>(event: &'e OwnedEvent, name: &str) -> &'e str {
@@ -189,6 +290,9 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     println!("TLS:  the guarded host answered over port 443, TLS 1.3 on both ends");
     let friendly = world.server.device.counters().clone();
     expect("nothing friendly is refused", friendly.refused == 0)?;
+
+    println!("\nChanges between two packets of one connection:");
+    world.changes()?;
 
     println!("\nHostile packets:");
     for hostile in hostile::frames(SERVER.octets(), [2, 0, 0, 0, 0, 1])? {
@@ -247,9 +351,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             key.destination_port()
         );
     }
-    let [clear, protected] = records.as_slice() else {
-        return Err(Failure(format!("expected two records, found {}", records.len())).into());
+    let [clear, protected, changed] = records.as_slice() else {
+        return Err(Failure(format!("expected three records, found {}", records.len())).into());
     };
+    expect(
+        "the connection that was interrupted is one record",
+        text(changed, "proto") == "none",
+    )?;
     expect(
         "the HTTP connection is recorded as clear text",
         text(clear, "proto") == "none",
