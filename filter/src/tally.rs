@@ -50,13 +50,12 @@ impl Tally {
             .zip(from.rules())
             .map(|(at, rule)| (&*rule.name, at))
             .collect();
-        for (rule, hits) in to.rules().iter().zip(&mut hits) {
+        for (rule, hits) in to.rules().iter().zip(hits.iter_mut().skip(1)) {
             let before = known.get(&*rule.name).copied();
-            if before.and_then(|at| from.rules().get(at)) == Some(rule) {
-                *hits = before
-                    .and_then(|at| self.hits.get(at))
-                    .copied()
-                    .unwrap_or(0);
+            if let Some(at) = before
+                && from.rules().get(at) == Some(rule)
+            {
+                *hits = self.hits.get(at + 1).copied().unwrap_or(0);
             }
         }
         self.hits = hits;
