@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use hostward::filter::{Action, Filter, Rule, RuleSet};
+use hostward::filter::{Action, Filter, Remembered, Rule, RuleSet};
 use hostward::hook::action::Cx;
 use hostward::hook::flow::{FlowConfig, FlowKey, FlowTable, Found, HashKey};
 use hostward::hook::fragment::FragmentReassembler;
@@ -27,7 +27,9 @@ use hostward::hook::hooks::Interest;
 use hostward::hook::layout::Layout;
 use hostward::hook::link::Ethernet;
 use hostward::hook::stream::{Reassembler, Segment, StreamSink, StreamState};
-use hostward::hook::{Checksums, FlowId, FlowInfo, Meta, Now, Packet, Point, Side, Verdict};
+use hostward::hook::{
+    Checksums, FlowId, FlowInfo, Meta, Now, Packet, PacketFilter as _, Point, Side, Verdict,
+};
 use hostward::ids::Ids;
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig};
@@ -186,6 +188,96 @@ fn flow_lookup() {
     }
 }
 
+/// The filter's answer for packets of flows it knows: the flow look-up and what the flow
+/// remembers, counters included.
+fn known_flows() {
+    for flows in [1_000_usize, 1_000_000] {
+        let mut t: FlowTable<Remembered> = FlowTable::new(
+            FlowConfig {
+                capacity: flows,
+                ..FlowConfig::default()
+            },
+            HashKey::new(*b"not so random 16"),
+        );
+        let meta = Meta::new(Point::LocalIn, Now::default());
+        let mut list = Vec::new();
+        for i in 0..flows as u32 {
+            let [a, b, c, d] = i.to_be_bytes();
+            let mut p = vec![
+                0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, b, c, d, 192, 0, 2, 1,
+            ];
+            p.extend((1024 + u16::from(a)).to_be_bytes());
+            p.extend([
+                1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 4, 0, 0, 0, 0, 0,
+            ]);
+            let packet = Packet::parse(&p, meta);
+            let key = packet.key().unwrap();
+            if t.insert(&key, &meta, meta.direction(), 0).is_ok() {
+                list.push((key, p));
+            }
+        }
+        let mut x = 0x9e37_79b9_7f4a_7c15_u64;
+        for i in (1..list.len()).rev() {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            list.swap(i, (x % (i as u64 + 1)) as usize);
+        }
+        // One packet stands for all: what a device has just received is in the cache, and nothing
+        // but its flow tells a remembered answer.
+        let packet = Packet::parse(&list[0].1, meta);
+        let packet = &packet;
+        let keys: Vec<Option<FlowKey>> = list.iter().map(|(k, _)| Some(*k)).collect();
+        let rules = vec![Rule::new("all", Action::Permit)];
+        let mut filter = Filter::new(Arc::new(RuleSet::new(rules, 1)));
+        let mut found: Vec<Option<Found>> = vec![None; 256];
+        let repeat = (1_000_000 / flows).max(1);
+        let n = keys.len() * repeat;
+        let (t, f) = (
+            std::cell::RefCell::new(t),
+            std::cell::RefCell::new(&mut filter),
+        );
+        let (t, f) = (&t, &f);
+        let keys = &keys;
+        let decide = |t: &mut FlowTable<Remembered>, found: Found, packet: &Packet<'_>| {
+            let (mut events, mut actions) = ((), ());
+            let mut cx = Cx::new(packet.meta.now, &mut events, &mut actions);
+            let slot = t.slot_mut(found.id).map(|(_, s)| (found.from, s));
+            black_box(f.borrow_mut().decide(&mut cx, packet, slot));
+        };
+        table(
+            &format!(
+                "filter, packets of {} known flows in random order",
+                keys.len()
+            ),
+            vec![
+                row("single", n, move || {
+                    let mut t = t.borrow_mut();
+                    for _ in 0..repeat {
+                        for k in keys {
+                            let found = t.lookup(black_box(k.as_ref().unwrap())).unwrap();
+                            decide(&mut t, found, black_box(packet));
+                        }
+                    }
+                }),
+                row("batched", n, move || {
+                    let mut t = t.borrow_mut();
+                    for _ in 0..repeat {
+                        for k in keys.chunks(256) {
+                            let found = &mut found[..k.len()];
+                            t.lookup_batch(k, found);
+                            t.touch(found);
+                            for found in found.iter() {
+                                decide(&mut t, found.unwrap(), black_box(packet));
+                            }
+                        }
+                    }
+                }),
+            ],
+        );
+    }
+}
+
 /// A capture of the project's own, or that named by `HOSTWARD_BENCH_CAPTURE` (classic pcap,
 /// Ethernet), as IP packets.
 fn capture() -> Vec<Vec<u8>> {
@@ -337,6 +429,7 @@ fn main() {
         layout();
     }
     flow_lookup();
+    known_flows();
     reassembly();
     guard_pass();
 }

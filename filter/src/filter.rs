@@ -16,7 +16,7 @@ use hostward_hook::{PacketFilter, Side, Timers};
 
 use crate::defensive::{DefensiveTable, EntryId, Watch};
 use crate::edits::Edits;
-use crate::flow::{Circumstances, Remembered};
+use crate::flow::{Circumstances, Recalled, Remembered};
 use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::Selectors;
@@ -295,26 +295,18 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
         self.refresh(cx.now.wall);
         let slot = slot.zip(Circumstances::of(packet));
         if let Some(((side, known), now)) = &slot
-            && let Some(found) = known.recall(*side, self.epoch, *now)
+            && let Some(recalled) = known.recall(*side, self.epoch, *now)
         {
-            return self.judge(cx, packet, found);
+            return match recalled {
+                Recalled::Quiet(rule) => {
+                    self.tally.hit(Some(rule));
+                    cx.rule = Some(rule);
+                    Verdict::Continue
+                }
+                Recalled::Rule(found) => self.judge(cx, packet, found),
+            };
         }
-        let Some(selectors) = Selectors::of(packet) else {
-            return Verdict::Drop(IMPLIED_DENY);
-        };
-        let defended = self.defensive.look_up(cx, packet, &selectors, false);
-        if let Some(refusal) = defended.filter(|v| !v.is_continue()) {
-            return refusal;
-        }
-        let found = self
-            .edits
-            .first_match(&self.rules, &selectors, &self.in_force);
-        if let Some(((side, known), now)) = slot
-            && defended.is_none()
-        {
-            known.remember(side, self.epoch, now, found);
-        }
-        self.judge(cx, packet, found)
+        self.look_up(cx, packet, slot)
     }
 
     /// A fragment that is about to be put together is refused when the first rule that matches it
@@ -343,6 +335,33 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
 }
 
 impl<T: Tunnels> Filter<T> {
+    /// Decides by the defensive filters and the rules, and lets the flow remember.
+    fn look_up(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        slot: Option<((Side, &mut Remembered), Circumstances)>,
+    ) -> Verdict {
+        let Some(selectors) = Selectors::of(packet) else {
+            return Verdict::Drop(IMPLIED_DENY);
+        };
+        let defended = self.defensive.look_up(cx, packet, &selectors, false);
+        if let Some(refusal) = defended.filter(|v| !v.is_continue()) {
+            return refusal;
+        }
+        let found = self
+            .edits
+            .first_match(&self.rules, &selectors, &self.in_force);
+        if let Some(((side, known), now)) = slot
+            && defended.is_none()
+        {
+            let rule = found.and_then(|at| self.edits.rule(&self.rules, at));
+            let quiet = rule.is_some_and(|r| r.action == Action::Permit && !r.logging.tells(true));
+            known.remember(side, self.epoch, now, found, quiet);
+        }
+        self.judge(cx, packet, found)
+    }
+
     /// What happens to a packet that a rule, or none, matched first.
     #[inline]
     fn judge(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, found: Option<usize>) -> Verdict {

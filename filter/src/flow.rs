@@ -9,6 +9,7 @@
 //! a rule comes into force or goes out of it. Packets that a defensive filter matches are not
 //! remembered, so one that expires ends no epoch.
 
+use hostward_hook::ident::RuleId;
 use hostward_hook::layout::{Fragment, Layout, proto, seen, tcp_flags};
 use hostward_hook::meta::Meta;
 use hostward_hook::{Packet, Side};
@@ -26,17 +27,27 @@ pub struct Remembered {
 struct Entry {
     /// 0 when nothing is remembered.
     epoch: u64,
-    context: u8,
-    class: u8,
+    at: Circumstances,
+    /// The rule permits and tells nothing of it: there is nothing else to look at.
+    quiet: bool,
     /// Position of the rule, or `IMPLIED`.
     rule: u32,
+}
+
+/// What a flow remembers of a packet's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recalled {
+    /// This rule permits it and tells nothing.
+    Quiet(RuleId),
+    /// This rule matches, or none.
+    Rule(Option<usize>),
 }
 
 /// No rule matched.
 const IMPLIED: u32 = u32::MAX;
 
 /// What an entry must have been written for to answer for a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Circumstances {
     context: u8,
     class: u8,
@@ -81,21 +92,21 @@ impl Circumstances {
 
 impl Remembered {
     /// The rule that matches a packet, or that none does; `None` when that is not remembered.
-    #[inline]
-    pub(crate) fn recall(
-        &self,
-        side: Side,
-        epoch: u64,
-        now: Circumstances,
-    ) -> Option<Option<usize>> {
+    #[inline(always)]
+    pub(crate) fn recall(&self, side: Side, epoch: u64, now: Circumstances) -> Option<Recalled> {
+        let [initiator, responder] = &self.sides;
         let entry = match side {
-            Side::Initiator => &self.sides[0],
-            Side::Responder => &self.sides[1],
+            Side::Initiator => initiator,
+            Side::Responder => responder,
         };
-        if entry.epoch != epoch || entry.context != now.context || entry.class != now.class {
+        if entry.epoch != epoch || entry.at != now {
             return None;
         }
-        Some((entry.rule != IMPLIED).then_some(entry.rule as usize))
+        Some(if entry.quiet {
+            Recalled::Quiet(RuleId(entry.rule))
+        } else {
+            Recalled::Rule((entry.rule != IMPLIED).then_some(entry.rule as usize))
+        })
     }
 
     pub(crate) fn remember(
@@ -104,15 +115,17 @@ impl Remembered {
         epoch: u64,
         now: Circumstances,
         rule: Option<usize>,
+        quiet: bool,
     ) {
+        let [initiator, responder] = &mut self.sides;
         let entry = match side {
-            Side::Initiator => &mut self.sides[0],
-            Side::Responder => &mut self.sides[1],
+            Side::Initiator => initiator,
+            Side::Responder => responder,
         };
         *entry = Entry {
             epoch,
-            context: now.context,
-            class: now.class,
+            at: now,
+            quiet,
             rule: rule.and_then(|r| u32::try_from(r).ok()).unwrap_or(IMPLIED),
         };
     }

@@ -46,6 +46,9 @@ impl Tally {
             }
         }
         let mut hits = vec![0; to.rules().len() + 1];
+        if let Some(implied) = hits.first_mut() {
+            *implied = self.implied();
+        }
         let known: BTreeMap<&str, usize> = (0..)
             .zip(from.rules())
             .map(|(at, rule)| (&*rule.name, at))

@@ -178,6 +178,7 @@ impl<T: PacketTransform> Guard<T> {
             let n = frames.len();
             if let (Some(keys), Some(found)) = (keys.get(..n), found.get_mut(..n)) {
                 self.core.flows.lookup_batch(keys, found);
+                self.core.flows.touch(found);
             }
             let insertions = self.core.flows.insertions();
             for ((((frame, meta), layout), hint), verdict) in frames

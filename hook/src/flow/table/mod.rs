@@ -86,15 +86,18 @@ impl Hot {
 }
 
 /// The half of an entry that observers and reports need.
+///
+/// The state of the controls stands in the first cache line: they ask it for every packet.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Cold<S> {
-    info: FlowInfo,
+    /// The side whose share of the table it counts against.
+    charged: Option<Side>,
     /// A SYN that would begin a new connection if the other side answers it: the acknowledgment
     /// it needs and who sent it.
     pending_syn: Option<(u32, Side)>,
-    /// The side whose share of the table it counts against.
-    charged: Option<Side>,
     slot: S,
+    info: FlowInfo,
 }
 
 /// A bounded table of flows with state `S` for each.
