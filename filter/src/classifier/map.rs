@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use core::hint::select_unpredictable;
 
 use super::key::Address;
-use super::numbers::{Numbers, descend, leaf, node, ones_if_leaf};
+use super::numbers::{Number, descend, leaf, node, number, ones_if_leaf};
 use super::table::{BATCH, Block};
 use super::{Level, at, stage};
 
@@ -29,11 +29,20 @@ pub trait AddressMap<A: Address>: Clone + Debug + Default + Send + Sync {
 }
 
 /// IPv4: a table over the upper 16 bits, then nodes over groups of the lower ones.
+#[derive(Clone, Debug)]
+pub enum Map4 {
+    /// Numbers and nodes are few.
+    Short(Trie<u16>),
+    /// They are many.
+    Long(Trie<u32>),
+}
+
+/// The tables of a [`Map4`].
 #[derive(Clone, Debug, Default)]
-pub struct Map4 {
+pub struct Trie<T> {
     /// 65,536 entries.
-    pub(super) top: Numbers,
-    pub(super) nodes: Numbers,
+    pub(super) top: Vec<T>,
+    pub(super) nodes: Vec<T>,
     /// Each level below the table looks at four bits, not at eight: the nodes of the wider form
     /// would have taken too much room.
     pub(super) narrow: bool,
@@ -41,6 +50,12 @@ pub struct Map4 {
 
 /// With more nodes than this they are made narrow.
 const WIDE_NODES: usize = 2048;
+
+impl Default for Map4 {
+    fn default() -> Self {
+        Self::Short(Trie::default())
+    }
+}
 
 impl AddressMap<u32> for Map4 {
     fn build(starts: &[u32], values: &[u32]) -> Self {
@@ -50,16 +65,43 @@ impl AddressMap<u32> for Map4 {
         } else {
             (wide, false)
         };
-        Self {
-            top: Numbers::new(painter.top),
-            nodes: Numbers::new(painter.nodes),
-            narrow,
+        match painter.trie(narrow) {
+            Some(trie) => Self::Short(trie),
+            None => Self::Long(painter.trie(narrow).unwrap_or_default()),
         }
     }
 
     #[inline]
     fn get(&self, address: u32) -> u32 {
-        let mut e = self.top.get(address >> 16);
+        match self {
+            Self::Short(t) => t.get(address),
+            Self::Long(t) => t.get(address),
+        }
+    }
+
+    fn get_batch(&self, level: Level, addresses: &Block<u32>, out: &mut Block<u32>, n: usize) {
+        if stage::map4(level, self, addresses, out, n) {
+            return;
+        }
+        let places = addresses.0.iter().zip(&mut out.0).take(n);
+        match self {
+            Self::Short(t) => places.for_each(|(address, out)| *out = t.get(*address)),
+            Self::Long(t) => places.for_each(|(address, out)| *out = t.get(*address)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Short(t) => (t.top.len() + t.nodes.len()) * 2,
+            Self::Long(t) => (t.top.len() + t.nodes.len()) * 4,
+        }
+    }
+}
+
+impl<T: Number> Trie<T> {
+    #[inline(always)]
+    fn get(&self, address: u32) -> u32 {
+        let mut e = number(&self.top, address >> 16);
         if self.narrow {
             for shift in [12, 8, 4, 0] {
                 e = descend(&self.nodes, e, 4, (address >> shift) & 0xf);
@@ -69,18 +111,6 @@ impl AddressMap<u32> for Map4 {
             e = descend(&self.nodes, e, 8, address & 0xff);
         }
         e >> 1
-    }
-
-    fn get_batch(&self, level: Level, addresses: &Block<u32>, out: &mut Block<u32>, n: usize) {
-        if !stage::map4(level, self, addresses, out, n) {
-            for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
-                *out = self.get(*address);
-            }
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        self.top.bytes() + self.nodes.bytes()
     }
 }
 
@@ -92,6 +122,14 @@ struct Painter {
 }
 
 impl Painter {
+    fn trie<T: Number>(&self, narrow: bool) -> Option<Trie<T>> {
+        Some(Trie {
+            top: T::list(&self.top)?,
+            nodes: T::list(&self.nodes)?,
+            narrow,
+        })
+    }
+
     fn paint(starts: &[u32], values: &[u32], bits: u32) -> Self {
         let mut painter = Self {
             top: vec![leaf(0); 1 << 16],
@@ -353,7 +391,7 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         let map = Map4::build(&sorted, &vec![0; sorted.len()]);
-        assert!(map.narrow);
+        assert!(matches!(&map, Map4::Long(t) if t.narrow));
         check(starts, near);
     }
 

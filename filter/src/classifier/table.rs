@@ -174,8 +174,10 @@ impl<A: Address> Table<A> {
                 (&mut destination, &mut source)
             };
             swap(&mut part.columns, columns);
-            if let Form::Table(t) = &mut part.form {
-                swap(&mut t.rows, rows);
+            match &mut part.form {
+                Form::Short(t) => swap(&mut t.rows, rows),
+                Form::Long(t) => swap(&mut t.rows, rows),
+                Form::Lists(_) => {}
             }
         }
         Some(Self {
@@ -272,38 +274,12 @@ impl<A: Address> Table<A> {
             services
         );
         for p in &self.parts {
-            use super::part::Positions;
-            let _ = match &p.form {
-                Form::Table(t) => write!(
-                    s,
-                    " [{} depth {} rows {} cols {} top {} nodes {} records {} shapes {} positions {} rules {} = {}]",
-                    p.by_source,
-                    t.depth,
-                    t.rows.bytes(),
-                    p.columns.bytes(),
-                    t.top.bytes(),
-                    t.nodes.bytes(),
-                    t.records.len() * 8,
-                    t.shapes.bytes(),
-                    match &t.positions {
-                        Positions::Bytes(b) => b.len(),
-                        Positions::Words(w) => 2 * w.len(),
-                    },
-                    t.rules.len() * 4,
-                    p.bytes()
-                ),
-                Form::Lists(l) => write!(
-                    s,
-                    " [{} rows {} cols {} starts {} lists {} entries {} = {}]",
-                    p.by_source,
-                    l.rows.len() * 8,
-                    p.columns.bytes(),
-                    l.starts.bytes(),
-                    l.lists.bytes(),
-                    l.entries.len() * 8,
-                    p.bytes()
-                ),
+            let form = match &p.form {
+                Form::Short(_) => "short table",
+                Form::Long(_) => "long table",
+                Form::Lists(_) => "lists",
             };
+            let _ = write!(s, " {form} {}", p.bytes());
         }
         s
     }
