@@ -16,6 +16,7 @@ use hostward_filter::classifier::{
 };
 
 mod sets;
+mod shapes;
 
 /// What the generator needs of an address type.
 trait Made: Address {
@@ -328,6 +329,56 @@ fn equals_a_scan_on_arbitrary_sets() {
         compare::<u128>(u, shape, rules)
     })
     .budget_ms(3_000);
+}
+
+fn check_large(name: &str, patterns: Vec<Pattern<u32>>, keys: &[Key<u32>]) -> (usize, usize) {
+    let expect: Vec<u32> = keys
+        .iter()
+        .map(|k| scan(&patterns, k).unwrap_or(NONE))
+        .collect();
+    let classifier = Classifier::new(patterns);
+    let slices = classifier.slices();
+    for (key, expect) in keys.iter().zip(&expect) {
+        let got = classifier.first_match(key).unwrap_or(NONE);
+        assert_eq!(got, *expect, "{name} {key:?}");
+    }
+    for level in levels(classifier) {
+        let mut out = vec![7; keys.len()];
+        level.first_match_batch(keys, &mut out);
+        assert_eq!(out, expect, "{name} {}", level.kernel());
+    }
+    slices
+}
+
+#[test]
+fn equals_a_scan_on_large_awkward_sets() {
+    for (n, name) in shapes::SHAPES.iter().enumerate() {
+        let (patterns, keys) = shapes::set(n, 2500, 400);
+        check_large(name, patterns, &keys);
+    }
+}
+
+#[test]
+fn equals_a_scan_where_a_set_is_cut_into_slices() {
+    let (mut patterns, mut keys) = (Vec::new(), Vec::new());
+    for shape in [8, 0, 2, 0, 6] {
+        let (p, k) = shapes::set(shape, 1200, 100);
+        patterns.extend(p);
+        keys.extend(k);
+    }
+    let (tables, scanned) = check_large("mixture", patterns, &keys);
+    assert!(tables > 1 && scanned > 0, "{tables} {scanned}");
+}
+
+/// The bounds that the documentation states, on every shape: at most 3.5 KiB a rule and the fixed
+/// tables.
+#[test]
+fn memory_is_bounded_on_every_shape() {
+    for (n, name) in shapes::SHAPES.iter().enumerate() {
+        let (patterns, _) = shapes::set(n, 4000, 1);
+        let bytes = Classifier::new(patterns).bytes();
+        assert!(bytes <= (6 << 20) + 4000 * 3584, "{name}: {bytes}");
+    }
 }
 
 fn check_set<A: sets::Text>(rules: &str, trace: &str, name: &str) {

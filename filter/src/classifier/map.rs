@@ -157,28 +157,54 @@ impl Painter {
     /// whose entries stand for `2^below` addresses each.
     fn fill(&mut self, of: Option<u32>, below: u32, low: u32, high: u32, value: u32) {
         let unit = (1u32 << below) - 1;
-        let (first, last) = (low >> below, high >> below);
-        for digit in first..=last {
-            let from = if digit == first { low & unit } else { 0 };
-            let to = if digit == last { high & unit } else { unit };
-            let next = (self.nodes.len() >> self.bits) as u32;
-            let Some(entry) = self.entry(of, digit) else {
+        let (mut first, mut last) = (low >> below, high >> below);
+        // The first and the last entry may be covered in part only.
+        if low & unit != 0 || (first == last && high & unit != unit) {
+            let to = if first == last { high & unit } else { unit };
+            self.fill_part(of, first, below, low & unit, to, value);
+            if first == last {
                 return;
-            };
-            if from == 0 && to == unit {
-                *entry = value;
-                continue;
             }
-            let old = *entry;
-            let child = if ones_if_leaf(old) == 0 {
-                old >> 1
-            } else {
-                *entry = node(next);
-                self.nodes.resize(self.nodes.len() + (1 << self.bits), old);
-                next
-            };
-            self.fill(Some(child), below - self.bits, from, to, value);
+            first += 1;
         }
+        if high & unit != unit {
+            self.fill_part(of, last, below, 0, high & unit, value);
+            if first == last {
+                return;
+            }
+            last -= 1;
+        }
+        let (entries, base) = match of {
+            None => (&mut self.top, 0),
+            Some(n) => (&mut self.nodes, (n << self.bits) as usize),
+        };
+        if let Some(run) = entries.get_mut(base + first as usize..=base + last as usize) {
+            run.fill(value);
+        }
+    }
+
+    fn fill_part(
+        &mut self,
+        of: Option<u32>,
+        digit: u32,
+        below: u32,
+        from: u32,
+        to: u32,
+        value: u32,
+    ) {
+        let next = (self.nodes.len() >> self.bits) as u32;
+        let Some(entry) = self.entry(of, digit) else {
+            return;
+        };
+        let old = *entry;
+        let child = if ones_if_leaf(old) == 0 {
+            old >> 1
+        } else {
+            *entry = node(next);
+            self.nodes.resize(self.nodes.len() + (1 << self.bits), old);
+            next
+        };
+        self.fill(Some(child), below - self.bits, from, to, value);
     }
 }
 

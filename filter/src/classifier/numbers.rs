@@ -91,8 +91,13 @@ pub trait Number: Copy + Debug + Default + Into<u32> + Send + Sync + 'static {
 
 impl Number for u16 {
     fn list(numbers: &[u32]) -> Option<Vec<Self>> {
-        let list = numbers.iter().chain([&0]).map(|n| Self::try_from(*n).ok());
-        list.collect()
+        if numbers.iter().any(|n| *n > u32::from(Self::MAX)) {
+            return None;
+        }
+        let mut list = Vec::with_capacity(numbers.len() + 1);
+        list.extend(numbers.iter().map(|n| *n as Self));
+        list.push(0);
+        Some(list)
     }
 }
 
