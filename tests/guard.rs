@@ -11,7 +11,7 @@ mod support;
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, Filter, Logging, Rule, RuleSet, Upper};
+use hostward::filter::{Action, AddressSpec, Filter, Logging, Rule, RuleSet, Upper};
 use hostward::hook::event::{Class, EventQueue, OwnedEvent, OwnedValue};
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::frame::VecFrame;
@@ -31,14 +31,15 @@ fn at(ms: u64) -> Now {
 }
 
 fn rules() -> Arc<RuleSet> {
-    let mut web = Rule::new("web", Action::Permit).source("192.0.2.1".parse().unwrap());
-    web.upper = Upper::Ports {
-        protocol: 6,
-        source: 80..=80,
-        destination: 0..=u16::MAX,
-    };
-    let mut dns = Rule::new("dns", Action::Permit);
-    dns.upper = Upper::Protocol(17);
+    let server: AddressSpec = "192.0.2.1".parse().unwrap();
+    let web = Rule::new("web", Action::Permit)
+        .source(server)
+        .upper(Upper::Ports {
+            protocol: 6,
+            source: 80..=80,
+            destination: 0..=u16::MAX,
+        });
+    let dns = Rule::new("dns", Action::Permit).upper(Upper::Protocol(17));
     let mut rest = Rule::new("rest", Action::Deny);
     rest.logging = Logging::Yes;
     Arc::new(RuleSet::new(vec![web, dns, rest], 7))
@@ -227,6 +228,32 @@ fn fragments_are_judged_as_the_datagram_they_make() {
     let verdicts = run(&mut guard, &parts, &mut EventQueue::new(10));
     assert_eq!(verdicts[1], Verdict::Drop(FRAGMENT_OVERLAP));
     assert!(verdicts[2].is_refused());
+}
+
+#[test]
+fn a_deny_for_fragments_meets_them_before_they_are_put_together() {
+    let no_fragments = Rule::new("no fragments", Action::Deny).fragments_only();
+    let rules = vec![no_fragments, Rule::new("all", Action::Permit)];
+    for (mode, last) in [
+        (Mode::Enforce, Verdict::Drop(hostward::filter::DENIED)),
+        (Mode::Observe, Verdict::Drop(hostward::filter::DENIED)),
+    ] {
+        let config = GuardConfig {
+            mode,
+            ..GuardConfig::default()
+        };
+        let mut guard = Guard::new(config, HashKey::new([3; 16]))
+            .filter(Filter::new(Arc::new(RuleSet::new(rules.clone(), 1))));
+        let whole = udp(CLIENT, (SERVER.0, 53), &[7; 100]);
+        let parts = fragments(&whole, 9, 48);
+        for part in &parts {
+            let verdict = guard.packet(&mut frame(part), meta(part, at(1)), &mut ());
+            assert_eq!(verdict, last, "{mode:?}");
+            assert_eq!(guard.last_rule(), Some(hostward::hook::ident::RuleId(0)));
+        }
+        let verdict = guard.packet(&mut frame(&whole), meta(&whole, at(2)), &mut ());
+        assert_eq!(verdict, Verdict::Continue);
+    }
 }
 
 /// The batch form equals the single form in verdicts, events, frames and counters.

@@ -11,7 +11,7 @@ mod support;
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, Filter, Rule, RuleSet, Upper};
+use hostward::filter::{Action, Filter, Rule, RuleSet, Settings, Upper};
 use hostward::hook::action::Cx;
 use hostward::hook::event::{Class, EventQueue, OwnedValue};
 use hostward::hook::flow::{FlowConfig, FlowState, HashKey};
@@ -313,4 +313,28 @@ fn a_batch_equals_its_packets_whatever_happens_inside() {
         Ok(())
     })
     .budget_ms(4_000);
+}
+
+#[test]
+fn with_pre_decap_protected_packets_are_filtered_before_they_are_opened() {
+    let rules = |esp: bool, pre_decap: bool| {
+        let mut rules = vec![Rule::new("web", Action::Permit).upper(Upper::Protocol(6))];
+        if esp {
+            rules.push(Rule::new("esp", Action::Permit).upper(Upper::Protocol(50)));
+        }
+        let mut settings = Settings::default();
+        settings.pre_decap = pre_decap;
+        Filter::new(Arc::new(RuleSet::new(rules, 1).with_settings(settings)))
+    };
+    let syn = tcp(CLIENT, SERVER, "S", 1, 0, b"");
+    for (esp, pre_decap, passes) in [
+        (false, false, true),
+        (false, true, false),
+        (true, true, true),
+    ] {
+        let mut g =
+            Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel).filter(rules(esp, pre_decap));
+        let verdict = judge(&mut g, &wrap(&syn, 1), 0);
+        assert_eq!(verdict.is_continue(), passes, "{esp} {pre_decap}");
+    }
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::io;
 
 use hostward_hook::Direction;
+use hostward_hook::meta::Routing;
 use hostward_hook::time::UnixTime;
 
 use crate::capture::{Layers, LinkType};
 use crate::report::Output;
+use crate::report::line::RuleLine;
 
 /// One IP packet of a capture.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub struct Input<'a> {
     pub fragment: bool,
     /// Whether the packet came to or went from the local side.
     pub direction: Direction,
+    /// Whether an end of the packet is on the local side, or it is only forwarded there.
+    pub routing: Routing,
     /// The link type of the frame.
     pub link: LinkType,
     /// What was taken off: link layers, then tunnels.
@@ -46,6 +50,8 @@ pub struct Totals {
     pub flows: u64,
     /// Packets that were dropped, by code.
     pub dropped: BTreeMap<u16, u64>,
+    /// What each rule of the filter decided, the implied deny last; none without filter.
+    pub rules: Option<Vec<RuleLine>>,
 }
 
 /// Judges packets.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use hostward_hook::layout::Fragment;
+use hostward_hook::meta::Routing;
 use hostward_hook::time::UnixTime;
 use hostward_hook::{Direction, Meta, Packet};
 
@@ -254,9 +255,9 @@ impl<'e> Feed<'e> {
 
     fn hand(&mut self, facts: &Facts, packet: &[u8]) -> io::Result<()> {
         let parsed = Packet::parse(packet, Meta::default());
-        let direction = match &mut self.side {
-            Side::Known(local) => local.direction(&parsed),
-            Side::Sampling(..) => Direction::Inbound,
+        let (direction, routing) = match &mut self.side {
+            Side::Known(local) => (local.direction(&parsed), local.routing(&parsed)),
+            Side::Sampling(..) => (Direction::Inbound, Routing::Local),
         };
         self.fed.packets += 1;
         self.fed.bytes = self.fed.bytes.saturating_add(packet.len() as u64);
@@ -269,6 +270,7 @@ impl<'e> Feed<'e> {
                 truncated: facts.truncated,
                 fragment: parsed.layout().fragment() != Fragment::Whole,
                 direction,
+                routing,
                 link: facts.link,
                 layers: &facts.layers,
             },

@@ -2,12 +2,14 @@
 
 use std::io;
 
-use hostward::filter::Filter;
+use hostward::filter::{Action, Filter, IMPLIED_DENY, RuleSet};
 use hostward::hook::event::{Class, Event, EventSink};
 use hostward::hook::flow::HashKey;
 use hostward::hook::frame::VecFrame;
+use hostward::hook::ident::RuleId;
 use hostward::hook::layout::proto;
-use hostward::hook::meta::Checksums;
+use hostward::hook::meta::{Checksums, Routing};
+use hostward::hook::reason::Control;
 use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
 use hostward::zert::{self, Zert, code};
@@ -16,7 +18,7 @@ use hostward::{Detail, Guard, GuardConfig, Mode};
 use crate::capture::decapsulate;
 use crate::engine::{Engine, Input, Totals};
 use crate::report::Output;
-use crate::report::line::{DecisionLine, EventLine, Timestamp, ZertEventLine, ZertLine};
+use crate::report::line::{DecisionLine, EventLine, RuleLine, Timestamp, ZertEventLine, ZertLine};
 
 /// Calls of the guard's timers between two packets, enough to look at every flow a few times; what is
 /// due beyond that is done at once, so that a capture with long silences costs no time.
@@ -29,6 +31,8 @@ pub struct Guarded {
     frame: VecFrame,
     checksums: bool,
     depth: usize,
+    /// What the rules of the filter decided.
+    rules: Option<Rules>,
     /// The latest time so far; captures step back now and then, the guard's clock does not.
     now: Instant,
     last: Now,
@@ -59,15 +63,21 @@ impl Guarded {
             frame: VecFrame::new(0, 65_575),
             checksums,
             depth,
+            rules: None,
             now: Instant::ZERO,
             last: Now::default(),
         }
     }
 
     /// The same guard with an IP filter. It tells what it decides and hides nothing from the other
-    /// controls.
+    /// controls. `place` tells the file and line of a rule by its position.
     #[must_use]
-    pub fn filter(mut self, filter: Filter) -> Self {
+    pub fn filter(
+        mut self,
+        filter: Filter,
+        place: impl Fn(usize) -> Option<(String, u32)>,
+    ) -> Self {
+        self.rules = Some(Rules::new(filter.rules(), place));
         self.guard = self.guard.filter(filter);
         self
     }
@@ -97,9 +107,16 @@ impl Guarded {
     fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
         let mut sink = Sink::new(out);
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
-        let rule = sink.rule.take();
         sink.done()?;
+        if let Some(rules) = &mut self.rules {
+            rules.count(verdict, self.guard.last_rule(), self.frame.bytes().len());
+        }
         if out.wants_decisions() {
+            let rules = self.guard.filter_ref().map(Filter::rules);
+            let rule = rules.zip(self.guard.last_rule()).and_then(|(rules, id)| {
+                let rule = rules.rules().get(id.0 as usize)?;
+                Some(rule.name.to_string())
+            });
             out.decision(&DecisionLine {
                 packet: meta.number,
                 verdict: verdict.name(),
@@ -120,9 +137,11 @@ impl Engine for Guarded {
         self.timers(now, &mut sink);
         sink.done()?;
         self.last = now;
-        let point = match input.direction {
-            Direction::Inbound => Point::LocalIn,
-            Direction::Outbound => Point::LocalOut,
+        let point = match (input.routing, input.direction) {
+            // Whether it was just received or is about to be sent, a capture does not say.
+            (Routing::Routed, _) => Point::Forward,
+            (Routing::Local, Direction::Inbound) => Point::LocalIn,
+            (Routing::Local, Direction::Outbound) => Point::LocalOut,
         };
         let checksums = if self.checksums {
             Checksums::Unchecked
@@ -132,6 +151,7 @@ impl Engine for Guarded {
         let meta = Meta::new(point, now)
             .with_checksums(checksums)
             .with_cut(input.truncated)
+            .with_routing(input.routing)
             .with_number(input.number);
         self.frame.set(input.packet);
         let verdict = self.judge(meta, out)?;
@@ -156,7 +176,65 @@ impl Engine for Guarded {
         Ok(Totals {
             flows: self.guard.flows().insertions(),
             dropped: reasons.map(|(code, n)| (code.get(), n)).collect(),
+            rules: self.rules.take().map(|r| r.lines),
         })
+    }
+}
+
+/// What each rule decided.
+#[derive(Debug)]
+struct Rules {
+    /// The rules in order, then the implied deny.
+    lines: Vec<RuleLine>,
+}
+
+impl Rules {
+    fn new(set: &RuleSet, place: impl Fn(usize) -> Option<(String, u32)>) -> Self {
+        let mut lines = Vec::with_capacity(set.rules().len() + 1);
+        for (i, rule) in set.rules().iter().enumerate() {
+            let (file, line) = place(i).unzip();
+            lines.push(RuleLine {
+                name: Some(rule.name.to_string()),
+                group: rule.group.as_deref().map(Into::into),
+                file,
+                line,
+                action: action_name(rule.action),
+                ..RuleLine::default()
+            });
+        }
+        let implied = set.implied_deny_name();
+        lines.push(RuleLine {
+            name: (!implied.is_empty()).then(|| implied.into()),
+            action: "deny",
+            ..RuleLine::default()
+        });
+        Self { lines }
+    }
+
+    /// Counts a packet that the filter decided: not one that another control refused, which would
+    /// not have come to the filter or not have passed all the same, and no fragment that waits.
+    fn count(&mut self, verdict: Verdict, rule: Option<RuleId>, bytes: usize) {
+        let reason = verdict.reason();
+        if verdict == Verdict::Consumed
+            || reason.is_some_and(|r| r.control() != Some(Control::Filter))
+        {
+            return;
+        }
+        let implied = self.lines.len().saturating_sub(1);
+        let at = match rule {
+            Some(id) => id.0 as usize,
+            None if reason == Some(IMPLIED_DENY) => implied,
+            None => return,
+        };
+        if let Some(line) = self.lines.get_mut(at) {
+            let bytes = bytes as u64;
+            line.packets += 1;
+            line.bytes = line.bytes.saturating_add(bytes);
+            if reason.is_some() {
+                line.denied_packets += 1;
+                line.denied_bytes = line.denied_bytes.saturating_add(bytes);
+            }
+        }
     }
 }
 
@@ -164,8 +242,6 @@ impl Engine for Guarded {
 struct Sink<'a> {
     out: &'a mut dyn Output,
     result: io::Result<()>,
-    /// The filter's rule that decided about the packet, if it was told.
-    rule: Option<String>,
 }
 
 impl<'a> Sink<'a> {
@@ -173,7 +249,6 @@ impl<'a> Sink<'a> {
         Self {
             out,
             result: Ok(()),
-            rule: None,
         }
     }
 
@@ -195,11 +270,7 @@ impl<'a> Sink<'a> {
                 });
             }
         }
-        let line = event_line(event, ts);
-        if line.rule.is_some() && self.out.wants_decisions() {
-            self.rule.clone_from(&line.rule);
-        }
-        self.out.event(&line)
+        self.out.event(&event_line(event, ts))
     }
 }
 
@@ -220,7 +291,7 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
     let (kind, rule, action) = match Detail::of(event) {
         Detail::Filter(d) => {
             let action = if d.permit { "permit" } else { "deny" };
-            let rule = (!d.rule.is_empty()).then(|| d.rule.clone());
+            let rule = (!d.rule.is_empty()).then(|| d.rule.to_string());
             (format!("filter.{action}"), rule, Some(action))
         }
         Detail::Malformed(f) => {
@@ -257,6 +328,15 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
     }
 }
 
+/// What a rule does, in a word.
+pub(crate) const fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Permit => "permit",
+        Action::Deny => "deny",
+        Action::Ipsec(_) | _ => "ipsec",
+    }
+}
+
 /// The short name of a code.
 #[must_use]
 pub fn name_of(code: Code) -> Option<&'static str> {
@@ -266,7 +346,7 @@ pub fn name_of(code: Code) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostward::filter::{Action, Logging, Rule, RuleDirection, RuleSet, Upper};
+    use hostward::filter::{Logging, Rule, RuleDirection, Upper};
     use std::sync::Arc;
 
     use crate::capture::{Layers, LinkType};
@@ -287,6 +367,7 @@ mod tests {
                 truncated: false,
                 fragment: false,
                 direction: Direction::Inbound,
+                routing: Routing::Local,
                 link: LinkType(101),
                 layers: &Layers::default(),
             };
@@ -316,7 +397,21 @@ mod tests {
         ];
         let filter = Filter::new(Arc::new(RuleSet::new(rules, 1)));
         let engine = Guarded::new(GuardConfig::default(), HashKey::new([1; 16]), false, 8);
-        let (lines, totals) = run(engine.filter(filter), &[udp(9), udp(53)]);
+        let (lines, totals) = run(
+            engine.filter(filter, |i| (i == 0).then(|| ("f".into(), 7))),
+            &[udp(9), udp(53)],
+        );
+        let rules = totals.rules.clone().unwrap();
+        let counts = |r: &RuleLine| (r.packets, r.denied_packets, r.bytes, r.denied_bytes);
+        assert_eq!(
+            rules.iter().map(counts).collect::<Vec<_>>(),
+            [(1, 1, 33, 33), (1, 0, 33, 0), (0, 0, 0, 0)]
+        );
+        assert_eq!(
+            (rules[0].file.as_deref(), rules[0].line, rules[1].line),
+            (Some("f"), Some(7), None)
+        );
+        assert_eq!(rules[2].name, None);
         let decisions: Vec<_> = lines.iter().filter(|l| l["type"] == "decision").collect();
         let [denied, passed] = decisions[..] else {
             panic!("{lines:?}");
@@ -326,11 +421,11 @@ mod tests {
             &json!({"type": "decision", "packet": 1, "verdict": "drop", "control": "filter",
                 "rule": "no discard", "code": 2002})
         );
-        // A rule that is not to be logged is not told here either.
+        // The rule is named whether or not it is to be logged.
         assert_eq!(
             passed,
             &json!({"type": "decision", "packet": 2, "verdict": "continue", "control": null,
-                "rule": null, "code": null})
+                "rule": "quiet", "code": null})
         );
         let events: Vec<_> = lines.iter().filter(|l| l["type"] == "event").collect();
         assert_eq!(events.len(), 1);

@@ -19,6 +19,7 @@
 )]
 
 pub mod capture;
+pub mod clock;
 pub mod command;
 pub mod engine;
 pub mod escape;

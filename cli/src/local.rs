@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use hostward_hook::layout::tcp_flags::{ACK, RST, SYN};
+use hostward_hook::meta::Routing;
 use hostward_hook::{Direction, Packet};
 use ipnet::IpNet;
 
@@ -191,6 +192,26 @@ impl Local {
         }
     }
 
+    /// Whether a packet only passes through. Where the user named the local side, a packet with
+    /// neither end on it is taken for one that this host forwards, if it is one that hosts
+    /// forward: not from or to a group, a link-local, loopback or unspecified address, and not to
+    /// everyone on the link. Where the side was chosen, nothing is.
+    #[must_use]
+    pub fn routing(&self, packet: &Packet<'_>) -> Routing {
+        let (Kind::Named(prefixes), Some(source), Some(destination)) =
+            (&self.kind, packet.source(), packet.destination())
+        else {
+            return Routing::Local;
+        };
+        let local = |a: IpAddr| prefixes.iter().any(|p| p.contains(&a));
+        let passes = |a: IpAddr| !local(a) && is_host(a) && !stays_on_link(a);
+        if passes(source) && passes(destination) {
+            Routing::Routed
+        } else {
+            Routing::Local
+        }
+    }
+
     /// The direction of a packet. Between two local addresses, and between two that are not, it
     /// is inbound.
     pub fn direction(&mut self, packet: &Packet<'_>) -> Direction {
@@ -286,6 +307,15 @@ fn is_host(address: IpAddr) -> bool {
     !address.is_multicast()
         && !address.is_unspecified()
         && address != IpAddr::from([255, 255, 255, 255])
+}
+
+/// Whether packets with this address are never forwarded (RFC 3927 section 2.7, RFC 4291 section
+/// 2.5.6).
+const fn stays_on_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => a.is_link_local() || a.is_loopback(),
+        IpAddr::V6(a) => a.is_unicast_link_local() || a.is_loopback(),
+    }
 }
 
 #[cfg(test)]
@@ -466,5 +496,50 @@ mod tests {
         assert_eq!(direction(&mut local, &tcp(9, 1, ACK)), Inbound);
         assert_eq!(direction(&mut local, &tcp(1, 2, ACK)), Inbound);
         assert_eq!(direction(&mut local, &tcp(8, 9, ACK)), Inbound);
+    }
+
+    // RFC 3927 §2.7, RFC 4291 §2.5.6: what is link-local is not forwarded.
+    #[test]
+    fn what_passes_through_a_named_side_is_routed() {
+        let local = Local::named(vec![
+            parse_prefix("10.0.0.0/30").unwrap(),
+            parse_prefix("2001:db8::1").unwrap(),
+        ]);
+        let routed =
+            |bytes: &[u8]| local.routing(&Packet::parse(bytes, Meta::default())) == Routing::Routed;
+        let (near, far, farther) = ([10, 0, 0, 1], [10, 0, 0, 8], [192, 0, 2, 1]);
+        assert!(routed(&udp(far, farther)));
+        for (from, to) in [
+            (near, far),
+            (far, near),
+            (near, [10, 0, 0, 2]),
+            (far, [224, 0, 0, 251]),
+            (far, [255; 4]),
+            ([0; 4], far),
+            ([169, 254, 1, 1], far),
+            (far, [127, 0, 0, 1]),
+        ] {
+            assert!(!routed(&udp(from, to)), "{from:?} to {to:?}");
+        }
+        let ipv6 = |from: &str, to: &str| {
+            let octets = |a: &str| a.parse::<std::net::Ipv6Addr>().unwrap().octets();
+            let mut out = Vec::new();
+            PacketBuilder::ipv6(octets(from), octets(to), 64)
+                .udp(1, 2)
+                .write(&mut out, &[])
+                .unwrap();
+            out
+        };
+        assert!(routed(&ipv6("2001:db8::2", "2001:db8::3")));
+        assert!(!routed(&ipv6("2001:db8::2", "2001:db8::1")));
+        assert!(!routed(&ipv6("fe80::1", "2001:db8::3")));
+        assert!(!routed(&ipv6("2001:db8::2", "ff02::1")));
+        assert!(!routed(&[0x45, 0]), "no addresses");
+        // Nobody named a side: nothing passes through.
+        let chosen = choose(&[tcp(1, 2, SYN)]);
+        assert_eq!(
+            chosen.routing(&Packet::parse(&udp(far, farther), Meta::default())),
+            Routing::Local
+        );
     }
 }

@@ -139,11 +139,14 @@ fn check(tables: &BTreeMap<String, Vec<Field>>, line: &str) -> Result<String, St
     compare(&wanted, entries.iter().map(|(n, v)| (n.as_str(), v)))?;
     for (name, value) in &entries {
         let parts: Vec<&Value> = match value {
-            Value::Array(all) if name == "alerts" => all.iter().collect(),
+            Value::Array(all) if name == "alerts" || name == "rules" => all.iter().collect(),
             Value::Object(_) if name != "dropped" => vec![value],
             _ => vec![],
         };
-        let table = if name == "alerts" { "alerts" } else { "sides" };
+        let table = match name.as_str() {
+            "alerts" | "rules" => name,
+            _ => "sides",
+        };
         for part in parts {
             // Within these objects serde_json sorts the keys.
             let mut wanted = tables[table].clone();
@@ -191,13 +194,17 @@ fn compare<'v>(
 fn lines_are_as_documented() {
     let tables = tables();
     let mut seen = BTreeSet::new();
+    let policy = folder().join("../../examples/policy.conf");
     let mut captures = captures_below(&folder());
     if let Some(corpus) = std::env::var_os("HOSTWARD_CAPTURES") {
         captures.extend(captures_below(Path::new(&corpus)));
     }
     for path in captures {
-        let output = run(&["--json", "--events", "--decisions", path.to_str().unwrap()]);
-        for line in text(&output.stdout).lines() {
+        let args = ["--json", "--events", "--decisions", path.to_str().unwrap()];
+        let plain = text(&run(&args).stdout);
+        let decided = [&args[..], &["--policy", policy.to_str().unwrap()]].concat();
+        let decided = text(&run(&decided).stdout);
+        for line in plain.lines().chain(decided.lines()) {
             match check(&tables, line) {
                 Ok(kind) => {
                     seen.insert(kind);
@@ -226,6 +233,7 @@ fn lines_are_as_documented() {
             "alerts",
             "decision",
             "event",
+            "rules",
             "sides",
             "summary",
             "zert",
@@ -274,7 +282,7 @@ fn the_fields_that_every_line_has() {
         (
             "summary",
             "",
-            "packets bytes flows dropped elapsed_s cpu_s packets_per_s",
+            "packets bytes flows dropped rules elapsed_s cpu_s packets_per_s",
         ),
     ] {
         let fields = fields_of(&tables, kind, proto);

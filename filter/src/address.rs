@@ -112,6 +112,32 @@ impl AddressSpec {
         Ok(Self::Range(Range { first, last }))
     }
 
+    /// First and last address; `None` for [`Any`](Self::Any), which has some of both versions.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(IpAddr, IpAddr)> {
+        match self {
+            Self::Any => None,
+            Self::AnyV4 => Some((Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into())),
+            Self::AnyV6 => Some((
+                Ipv6Addr::UNSPECIFIED.into(),
+                Ipv6Addr::from_bits(u128::MAX).into(),
+            )),
+            Self::Prefix(p) => Some((p.address, p.last())),
+            Self::Range(r) => Some((r.first, r.last)),
+        }
+    }
+
+    /// Whether every address of another specification is in this one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self.bounds(), other.bounds()) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            // IPv4 sorts before IPv6, so bounds of one version hold none of the other.
+            (Some((first, last)), Some((a, b))) => first <= a && b <= last,
+        }
+    }
+
     /// Whether an address is in the set.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -137,6 +163,19 @@ impl Prefix {
     #[must_use]
     pub const fn length(&self) -> u8 {
         self.length
+    }
+
+    fn last(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(a) => {
+                let host = u32::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
+                Ipv4Addr::from_bits(a.to_bits() | host).into()
+            }
+            IpAddr::V6(a) => {
+                let host = u128::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
+                Ipv6Addr::from_bits(a.to_bits() | host).into()
+            }
+        }
     }
 
     fn contains(&self, address: IpAddr) -> bool {

@@ -15,14 +15,26 @@ extern crate alloc;
 extern crate std;
 
 mod address;
+mod analysis;
 pub mod classifier;
 mod filter;
+mod members;
 mod rule;
+mod rule_set;
+mod selectors;
+mod service;
+mod simple;
+mod time;
 
 pub use address::{AddressError, AddressSpec, Prefix, Range};
+pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use filter::{
     CODES, DENIED, Decision, Filter, IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };
-pub use rule::{
-    Action, Connect, Discard, Logging, Rule, RuleDirection, RuleRouting, RuleSet, Selectors, Upper,
-};
+pub use members::{Group, Members};
+pub use rule::{Action, Discard, Logging, Rule};
+pub use rule_set::{InForce, Origin, RuleSet, Settings, Tunnel, TunnelKind};
+pub use selectors::{Header, Opening, Selectors};
+pub use service::{Connect, Orientation, RuleDirection, RuleRouting, Service, Upper};
+pub use simple::{Context, SimpleFilter};
+pub use time::{DateTime, FixedOffset, LocalTime, TimeCondition, TimeError, TimeOfDay, Zone};

@@ -1,15 +1,15 @@
-//! A filter rule and what it asks of a packet (`IpFilterRule`, `IpService`,
-//! `IpGenericFilterAction`).
+//! A filter rule and what it asks of a packet (`IpFilterRule`, `IpGenericFilterAction`).
 
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use hostward_hook::ident::TunnelId;
-use hostward_hook::layout::{Fragment, Layout, proto, tcp_flags};
-use hostward_hook::meta::{Direction, Meta, Routing};
 
 use crate::address::AddressSpec;
+use crate::members::Members;
+use crate::selectors::Selectors;
+use crate::service::{Connect, Orientation, RuleDirection, RuleRouting, Service, Upper};
+use crate::time::TimeCondition;
 
 /// What happens to a packet that matches (`IpFilterAction`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,19 @@ pub enum Logging {
     Deny,
 }
 
+impl Logging {
+    /// Whether this outcome is told.
+    #[must_use]
+    pub const fn tells(self, permitted: bool) -> bool {
+        match self {
+            Self::No => false,
+            Self::Yes => true,
+            Self::Permit => permitted,
+            Self::Deny => !permitted,
+        }
+    }
+}
+
 /// What the sender of a denied packet learns (`DiscardAction`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -49,169 +62,26 @@ pub enum Discard {
     Icmp,
 }
 
-/// Which way packets of a rule move (`Direction`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RuleDirection {
-    /// Outbound as written; inbound with source and destination swapped.
-    #[default]
-    Bidirectional,
-    /// Inbound only; the rule's source is the packet's source.
-    Inbound,
-    /// Outbound only.
-    Outbound,
-}
-
-/// Which traffic a rule is for (`Routing`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RuleRouting {
-    /// To or from this host.
-    #[default]
-    Local,
-    /// Forwarded.
-    Routed,
-    /// Both.
-    Either,
-}
-
-/// Who may open a TCP connection (`InboundConnect`, `OutboundConnect`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Connect {
-    /// Either side.
-    #[default]
-    Any,
-    /// Only the remote side: an outbound SYN without ACK does not match.
-    Inbound,
-    /// Only this host: an inbound SYN without ACK does not match.
-    Outbound,
-}
-
-/// The upper layer a rule is about (`Protocol` and what goes with it).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Upper {
-    /// Every protocol.
-    #[default]
-    Any,
-    /// One protocol, nothing asked of its header.
-    Protocol(u8),
-    /// A protocol with ports (TCP, UDP, SCTP, DCCP, UDP-Lite) and the ports.
-    Ports {
-        /// The protocol.
-        protocol: u8,
-        /// Source ports.
-        source: RangeInclusive<u16>,
-        /// Destination ports.
-        destination: RangeInclusive<u16>,
-    },
-    /// ICMP or ICMPv6 with type and code.
-    Icmp {
-        /// The protocol, 1 or 58.
-        protocol: u8,
-        /// Types.
-        types: RangeInclusive<u8>,
-        /// Codes.
-        codes: RangeInclusive<u8>,
-    },
-}
-
-impl Upper {
-    /// TCP to these destination ports, from any source port.
-    #[must_use]
-    pub const fn tcp(destination: RangeInclusive<u16>) -> Self {
-        Self::Ports {
-            protocol: proto::TCP,
-            source: 0..=u16::MAX,
-            destination,
-        }
-    }
-
-    /// UDP to these destination ports, from any source port.
-    #[must_use]
-    pub const fn udp(destination: RangeInclusive<u16>) -> Self {
-        Self::Ports {
-            protocol: proto::UDP,
-            source: 0..=u16::MAX,
-            destination,
-        }
-    }
-
-    /// A header that cannot be read (later fragment, cut off, malformed) matches only a rule that
-    /// asks nothing of it.
-    fn matches(&self, l: &Layout, swapped: bool) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Protocol(p) => known_protocol(l) == Some(*p),
-            Self::Ports {
-                protocol,
-                source,
-                destination,
-            } => {
-                known_protocol(l) == Some(*protocol)
-                    && match l.ports() {
-                        Some((s, d)) => {
-                            let (s, d) = if swapped { (d, s) } else { (s, d) };
-                            source.contains(&s) && destination.contains(&d)
-                        }
-                        None => *source == (0..=u16::MAX) && *destination == (0..=u16::MAX),
-                    }
-            }
-            Self::Icmp {
-                protocol,
-                types,
-                codes,
-            } => {
-                known_protocol(l) == Some(*protocol)
-                    && match l.icmp() {
-                        Some((t, c)) => types.contains(&t) && codes.contains(&c),
-                        None => *types == (0..=u8::MAX) && *codes == (0..=u8::MAX),
-                    }
-            }
-        }
-    }
-}
-
-/// The upper-layer protocol where it is certain: behind an IPv6 fragment header of a later
-/// fragment only the next header is known, which may be another extension header.
-fn known_protocol(l: &Layout) -> Option<u8> {
-    let p = l.protocol();
-    let extension = matches!(
-        p,
-        proto::HOP_BY_HOP | proto::ROUTING | proto::FRAGMENT | proto::AH | proto::DESTINATION
-    );
-    if extension && l.fragment() == Fragment::Later {
-        None
-    } else {
-        Some(p)
-    }
-}
-
 /// One rule.
 ///
-/// A new rule matches everything local in both directions; each field narrows it.
+/// A new rule matches everything local in both directions; each field narrows it. A packet
+/// matches when *one* of the sources, *one* of the destinations and *one* of the services fit,
+/// and the rule exists at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
     /// The name under which it is logged.
-    pub name: String,
+    pub name: Arc<str>,
+    /// The group it stands in (`IpFilterGroup`).
+    pub group: Option<Arc<str>>,
     /// Source; for a bidirectional rule the local side.
-    pub source: AddressSpec,
+    pub source: Members<AddressSpec>,
     /// Destination; for a bidirectional rule the remote side.
-    pub destination: AddressSpec,
-    /// Upper-layer selectors.
-    pub upper: Upper,
-    /// Direction.
-    pub direction: RuleDirection,
-    /// Local or forwarded traffic.
-    pub routing: RuleRouting,
-    /// Who may open a TCP connection.
-    pub connect: Connect,
-    /// Security class of the interface; 0 stands for any.
-    pub security_class: u8,
-    /// Matches only fragments, the first as well as later ones.
-    pub fragments_only: bool,
+    pub destination: Members<AddressSpec>,
+    /// Traffic between them.
+    pub services: Members<Service>,
+    /// When it is in force: while any of these holds, always when there is none.
+    pub times: Vec<Arc<TimeCondition>>,
     /// What happens on a match.
     pub action: Action,
     /// What is told of a match.
@@ -223,224 +93,150 @@ pub struct Rule {
 impl Rule {
     /// A rule for all local traffic.
     #[must_use]
-    pub fn new(name: impl Into<String>, action: Action) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, action: Action) -> Self {
         Self {
             name: name.into(),
-            source: AddressSpec::Any,
-            destination: AddressSpec::Any,
-            upper: Upper::Any,
-            direction: RuleDirection::Bidirectional,
-            routing: RuleRouting::Local,
-            connect: Connect::Any,
-            security_class: 0,
-            fragments_only: false,
+            group: None,
+            source: Members::One(AddressSpec::Any),
+            destination: Members::One(AddressSpec::Any),
+            services: Members::One(Service::default()),
+            times: Vec::new(),
             action,
             logging: Logging::No,
             discard: Discard::Silent,
         }
     }
 
-    /// The same rule for one source.
+    /// The same rule for one source, or for a group of sources.
     #[must_use]
-    pub fn source(mut self, source: AddressSpec) -> Self {
-        self.source = source;
+    pub fn source(mut self, source: impl Into<Members<AddressSpec>>) -> Self {
+        self.source = source.into();
         self
     }
 
-    /// The same rule for one destination.
+    /// The same rule for one destination, or for a group of them.
     #[must_use]
-    pub fn destination(mut self, destination: AddressSpec) -> Self {
-        self.destination = destination;
+    pub fn destination(mut self, destination: impl Into<Members<AddressSpec>>) -> Self {
+        self.destination = destination.into();
+        self
+    }
+
+    /// The same rule for one service, or for a group of them.
+    #[must_use]
+    pub fn services(mut self, services: impl Into<Members<Service>>) -> Self {
+        self.services = services.into();
         self
     }
 
     /// The same rule for one kind of traffic.
     #[must_use]
-    pub fn upper(mut self, upper: Upper) -> Self {
-        self.upper = upper;
-        self
+    pub fn upper(self, upper: Upper) -> Self {
+        self.service(|s| s.upper = upper)
     }
 
     /// The same rule for one direction.
     #[must_use]
-    pub fn direction(mut self, direction: RuleDirection) -> Self {
-        self.direction = direction;
-        self
+    pub fn direction(self, direction: RuleDirection) -> Self {
+        self.service(|s| s.direction = direction)
     }
 
     /// The same rule for other routing.
     #[must_use]
-    pub fn routing(mut self, routing: RuleRouting) -> Self {
-        self.routing = routing;
-        self
+    pub fn routing(self, routing: RuleRouting) -> Self {
+        self.service(|s| s.routing = routing)
     }
 
     /// The same rule with a say in who opens connections.
     #[must_use]
-    pub fn connect(mut self, connect: Connect) -> Self {
-        self.connect = connect;
-        self
+    pub fn connect(self, connect: Connect) -> Self {
+        self.service(|s| s.connect = connect)
     }
 
     /// The same rule for interfaces of one security class.
     #[must_use]
-    pub fn security_class(mut self, class: u8) -> Self {
-        self.security_class = class;
-        self
+    pub fn security_class(self, class: u8) -> Self {
+        self.service(|s| s.security_class = class)
     }
 
     /// The same rule for fragments only.
     #[must_use]
-    pub fn fragments_only(mut self) -> Self {
-        self.fragments_only = true;
+    pub fn fragments_only(self) -> Self {
+        self.service(|s| s.fragments_only = true)
+    }
+
+    /// The same rule while a condition holds; several are alternatives.
+    #[must_use]
+    pub fn during(mut self, time: impl Into<Arc<TimeCondition>>) -> Self {
+        self.times.push(time.into());
+        self
+    }
+
+    /// The same rule in a group.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<Arc<str>>) -> Self {
+        self.group = Some(group.into());
         self
     }
 
     /// The same rule with other logging.
     #[must_use]
-    pub fn logging(mut self, logging: Logging) -> Self {
+    pub const fn logging(mut self, logging: Logging) -> Self {
         self.logging = logging;
         self
     }
 
     /// The same rule with an answer to the sender of denied packets.
     #[must_use]
-    pub fn discard(mut self, discard: Discard) -> Self {
+    pub const fn discard(mut self, discard: Discard) -> Self {
         self.discard = discard;
         self
     }
 
-    /// Whether a packet matches: the executable specification that faster classifiers must equal.
-    #[must_use]
-    pub fn matches(&self, p: &Selectors<'_>) -> bool {
-        let l = p.layout;
-        let routing = match self.routing {
-            RuleRouting::Local => p.meta.routing == Routing::Local,
-            RuleRouting::Routed => p.meta.routing == Routing::Routed,
-            RuleRouting::Either => true,
+    /// Changes its only service. A rule with a group of services gets a new one instead of it.
+    fn service(mut self, change: impl FnOnce(&mut Service)) -> Self {
+        let mut service = match self.services {
+            Members::One(service) => service,
+            Members::Group(_) => Service::default(),
         };
-        if !routing
-            || (self.security_class != 0 && self.security_class != p.meta.security_class)
-            || (self.fragments_only && l.fragment() == Fragment::Whole)
-        {
-            return false;
-        }
-        if self.connect != Connect::Any && !self.may_open(p) {
-            return false;
-        }
-        let as_written = || {
-            self.source.contains(p.source)
-                && self.destination.contains(p.destination)
-                && self.upper.matches(l, false)
-        };
-        let swapped = || {
-            self.source.contains(p.destination)
-                && self.destination.contains(p.source)
-                && self.upper.matches(l, true)
-        };
-        match (self.direction, p.meta.direction()) {
-            (RuleDirection::Inbound, Direction::Inbound)
-            | (RuleDirection::Outbound, Direction::Outbound) => as_written(),
-            (RuleDirection::Inbound, Direction::Outbound)
-            | (RuleDirection::Outbound, Direction::Inbound) => false,
-            // Forwarded traffic has no local side: both orientations are meant.
-            (RuleDirection::Bidirectional, _) if p.meta.routing == Routing::Routed => {
-                as_written() || swapped()
-            }
-            (RuleDirection::Bidirectional, Direction::Outbound) => as_written(),
-            (RuleDirection::Bidirectional, Direction::Inbound) => swapped(),
-        }
-    }
-
-    fn may_open(&self, p: &Selectors<'_>) -> bool {
-        let Some(flags) = p.layout.tcp_flags() else {
-            return false;
-        };
-        let opens = flags & (tcp_flags::SYN | tcp_flags::ACK) == tcp_flags::SYN;
-        match (self.connect, p.meta.direction()) {
-            (Connect::Inbound, Direction::Outbound) | (Connect::Outbound, Direction::Inbound) => {
-                !opens
-            }
-            (Connect::Any | Connect::Inbound | Connect::Outbound, _) => true,
-        }
-    }
-}
-
-/// What of a packet rules look at.
-#[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "callers build it to ask about a packet"
-)]
-pub struct Selectors<'a> {
-    /// Source address.
-    pub source: core::net::IpAddr,
-    /// Destination address.
-    pub destination: core::net::IpAddr,
-    /// Headers.
-    pub layout: &'a Layout,
-    /// What the host knows.
-    pub meta: &'a Meta,
-}
-
-/// A set of rules in the order in which they are tried, immutable once built.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleSet {
-    rules: Vec<Rule>,
-    generation: u64,
-    log_implicit: bool,
-    implicit: Discard,
-}
-
-impl RuleSet {
-    /// The rules of a policy, first to last. `generation` tells this set from the ones before and
-    /// after it.
-    #[must_use]
-    pub const fn new(rules: Vec<Rule>, generation: u64) -> Self {
-        Self {
-            rules,
-            generation,
-            log_implicit: false,
-            implicit: Discard::Silent,
-        }
-    }
-
-    /// The same set, telling of packets that no rule matched (`IpFilterLogImplicit`) and
-    /// answering their senders.
-    #[must_use]
-    pub const fn implicit(mut self, log: bool, discard: Discard) -> Self {
-        self.log_implicit = log;
-        self.implicit = discard;
+        change(&mut service);
+        self.services = Members::One(service);
         self
     }
 
-    /// The rules, in order.
+    /// Whether a packet matches while the rule is in force: the executable specification that
+    /// faster classifiers must equal.
     #[must_use]
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
+    pub fn matches(&self, p: &Selectors) -> bool {
+        // Addresses are compared when a service fits, once in each orientation.
+        let mut ends = [None; 2];
+        self.services.iter().any(|s| {
+            [Orientation::AsWritten, Orientation::Swapped]
+                .into_iter()
+                .zip(&mut ends)
+                .any(|(o, ends)| s.matches(p, o) && *ends.get_or_insert_with(|| self.ends(p, o)))
+        })
     }
 
-    /// Which set it is.
-    #[must_use]
-    pub const fn generation(&self) -> u64 {
-        self.generation
+    /// Whether a fragment matches through a service for fragments only.
+    pub(crate) fn matches_as_fragment(&self, p: &Selectors) -> bool {
+        self.simple_filters()
+            .any(|f| f.service().fragments_only && f.matches(p))
     }
 
-    /// Whether packets that no rule matched are told of.
-    #[must_use]
-    pub const fn logs_implicit(&self) -> bool {
-        self.log_implicit
+    fn ends(&self, p: &Selectors, orientation: Orientation) -> bool {
+        let (source, destination) = match orientation {
+            Orientation::AsWritten => (p.source, p.destination),
+            Orientation::Swapped => (p.destination, p.source),
+        };
+        self.source.iter().any(|a| a.contains(source))
+            && self.destination.iter().any(|a| a.contains(destination))
     }
 
-    /// What the sender of a packet that no rule matched learns.
+    /// Which of its simple filters a packet matches first, from 1; `None` when none does.
     #[must_use]
-    pub const fn implicit_discard(&self) -> Discard {
-        self.implicit
-    }
-
-    /// The first rule that matches and its position; `None` is the implied deny. O(rules).
-    #[must_use]
-    pub fn first_match(&self, p: &Selectors<'_>) -> Option<(usize, &Rule)> {
-        self.rules.iter().enumerate().find(|(_, r)| r.matches(p))
+    pub fn extension(&self, p: &Selectors) -> Option<u32> {
+        self.simple_filters()
+            .find(|f| f.matches(p))
+            .map(|f| f.extension())
     }
 }

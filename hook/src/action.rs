@@ -144,6 +144,9 @@ pub struct Cx<'c> {
     pub packet: u64,
     /// Generation of the rule sets in force.
     pub generation: u64,
+    /// The filter's rule that decided about the packet in hand; `None` before that and for the
+    /// implied deny.
+    pub rule: Option<RuleId>,
     /// Where events go.
     pub events: &'c mut dyn EventSink,
     /// Where actions go.
@@ -161,6 +164,7 @@ impl<'c> Cx<'c> {
             now,
             packet: 0,
             generation: 0,
+            rule: None,
             events,
             actions,
         }

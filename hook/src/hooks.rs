@@ -88,6 +88,13 @@ pub trait PacketFilter {
         packet: &Packet<'_>,
         slot: Option<&mut Self::Slot>,
     ) -> Verdict;
+
+    /// Decides about a fragment before it is put together with the others; the whole datagram
+    /// comes to [`decide`](Self::decide) afterwards.
+    fn decide_fragment(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
+        let _ = (cx, packet);
+        Verdict::Continue
+    }
 }
 
 /// Which endpoint of a connection bytes came from: by who opened it, not by address.

@@ -57,6 +57,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn source(&self) -> Option<IpAddr> {
         match self.layout.version {
@@ -71,6 +72,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn destination(&self) -> Option<IpAddr> {
         match self.layout.version {

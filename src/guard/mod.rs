@@ -10,6 +10,7 @@ use hostward_hook::event::EventSink;
 use hostward_hook::flow::{FlowTable, Found, HashKey};
 use hostward_hook::fragment::FragmentReassembler;
 use hostward_hook::hooks::{CloseCause, Interest, earlier};
+use hostward_hook::ident::RuleId;
 use hostward_hook::layout::Layout;
 use hostward_hook::stream::Reassembler;
 use hostward_hook::time::{Instant, Now};
@@ -38,6 +39,8 @@ const BATCH: usize = 64;
 pub struct Guard<T = ()> {
     core: Core<T>,
     actions: ActionQueue<ACTIONS>,
+    /// The filter's rule that decided about the last packet.
+    rule: Option<RuleId>,
 }
 
 impl Guard {
@@ -68,6 +71,7 @@ impl<T: PacketTransform> Guard<T> {
         Self {
             core,
             actions: ActionQueue::new(),
+            rule: None,
         }
     }
 
@@ -90,6 +94,12 @@ impl<T: PacketTransform> Guard<T> {
     pub fn zert(mut self, zert: Zert) -> Self {
         self.core.zert = Some(zert);
         self
+    }
+
+    /// The IP filter, to see which rules are in force.
+    #[must_use]
+    pub const fn filter_ref(&self) -> Option<&Filter> {
+        self.core.filter.as_ref()
     }
 
     /// The IP filter, to install other rules between two packets.
@@ -203,8 +213,16 @@ impl<T: PacketTransform> Guard<T> {
         };
         cx.generation = self.core.generation();
         let verdict = self.core.pass(&mut cx, frame, layout, meta, hint);
+        self.rule = cx.rule;
         self.core.counters.verdict(verdict);
         verdict
+    }
+
+    /// The filter's rule that decided about the last packet: its position in the rule set then in
+    /// force. `None` when the packet did not get that far or no rule matched.
+    #[must_use]
+    pub const fn last_rule(&self) -> Option<RuleId> {
+        self.rule
     }
 
     /// Hands the observers the next bytes of a connection, for hosts whose own TCP puts streams

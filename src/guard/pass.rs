@@ -117,9 +117,17 @@ impl<T: PacketTransform> Core<T> {
                 let _ = self.ends(&mut answer, Verdict::Drop(NOT_IP));
                 return answer;
             }
-            if layout.fragment() != Fragment::Whole
-                && let Some(fragments) = &mut self.fragments
+            let fragment = layout.fragment() != Fragment::Whole;
+            if fragment
+                && self.fragments.is_some()
+                && let Some(filter) = &mut self.filter
             {
+                let verdict = filter.decide_fragment(cx, &packet);
+                if self.ends(&mut answer, verdict) {
+                    return answer;
+                }
+            }
+            if fragment && let Some(fragments) = &mut self.fragments {
                 match fragments.push(&packet, cx) {
                     Outcome::Whole => {}
                     Outcome::Pending => {
@@ -148,6 +156,14 @@ impl<T: PacketTransform> Core<T> {
                 if nested == self.nesting {
                     let _ = self.ends(&mut answer, Verdict::Drop(NESTING_TOO_DEEP));
                     return answer;
+                }
+                if let Some(filter) = &mut self.filter
+                    && filter.pre_decap()
+                {
+                    let verdict = filter.decide(cx, &packet, None);
+                    if self.ends(&mut answer, verdict) && !passes(verdict) {
+                        return answer;
+                    }
                 }
                 nested += 1;
                 match self.ipsec.open(cx, frame) {
@@ -213,7 +229,12 @@ impl<T: PacketTransform> Core<T> {
         let mut verdict = Verdict::Continue;
         if let Some(filter) = &mut self.filter {
             let slot = slots.as_mut().map(|(_, s)| &mut s.filter);
+            let before = cx.rule;
             verdict = filter.decide(cx, packet, slot);
+            // When only observing, the first refusal was the answer, and its rule stays named.
+            if !answer.is_continue() {
+                cx.rule = before;
+            }
         }
         if let Some(ids) = &mut self.ids {
             let slot = slots.map(|(_, s)| &mut s.ids);

@@ -9,7 +9,10 @@ use core::panic::PanicInfo;
 use hostward_hook as hook;
 // A dependency that is never named is not loaded, and then proves nothing.
 #[cfg(feature = "alloc")]
-use {hostward as guard, hostward_filter as filter, hostward_ids as ids, hostward_zert as zert};
+use {
+    hostward as guard, hostward_filter as filter, hostward_ids as ids, hostward_policy as policy,
+    hostward_zert as zert,
+};
 
 use hook::frame::SliceFrame;
 use hook::layout::Layout;
@@ -31,6 +34,15 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 // with panics that abort it is never called.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
+
+/// The prebuilt alloc library refers to it (in `format!`).
+// SAFETY: as above; with panics that abort it is never called.
+#[cfg(feature = "alloc")]
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    // SAFETY: C's abort takes nothing, has no precondition and does not return.
+    unsafe { abort() }
+}
 
 /// An allocator over C's, for the crates that need one.
 #[cfg(feature = "alloc")]
@@ -138,6 +150,16 @@ fn alloc_tier() -> Result<(), i32> {
     guard.finish(Now::default(), &mut ());
     if !guard.flows().is_empty() {
         return Err(6);
+    }
+    let language = policy::Language::full().map_err(|_| 7)?;
+    let mut sources = policy::Sources::new();
+    let text = b"IpService Web {\n protocol tcp\n}\n";
+    let id = sources.add("policy", text.as_slice()).map_err(|_| 7)?;
+    let mut messages = policy::Diagnostics::default();
+    let _ = policy::Policy::read(&language, &sources, &mut messages);
+    let layout = policy::format(&language, &sources, id);
+    if messages.has_errors() || layout.as_deref() != Ok("IpService Web\n{\n  Protocol Tcp\n}\n") {
+        return Err(7);
     }
     Ok(())
 }

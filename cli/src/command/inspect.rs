@@ -2,17 +2,22 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use hostward::GuardConfig;
+use hostward::filter::{Filter, RuleSet};
 use hostward::hook::Code;
 use hostward::hook::flow::{FlowConfig, HashKey};
+use hostward_policy::Severity;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ipnet::IpNet;
 
 use super::Outcome;
+use super::policy::{Ready, Wanted, colours, messages, not_ready};
 use crate::capture::tunnel::DEFAULT_DEPTH;
+use crate::clock::SystemZone;
 use crate::engine::Engine;
 use crate::feed::{Feed, Watcher};
 use crate::guarded::{Guarded, name_of};
@@ -26,9 +31,14 @@ const FLOWS: usize = 131_072;
 /// Input from which a progress bar is worth showing.
 const LARGE: u64 = 32 * 1024 * 1024;
 
+const EXIT_CODES: &str = "Exit codes:
+  0  everything was done
+  1  a capture could not be read to its end, the policy has errors, or the output could not be written
+  2  the command line is wrong, or a policy file on it cannot be read";
+
 /// Arguments of `inspect`.
 #[derive(Args, Debug)]
-#[command(after_help = super::EXIT_CODES)]
+#[command(after_help = EXIT_CODES)]
 #[non_exhaustive]
 pub struct Inspect {
     /// Captures, read one after the other: pcap or pcapng, plain or gzip; `-` is standard input
@@ -39,6 +49,20 @@ pub struct Inspect {
     /// accepts connections is taken, or else the most frequent address
     #[arg(long, value_name = "PREFIX", value_parser = parse_prefix, value_delimiter = ',')]
     pub local: Vec<IpNet>,
+
+    /// The policy that decides packets: the Policy Agent's main file, the file of a stack, or a
+    /// policy file; may be repeated, a later policy file overrides an earlier one. Nothing is
+    /// hidden from other controls: the report tells what would be denied
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<String>,
+
+    /// The stack whose policy it is, by the name on its `TcpImage`; else the first one
+    #[arg(long, value_name = "NAME", requires = "policy")]
+    pub stack: Option<String>,
+
+    /// The TCP/IP profile whose `IPSEC` block has the default rules; without a policy they decide
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<String>,
 
     /// Tell the steps in the life of each connection's protection as well (in a report: every
     /// event)
@@ -75,6 +99,14 @@ impl Inspect {
     ///
     /// Those of writing to standard output.
     pub fn run(self) -> io::Result<Outcome> {
+        let ready = if self.policy.is_empty() && self.profile.is_none() {
+            None
+        } else {
+            match self.ready() {
+                Ok(ready) => Some(ready),
+                Err(outcome) => return Ok(outcome),
+            }
+        };
         let stdout = io::stdout();
         let out = BufWriter::with_capacity(64 * 1024, stdout.lock());
         // A random key for each run: captures are hostile input too.
@@ -87,6 +119,12 @@ impl Inspect {
             ..GuardConfig::default()
         };
         let mut engine = Guarded::new(config, key, self.checksums, self.tunnels);
+        if let Some(ready) = ready {
+            engine = engine.filter(filter(&ready), |rule| {
+                let (file, line) = ready.place(rule)?;
+                Some((file.to_owned(), line))
+            });
+        }
         let mut watcher = Terminal::new(self.total_length());
         if self.json {
             let mut report = JsonReport::new(out, self.events, self.decisions);
@@ -98,6 +136,30 @@ impl Inspect {
             });
             self.drive(&mut engine, &mut report, &mut watcher)
         }
+    }
+
+    /// Reads the policy. Its errors are an outcome; errors and warnings are told.
+    fn ready(&self) -> Result<Ready, Outcome> {
+        let wanted = Wanted {
+            files: &self.policy,
+            profile: self.profile.as_deref(),
+            stack: self.stack.as_deref(),
+        };
+        // The capture has its own time: what is over now may not have been then.
+        let ready = Ready::new(wanted, None).map_err(|e| not_ready(&e))?;
+        let errors = ready.diagnostics.has_errors();
+        let least = if errors {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let text = messages(&ready, colours(&io::stderr()), least);
+        // A closed standard error is no reason to stop.
+        let _ = io::stderr().write_all(text.as_bytes());
+        if errors {
+            return Err(Outcome::Failed);
+        }
+        Ok(ready)
     }
 
     /// Feeds the files to an engine and tells the summary.
@@ -127,6 +189,7 @@ impl Inspect {
             bytes: fed.bytes,
             flows: totals.flows,
             dropped: totals.dropped,
+            rules: totals.rules,
             elapsed_s: elapsed.as_secs_f64(),
             cpu_s: processor_time()
                 .zip(cpu)
@@ -153,6 +216,18 @@ impl Inspect {
             })
             .sum()
     }
+}
+
+/// The filter of a policy without errors.
+fn filter(ready: &Ready) -> Filter {
+    let defaults = ready.defaults.as_ref();
+    let defaults = defaults.map_or_else(|| RuleSet::defaults(Vec::new(), 0), |(d, _)| d.clone());
+    let defaults = Arc::new(defaults);
+    let filter = match &ready.policy {
+        Some(policy) => Filter::new(Arc::new(policy.rule_set.clone())).defaults(defaults),
+        None => Filter::with_defaults(defaults),
+    };
+    filter.local_time(Arc::new(SystemZone::new()))
 }
 
 /// Sixteen bytes nobody can guess.

@@ -4,6 +4,7 @@
 //! in its `run`.
 
 pub mod inspect;
+pub mod policy;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -17,9 +18,10 @@ use clap::{Parser, Subcommand};
 pub enum Outcome {
     /// Everything was done: 0.
     Done,
-    /// A file could not be read, or not to its end, or output could not be written: 1.
+    /// A capture could not be read, or not to its end, a policy has errors, or output could not be
+    /// written: 1.
     Failed,
-    /// The command line is wrong: 2.
+    /// The command line is wrong, or a policy file named there cannot be read: 2.
     Usage,
 }
 
@@ -45,8 +47,8 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "Exit codes:
   0  everything was done
-  1  a file could not be read to its end, or the output could not be written
-  2  the command line is wrong";
+  1  a capture could not be read to its end, a policy has errors, or the output could not be written
+  2  the command line is wrong, or a policy file on it cannot be read";
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -54,12 +56,15 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Command {
     /// Run the guard over capture files and tell what it found
     Inspect(inspect::Inspect),
+    /// Check, lay out and show policies in the language of the Policy Agent
+    Policy(policy::PolicyArgs),
 }
 
 impl Command {
     fn run(self) -> io::Result<Outcome> {
         match self {
             Self::Inspect(inspect) => inspect.run(),
+            Self::Policy(policy) => policy.run(),
         }
     }
 }

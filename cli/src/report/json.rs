@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use hostward::zert::Record;
-use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::line::{DecisionLine, EventLine, Line, SummaryLine, ZertEventLine, ZertLine};
@@ -29,9 +28,14 @@ impl<W: Write> JsonReport<W> {
     }
 
     fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
-        line.serialize(&mut Serializer::with_formatter(&mut self.out, Safe))?;
-        self.out.write_all(b"\n")
+        write_line(&mut self.out, line)
     }
+}
+
+/// Writes one JSON object and a line feed.
+pub(crate) fn write_line(out: &mut impl Write, line: &impl serde::Serialize) -> io::Result<()> {
+    line.serialize(&mut Serializer::with_formatter(&mut *out, Safe))?;
+    out.write_all(b"\n")
 }
 
 impl<W: Write> Output for JsonReport<W> {
@@ -172,6 +176,7 @@ mod tests {
             bytes: 4_000,
             flows: 1,
             dropped: [(2_001, 5)].into(),
+            rules: None,
             elapsed_s: 0.5,
             cpu_s: None,
             packets_per_s: Some(40.0),
@@ -220,7 +225,7 @@ mod tests {
         );
         assert_eq!(
             lines[4],
-            r#"{"type":"summary","packets":20,"bytes":4000,"flows":1,"dropped":{"2001":5},"elapsed_s":0.5,"cpu_s":null,"packets_per_s":40.0}"#
+            r#"{"type":"summary","packets":20,"bytes":4000,"flows":1,"dropped":{"2001":5},"rules":null,"elapsed_s":0.5,"cpu_s":null,"packets_per_s":40.0}"#
         );
     }
 

@@ -201,6 +201,30 @@ pub struct DecisionLine {
     pub code: Option<u16>,
 }
 
+/// What one rule of the filter decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "an engine fills in every field")]
+pub struct RuleLine {
+    /// Its name; null for the implied deny of a policy.
+    pub name: Option<String>,
+    /// The group it stands in.
+    pub group: Option<String>,
+    /// The file it stands in.
+    pub file: Option<String>,
+    /// The line it begins at.
+    pub line: Option<u32>,
+    /// `permit`, `deny` or `ipsec`.
+    pub action: &'static str,
+    /// Packets it decided.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those of the packets that it denied.
+    pub denied_packets: u64,
+    /// Their bytes.
+    pub denied_bytes: u64,
+}
+
 /// The last line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "the caller fills in every field")]
@@ -213,6 +237,8 @@ pub struct SummaryLine {
     pub flows: u64,
     /// Packets that were dropped, by code.
     pub dropped: BTreeMap<u16, u64>,
+    /// What each rule of the filter decided, in order, the implied deny last; null without policy.
+    pub rules: Option<Vec<RuleLine>>,
     /// Time from start to end, in seconds.
     pub elapsed_s: f64,
     /// Processor time of the process from start to end, in seconds; null where the system does not

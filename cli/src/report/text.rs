@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Wi
 use hostward::zert::record::PqClass;
 use hostward::zert::{Protocol, Record};
 
-use super::line::{DecisionLine, EventLine, SummaryLine, Timestamp, ZertEventLine};
+use super::line::{DecisionLine, EventLine, RuleLine, SummaryLine, Timestamp, ZertEventLine};
 use super::{InputFacts, Output};
 use crate::escape::escaped;
 
@@ -254,6 +254,62 @@ impl<W: Write> TextReport<W> {
         self.print("What would be dropped", table, 0..1, 1.., 0)
     }
 
+    /// What the rules of the policy decided, in their order; of too many, those that decided most.
+    fn print_rules(&mut self, rules: &[RuleLine]) -> io::Result<()> {
+        let mut hit: Vec<(usize, &RuleLine)> = rules
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.packets > 0)
+            .collect();
+        let left_out = hit.len().saturating_sub(MAX_SHOWN);
+        hit.sort_by_key(|(_, r)| std::cmp::Reverse(r.packets));
+        hit.truncate(MAX_SHOWN);
+        hit.sort_by_key(|(at, _)| *at);
+        let mut table = self.table(&[
+            "Rule",
+            "Group",
+            "Where",
+            "Action",
+            "Permitted",
+            "Bytes",
+            "Denied",
+            "Bytes",
+        ]);
+        let last = rules.len().saturating_sub(1);
+        for (at, rule) in hit {
+            let place = rule.file.as_deref().zip(rule.line);
+            table.add_row([
+                rule_name(rule, at == last),
+                rule.group.as_deref().map_or_else(String::new, shown),
+                place.map_or_else(String::new, |(file, line)| {
+                    format!("{}:{line}", shown(file))
+                }),
+                rule.action.into(),
+                (rule.packets - rule.denied_packets).to_string(),
+                (rule.bytes - rule.denied_bytes).to_string(),
+                rule.denied_packets.to_string(),
+                rule.denied_bytes.to_string(),
+            ]);
+        }
+        self.print("What the policy decided", table, 0..3, 4.., left_out)?;
+        let unused: Vec<String> = rules
+            .iter()
+            .enumerate()
+            .filter(|(at, r)| r.packets == 0 && *at != last)
+            .map(|(_, r)| rule_name(r, false))
+            .collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let more = match unused.len().saturating_sub(MAX_SHOWN) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let names = unused.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>();
+        let names = names.join(", ");
+        writeln!(self.out, "Rules that decided no packet: {names}{more}\n")
+    }
+
     fn print_detected(&mut self) -> io::Result<()> {
         let kept = std::mem::take(&mut self.detected);
         if kept.map.is_empty() {
@@ -422,6 +478,9 @@ impl<W: Write> Output for TextReport<W> {
         }
         self.print_connections()?;
         self.print_protection()?;
+        if let Some(rules) = &line.rules {
+            self.print_rules(rules)?;
+        }
         self.print_dropped(&line.dropped)?;
         self.print_detected()?;
         self.print_input(line, input)?;
@@ -434,6 +493,14 @@ fn endpoint(address: IpAddr, port: Option<u16>) -> String {
         || address.to_string(),
         |port| SocketAddr::new(address, port).to_string(),
     )
+}
+
+fn rule_name(rule: &RuleLine, implied: bool) -> String {
+    match &rule.name {
+        Some(name) => shown(name),
+        None if implied => "(no rule: implied deny)".into(),
+        None => String::new(),
+    }
 }
 
 /// A text from the network, fit for a terminal and not too long.

@@ -19,13 +19,25 @@ pub fn hostward(args: &[&str]) -> Command {
     command
 }
 
+/// `hostward` with these arguments.
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hostward"));
+    command.args(args);
+    command
+}
+
 pub fn run(args: &[&str]) -> Output {
     hostward(args).output().unwrap()
 }
 
 /// The same with something to read from standard input.
 pub fn run_with_input(args: &[&str], input: &[u8]) -> Output {
-    let mut child = hostward(args)
+    feed(&mut hostward(args), input)
+}
+
+/// Runs a command with something to read from standard input.
+pub fn feed(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

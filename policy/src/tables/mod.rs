@@ -1,0 +1,9 @@
+//! The tables: what the language consists of.
+
+pub mod files;
+pub mod ipsec;
+
+use crate::schema::Discipline;
+
+/// All disciplines of this crate.
+pub const ALL: &[&Discipline] = &[&files::DISCIPLINE, &ipsec::DISCIPLINE];
