@@ -17,6 +17,7 @@ extern crate std;
 mod address;
 mod analysis;
 pub mod classifier;
+mod compiled;
 mod filter;
 mod members;
 mod rule;
@@ -28,6 +29,7 @@ mod time;
 
 pub use address::{AddressError, AddressSpec, Prefix, Range};
 pub use analysis::{Analysis, Never, Oddity, analyze};
+pub use compiled::CompiledRules;
 pub use filter::{
     CODES, DENIED, Decision, Filter, IMPLIED_DENY, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
 };

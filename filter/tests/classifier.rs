@@ -142,7 +142,7 @@ fn pattern<A: Made>(u: &mut Unstructured<'_>, shape: Shape) -> Result<Pattern<A>
                 a: numbers(u)?,
                 b: numbers(u)?,
                 environments: if u.ratio(1, 2)? {
-                    u64::MAX
+                    u128::MAX
                 } else {
                     u.arbitrary()?
                 },
@@ -209,7 +209,7 @@ fn key<A: Made>(u: &mut Unstructured<'_>, patterns: &[Pattern<A>]) -> Result<Key
         a: u.arbitrary()?,
         b: u.arbitrary()?,
         protocol: *u.choose(&[6, 17, 1, 0, 255])?,
-        environment: u.int_in_range(0..=70)?,
+        environment: u.int_in_range(0..=140)?,
         class: u.int_in_range(0..=3)?,
         hidden: 0,
     };

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use arbtest::arbitrary::{Result as Arbitrary, Unstructured};
 use hostward_filter::{
-    Action, AddressSpec, Connect, Context, DENIED, DateTime, Decision, Filter, FixedOffset, Group,
-    Header, IMPLIED_DENY, InForce, Logging, Members, Opening, Orientation, Origin, Rule,
-    RuleDirection, RuleRouting, RuleSet, Selectors, Service, Settings, TimeCondition, TimeOfDay,
-    Tunnel, TunnelKind, Upper, Zone,
+    Action, AddressSpec, CompiledRules, Connect, Context, DENIED, DateTime, Decision, Filter,
+    FixedOffset, Group, Header, IMPLIED_DENY, InForce, Logging, Members, Opening, Orientation,
+    Origin, Rule, RuleDirection, RuleRouting, RuleSet, Selectors, Service, Settings, TimeCondition,
+    TimeOfDay, Tunnel, TunnelKind, Upper, Zone,
 };
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Detail, Event, EventSink};
@@ -626,6 +626,55 @@ fn a_rule_equals_its_simple_filters() {
     .run();
     let matched = matched.get();
     assert!(matched > 100, "the packets hit the rules: {matched}");
+}
+
+/// The compiled form answers as the scan: packets of both families and of none, headers of the wrong
+/// kind, rules out of force.
+#[test]
+fn compiled_rules_equal_the_scan() {
+    let (matched, later) = (std::cell::Cell::new(0_u64), std::cell::Cell::new(0_u64));
+    arbtest::arbtest(|u| {
+        let mut rules = Vec::new();
+        for _ in 0..u.int_in_range(0..=24)? {
+            let mut rule = arbitrary_rule(u)?;
+            if u.ratio(1, 4)? {
+                let mut never = TimeCondition::default();
+                never.months = 0;
+                rule.times = vec![never.into()];
+            }
+            rules.push(rule);
+        }
+        let set = Arc::new(RuleSet::new(rules, 1));
+        let in_force = set.in_force(UnixTime::EPOCH, &());
+        let compiled = CompiledRules::new(Arc::clone(&set));
+        assert!(compiled.is_compiled());
+        let mut packets = Vec::new();
+        for _ in 0..200 {
+            let mut p = arbitrary_packet(u)?;
+            if u.ratio(1, 12)? {
+                p.header = arbitrary_packet(u)?.header;
+                p.destination = arbitrary_packet(u)?.destination;
+            }
+            packets.push(p);
+        }
+        let mut out = vec![Some(77); packets.len()];
+        compiled.first_match_batch(&packets, &in_force, &mut out);
+        for (p, out) in packets.iter().zip(out) {
+            let expect = set.first_match(p, &in_force).map(|(at, _)| at);
+            matched.set(matched.get() + u64::from(expect.is_some()));
+            let all = set.first_match(p, &InForce::default()).map(|(at, _)| at);
+            later.set(later.get() + u64::from(expect != all));
+            assert_eq!(compiled.first_match(p, &in_force), expect, "{p:?}\n{set:?}");
+            assert_eq!(out, expect, "batch: {p:?}\n{set:?}");
+        }
+        Ok(())
+    })
+    .size_min(8_192)
+    .budget_ms(3_000)
+    .run();
+    let (matched, later) = (matched.get(), later.get());
+    assert!(matched > 1_000, "the packets hit the rules: {matched}");
+    assert!(later > 100, "rules out of force are passed over: {later}");
 }
 
 #[test]

@@ -63,6 +63,28 @@ impl<A: Address> Classifier<A> {
         (n != NONE).then_some(n)
     }
 
+    /// The position of the first pattern that fits and is `alive`: patterns can be taken out of force
+    /// without compiling the others again.
+    ///
+    /// Where the first one that fits is alive this is as fast as [`first_match`](Self::first_match);
+    /// otherwise the patterns behind it are scanned.
+    #[must_use]
+    pub fn first_alive(&self, key: &Key<A>, alive: impl Fn(u32) -> bool) -> Option<u32> {
+        let n = self.first_match(key)?;
+        if alive(n) {
+            Some(n)
+        } else {
+            self.scan_after(n, key, alive)
+        }
+    }
+
+    /// The first pattern after `n` that fits and is alive, by a scan.
+    fn scan_after(&self, n: u32, key: &Key<A>, alive: impl Fn(u32) -> bool) -> Option<u32> {
+        (n + 1..)
+            .zip(self.patterns().get(n as usize + 1..)?)
+            .find_map(|(n, p)| (p.matches(key) && alive(n)).then_some(n))
+    }
+
     /// The same for many keys, several times faster: `out` has for each key what
     /// [`first_match`](Self::first_match) answers, or [`NONE`]. Stops at the shorter of the two. No
     /// allocation.

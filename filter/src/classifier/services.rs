@@ -136,7 +136,7 @@ impl Services {
         // Environments and security classes.
         let contextual = services
             .iter()
-            .any(|s| s.environments != u64::MAX || s.class != 0);
+            .any(|s| s.environments != u128::MAX || s.class != 0);
         let (mut sets_environment, mut sets_class) = (Interner::default(), Interner::default());
         if contextual {
             for e in 0..ENVIRONMENTS {

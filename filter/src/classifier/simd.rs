@@ -433,7 +433,7 @@ unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut La
             let protocol = rest.and(byte).or(hidden.and(V::splat(2)).left(7));
             let mut kind = list_of(&services.protocol, protocol);
             if services.is_contextual() {
-                let e = list_of(&services.environment, rest.right(8).and(V::splat(0x3f)));
+                let e = list_of(&services.environment, rest.right(8).and(V::splat(0x7f)));
                 let c = list_of(&services.class, rest.right(16).and(byte));
                 kind = kind.add(e.add(c).mul(V::splat(services.protocols)));
             }
