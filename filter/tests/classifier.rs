@@ -12,7 +12,8 @@
 use arbtest::arbitrary::{Result, Unstructured};
 use arbtest::arbtest;
 use hostward_filter::classifier::{
-    Address, Classifier, HIDDEN_NUMBERS, HIDDEN_PROTOCOL, Key, NONE, Pattern, Protocol, Service,
+    Address, Classifier, Found, Full, HIDDEN_NUMBERS, HIDDEN_PROTOCOL, Key, NONE, Overlay, Pattern,
+    Protocol, Service,
 };
 
 mod sets;
@@ -302,7 +303,7 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 fn many<A: Made>() {
     for (n, shape) in (0u64..).zip(SHAPES) {
         for (m, rules) in (0u64..).zip([0, 1, 33, 40, 90, 150, 300, 700]) {
-            for round in 0..6 {
+            for round in 0..3 {
                 let data = bytes(n << 32 | m << 16 | round, 1 << 16);
                 compare::<A>(&mut Unstructured::new(&data), shape, rules).unwrap();
             }
@@ -379,6 +380,79 @@ fn memory_is_bounded_on_every_shape() {
         let bytes = Classifier::new(patterns).bytes();
         assert!(bytes <= (6 << 20) + 4000 * 3584, "{name}: {bytes}");
     }
+}
+
+/// An overlay answers like a scan of the list as it is after the changes, and as the list compiled
+/// anew.
+#[test]
+fn changes_take_effect_at_once() {
+    let mut seen = [0usize; 3];
+    for round in 0..40u64 {
+        let data = bytes(round, 1 << 16);
+        let mut u = Unstructured::new(&data);
+        let shape = SHAPES[(round % SHAPES.len() as u64) as usize];
+        let made = (0..80)
+            .map(|_| pattern::<u32>(&mut u, shape))
+            .collect::<Result<Vec<_>>>();
+        let made = made.unwrap();
+        let (base, fresh) = made.split_at(50);
+        let mut overlay = Overlay::new(Classifier::new(base.to_vec()));
+        // The list as it should be, each pattern with its name.
+        let mut list: Vec<(Found, Pattern<u32>)> = (0..)
+            .map(Found::Compiled)
+            .zip(base.iter().copied())
+            .collect();
+        for &p in fresh {
+            let before = u.int_in_range(0..=55u32).unwrap();
+            let name = Found::Added(overlay.insert(before, p).unwrap());
+            let at = list
+                .iter()
+                .position(|(f, _)| matches!(f, Found::Compiled(n) if *n >= before))
+                .unwrap_or(list.len());
+            // Removed ones are no place to stand in front of: none is removed yet.
+            list.insert(at, (name, p));
+        }
+        for _ in 0..25 {
+            let (gone, _) = list.remove(u.choose_index(list.len()).unwrap());
+            assert!(overlay.remove(gone));
+            assert!(!overlay.remove(gone), "it is gone");
+        }
+        let compiled = |f: &Found| matches!(f, Found::Compiled(_));
+        let left = list.iter().filter(|(f, _)| compiled(f)).count();
+        assert_eq!(overlay.changes(), (50 - left) + (list.len() - left));
+        assert_eq!(overlay.patterns().collect::<Vec<_>>(), list);
+        let patterns: Vec<_> = list.iter().map(|(_, p)| *p).collect();
+        let keys: Vec<_> = (0..200).map(|_| key(&mut u, &patterns).unwrap()).collect();
+        let mut out = vec![None; keys.len()];
+        overlay.first_match_batch(&keys, &mut out);
+        let anew = Classifier::new(patterns.clone());
+        for (key, out) in keys.iter().zip(out) {
+            let at = scan(&patterns, key);
+            let expect = at.map(|n| list[n as usize].0);
+            assert_eq!(overlay.first_match(key), expect);
+            assert_eq!(out, expect);
+            assert_eq!(anew.first_match(key), at);
+            seen[match expect {
+                None => 0,
+                Some(Found::Compiled(_)) => 1,
+                Some(Found::Added(_)) => 2,
+            }] += 1;
+        }
+    }
+    assert!(seen.iter().all(|n| *n > 100), "{seen:?}");
+}
+
+#[test]
+fn an_overlay_is_bounded() {
+    let mut overlay = Overlay::<u32>::new(Classifier::new(Vec::new()));
+    for _ in 0..Overlay::<u32>::MAX_ADDED {
+        overlay.insert(0, Pattern::ANY).unwrap();
+    }
+    assert_eq!(overlay.insert(0, Pattern::ANY), Err(Full));
+    assert!(overlay.remove(Found::Added(3)));
+    assert!(overlay.insert(0, Pattern::ANY).is_ok());
+    assert!(!overlay.remove(Found::Compiled(0)));
+    assert_eq!(overlay.first_match(&Key::default()), Some(Found::Added(0)));
 }
 
 fn check_set<A: sets::Text>(rules: &str, trace: &str, name: &str) {

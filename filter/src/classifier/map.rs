@@ -331,22 +331,8 @@ impl Map6 {
         len > 1
     }
 
-    /// The place of the last key that is not above an upper half. `rank` says how many keys of a
-    /// node after the first are not above it.
-    #[inline(always)]
-    pub(super) fn upper(&self, high: u64, rank: impl Fn(&[u64; FAN], u64) -> u32) -> u32 {
-        let mut place = 0u32;
-        for level in &self.levels {
-            // Keys that stand for nothing lead beyond the end.
-            place = place.min((level.len() as u32).saturating_sub(1));
-            if let Some(node) = level.get(place as usize) {
-                place = place * FAN as u32 + rank(node, high);
-            }
-        }
-        place.min((self.groups.len() as u32).saturating_sub(1))
-    }
-
-    /// The same by halving the list of all keys: fewer instructions where a node takes several.
+    /// The place of the last key that is not above an upper half, by halving the list of all keys:
+    /// fewer instructions than the tree where a node takes several.
     #[inline(always)]
     fn upper_halved(&self, high: u64) -> u32 {
         let keys = self

@@ -5,6 +5,7 @@ mod intern;
 mod key;
 mod map;
 mod numbers;
+mod overlay;
 mod part;
 #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
 mod portable;
@@ -20,6 +21,7 @@ use alloc::vec::Vec;
 pub use key::{
     Address, ENVIRONMENTS, HIDDEN_NUMBERS, HIDDEN_PROTOCOL, Key, Pattern, Protocol, Service,
 };
+pub use overlay::{Found, Full, Overlay};
 #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
 use portable::{Level, stage};
 #[cfg(all(feature = "std", target_arch = "x86_64"))]

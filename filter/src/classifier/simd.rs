@@ -406,12 +406,22 @@ unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize
     }
 }
 
+/// The places of the last keys that are not above the upper halves of addresses, through the tree.
 #[inline(always)]
 unsafe fn upper<V: Vector>(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize) {
+    let last = (map.groups.len() as u32).saturating_sub(1);
     for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
-        // SAFETY: the processor has the instructions (caller).
-        let rank = |node: &[u64; FAN], high| unsafe { V::rank(node, high) };
-        *out = map.upper((*address >> 64) as u64, rank);
+        let high = (*address >> 64) as u64;
+        let mut place = 0u32;
+        for level in &map.levels {
+            // Keys that stand for nothing lead beyond the end.
+            place = place.min((level.len() as u32).saturating_sub(1));
+            if let Some(node) = level.get(place as usize) {
+                // SAFETY: the processor has the instructions (caller).
+                place = place * FAN as u32 + unsafe { V::rank(node, high) };
+            }
+        }
+        *out = place.min(last);
     }
 }
 
@@ -613,6 +623,10 @@ impl Level {
             }
             Kind::Avx512 | Kind::Avx2 | Kind::Portable => Self(Kind::Portable),
         }
+    }
+
+    pub(super) const fn is_portable(self) -> bool {
+        matches!(self.0, Kind::Portable)
     }
 
     pub(super) const fn name(self) -> &'static str {

@@ -233,7 +233,7 @@ impl<A: Address> Table<A> {
         self.destination
             .get_batch(level, &addresses, &mut destination, n);
         let table = match &self.services {
-            Classes::Table(t) if level != Level::default() => Some(t),
+            Classes::Table(t) if !level.is_portable() => Some(t),
             Classes::Table(_) | Classes::Direct(_) => None,
         };
         if let Some(services) = table {
