@@ -1,6 +1,7 @@
 //! The classifier over rule sets and traces: thread CPU time a header.
 //!
 //!     HOSTWARD_RULES=folder cargo bench -p hostward-filter --bench classifier [-- NAME...]
+//!     cargo bench -p hostward-filter --bench classifier -- shapes
 
 #![allow(
     clippy::unwrap_used,
@@ -13,10 +14,12 @@
 use std::hint::black_box;
 
 use cpu_time::ThreadTime;
-use hostward_filter::classifier::{Classifier, NONE};
+use hostward_filter::classifier::{Address, Classifier, Key, NONE, Pattern};
 
 #[path = "../tests/sets/mod.rs"]
 mod sets;
+#[path = "../tests/shapes/mod.rs"]
+mod shapes;
 
 const ROUNDS: usize = 15;
 
@@ -25,9 +28,29 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn bench<A: sets::Text>(name: &str, rules: &str, trace: &str) {
-    let rules = sets::rules::<A>(rules);
+fn bench_set<A: sets::Text>(name: &str, rules: &str, trace: &str) {
     let (keys, expect) = sets::headers::<A>(trace);
+    bench(name, sets::rules::<A>(rules), keys, expect);
+}
+
+/// Large sets of awkward shapes.
+fn bench_shapes() {
+    for (n, shape) in shapes::SHAPES.iter().enumerate() {
+        let (rules, keys) = shapes::set(n, 10_000, 20_000);
+        let expect: Vec<Option<u32>> = keys
+            .iter()
+            .map(|k| rules.iter().position(|p| p.matches(k)).map(|n| n as u32))
+            .collect();
+        bench(&format!("[{shape}]"), rules, keys, expect);
+    }
+}
+
+fn bench<A: Address>(
+    name: &str,
+    rules: Vec<Pattern<A>>,
+    keys: Vec<Key<A>>,
+    expect: Vec<Option<u32>>,
+) {
     let n = rules.len();
     let mut build = Vec::new();
     let mut classifier = None;
@@ -91,12 +114,17 @@ fn bench<A: sets::Text>(name: &str, rules: &str, trace: &str) {
         print!(" {}={:.1}", level.kernel(), median(times));
     }
     println!(" wrong={}", wrong + wrong_batch);
-    if std::env::var_os("V").is_some() {
-        println!("    {}", classifier.describe());
+    let (tables, scanned) = classifier.slices();
+    if (tables, scanned) != (1, 0) {
+        println!("    slices: {tables} with tables, {scanned} scanned");
     }
 }
 
 fn main() {
+    if std::env::args().any(|a| a == "shapes") {
+        bench_shapes();
+        return;
+    }
     let Some(folder) = sets::folder() else {
         println!("HOSTWARD_RULES does not name a folder with rule sets: nothing measured");
         return;
@@ -114,9 +142,9 @@ fn main() {
             sets::read(&folder, &name, "trace"),
         );
         if name.contains("v6") {
-            bench::<u128>(&name, &rules, &trace);
+            bench_set::<u128>(&name, &rules, &trace);
         } else {
-            bench::<u32>(&name, &rules, &trace);
+            bench_set::<u32>(&name, &rules, &trace);
         }
     }
 }

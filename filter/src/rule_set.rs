@@ -8,7 +8,7 @@ use hostward_hook::ident::TunnelId;
 use hostward_hook::layout::proto;
 use hostward_hook::time::UnixTime;
 
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, scan};
 use crate::rule::{Action, Discard, Rule};
 use crate::selectors::Selectors;
 use crate::service::Upper;
@@ -257,13 +257,23 @@ impl RuleSet {
         Some((at, self.rules.get(at)?))
     }
 
+    /// The same for many packets, several times faster: `out` has for each packet the position
+    /// that [`first_match`](Self::first_match) answers. Stops at the shorter of the two.
+    pub fn first_match_batch(
+        &self,
+        packets: &[Selectors],
+        in_force: &InForce,
+        out: &mut [Option<usize>],
+    ) {
+        self.compiled
+            .first_match_batch(&self.rules, packets, in_force, out);
+    }
+
     /// The same by trying one rule after the other: the executable specification. O(rules).
     #[must_use]
     pub fn scan(&self, p: &Selectors, in_force: &InForce) -> Option<(usize, &Rule)> {
-        self.rules
-            .iter()
-            .enumerate()
-            .find(|(at, r)| in_force.contains(*at) && r.matches(p))
+        let at = scan(&self.rules, p, in_force)?;
+        Some((at, self.rules.get(at)?))
     }
 
     /// Bytes of heap that the compiled form takes beside the rules.

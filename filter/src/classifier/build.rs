@@ -6,7 +6,7 @@ use core::iter::Peekable;
 
 use super::intern::Interner;
 use super::key::Service;
-use super::numbers::{Numbers, leaf, node, ones_if_leaf};
+use super::numbers::{Number, Numbers, leaf, node, ones_if_leaf};
 use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
 use super::services::Classes;
 use super::{NONE, at};
@@ -123,7 +123,7 @@ impl<'a> Builder<'a> {
             None
         };
         let form = match table {
-            Some(table) => Form::Table(table),
+            Some(form) => form,
             None => Form::Lists(self.lists(&plan, placed)?),
         };
         let part = Part {
@@ -159,7 +159,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn table(&self, plan: &Plan, placed: &[Placed], budget: &mut Budget) -> Option<Table> {
+    fn table(&self, plan: &Plan, placed: &[Placed], budget: &mut Budget) -> Option<Form> {
         let mut depth = 0;
         while depth < 3 && plan.width >> (depth * NODE) > TOP {
             depth += 1;
@@ -181,24 +181,52 @@ impl<'a> Builder<'a> {
                 return None;
             }
         }
-        let mut table = Table {
-            rows: Numbers::new(plan.rows.iter().map(|r| r * per_row).collect()),
-            depth,
-            top: Numbers::new(top),
-            nodes: Numbers::new(nodes.into_data()),
-            records: Vec::new(),
-            shapes: Numbers::default(),
-            positions: Positions::Bytes(Vec::new()),
-            rules: Vec::new(),
-        };
+        let nodes = nodes.into_data();
+        let mut table = Draft::default();
         self.records(&mut table, placed, &plan.cells, budget)?;
-        (table.bytes() <= TABLE_BYTES).then_some(table)
+        let rows = Numbers::new(plan.rows.iter().map(|r| r * per_row).collect());
+        let short = || {
+            Some((
+                u16::list(&top)?,
+                u16::list(&nodes)?,
+                u16::list(&table.shapes)?,
+            ))
+        };
+        let form = if let Some((top, nodes, shapes)) = short() {
+            Form::Short(Table {
+                rows,
+                depth,
+                top,
+                nodes,
+                records: table.records,
+                shapes,
+                positions: table.positions,
+                rules: table.rules,
+            })
+        } else {
+            Form::Long(Table {
+                rows,
+                depth,
+                top: u32::list(&top)?,
+                nodes: u32::list(&nodes)?,
+                records: table.records,
+                shapes: u32::list(&table.shapes)?,
+                positions: table.positions,
+                rules: table.rules,
+            })
+        };
+        let bytes = match &form {
+            Form::Short(t) => t.bytes(),
+            Form::Long(t) => t.bytes(),
+            Form::Lists(_) => return None,
+        };
+        (bytes <= TABLE_BYTES).then_some(form)
     }
 
     /// Makes the records, shapes and lists of rules of all cells.
     fn records(
         &self,
-        table: &mut Table,
+        table: &mut Draft,
         placed: &[Placed],
         cells: &Interner,
         budget: &mut Budget,
@@ -246,7 +274,7 @@ impl<'a> Builder<'a> {
                 return None;
             }
         }
-        table.shapes = Numbers::new(numbers);
+        table.shapes = numbers;
         let positions = pages.into_data().into_iter().chain([0; 3]);
         table.positions = if longest <= usize::from(u8::MAX) {
             Positions::Bytes(positions.map(|n| n as u8).collect())
@@ -274,6 +302,15 @@ impl<'a> Builder<'a> {
             }
         }
     }
+}
+
+/// What belongs to the records of a table.
+#[derive(Default)]
+struct Draft {
+    records: Vec<[u32; 2]>,
+    shapes: Vec<u32>,
+    positions: Positions,
+    rules: Vec<u32>,
 }
 
 /// The cells of a part before they are given a form.

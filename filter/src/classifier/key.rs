@@ -80,7 +80,7 @@ pub const HIDDEN_NUMBERS: u8 = 1;
 pub const HIDDEN_PROTOCOL: u8 = 2;
 
 /// How many environments a [`Service`] can tell apart.
-pub const ENVIRONMENTS: u8 = 64;
+pub const ENVIRONMENTS: u8 = 128;
 
 /// What a [`Service`] asks of the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +112,7 @@ pub struct Service {
     /// Lowest and highest [`Key::b`].
     pub b: (u16, u16),
     /// Bit `e` is set where environment `e` matches.
-    pub environments: u64,
+    pub environments: u128,
     /// Security class; 0 stands for any.
     pub class: u8,
 }
@@ -123,7 +123,7 @@ impl Service {
         protocol: Protocol::Any,
         a: FULL,
         b: FULL,
-        environments: u64::MAX,
+        environments: u128::MAX,
         class: 0,
     };
 

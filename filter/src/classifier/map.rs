@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use core::hint::select_unpredictable;
 
 use super::key::Address;
-use super::numbers::{Numbers, descend, leaf, node, ones_if_leaf};
+use super::numbers::{Number, descend, leaf, node, number, ones_if_leaf};
 use super::table::{BATCH, Block};
 use super::{Level, at, stage};
 
@@ -29,11 +29,20 @@ pub trait AddressMap<A: Address>: Clone + Debug + Default + Send + Sync {
 }
 
 /// IPv4: a table over the upper 16 bits, then nodes over groups of the lower ones.
+#[derive(Clone, Debug)]
+pub enum Map4 {
+    /// Numbers and nodes are few.
+    Short(Trie<u16>),
+    /// They are many.
+    Long(Trie<u32>),
+}
+
+/// The tables of a [`Map4`].
 #[derive(Clone, Debug, Default)]
-pub struct Map4 {
+pub struct Trie<T> {
     /// 65,536 entries.
-    pub(super) top: Numbers,
-    pub(super) nodes: Numbers,
+    pub(super) top: Vec<T>,
+    pub(super) nodes: Vec<T>,
     /// Each level below the table looks at four bits, not at eight: the nodes of the wider form
     /// would have taken too much room.
     pub(super) narrow: bool,
@@ -41,6 +50,12 @@ pub struct Map4 {
 
 /// With more nodes than this they are made narrow.
 const WIDE_NODES: usize = 2048;
+
+impl Default for Map4 {
+    fn default() -> Self {
+        Self::Short(Trie::default())
+    }
+}
 
 impl AddressMap<u32> for Map4 {
     fn build(starts: &[u32], values: &[u32]) -> Self {
@@ -50,16 +65,43 @@ impl AddressMap<u32> for Map4 {
         } else {
             (wide, false)
         };
-        Self {
-            top: Numbers::new(painter.top),
-            nodes: Numbers::new(painter.nodes),
-            narrow,
+        match painter.trie(narrow) {
+            Some(trie) => Self::Short(trie),
+            None => Self::Long(painter.trie(narrow).unwrap_or_default()),
         }
     }
 
     #[inline]
     fn get(&self, address: u32) -> u32 {
-        let mut e = self.top.get(address >> 16);
+        match self {
+            Self::Short(t) => t.get(address),
+            Self::Long(t) => t.get(address),
+        }
+    }
+
+    fn get_batch(&self, level: Level, addresses: &Block<u32>, out: &mut Block<u32>, n: usize) {
+        if stage::map4(level, self, addresses, out, n) {
+            return;
+        }
+        let places = addresses.0.iter().zip(&mut out.0).take(n);
+        match self {
+            Self::Short(t) => places.for_each(|(address, out)| *out = t.get(*address)),
+            Self::Long(t) => places.for_each(|(address, out)| *out = t.get(*address)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Short(t) => (t.top.len() + t.nodes.len()) * 2,
+            Self::Long(t) => (t.top.len() + t.nodes.len()) * 4,
+        }
+    }
+}
+
+impl<T: Number> Trie<T> {
+    #[inline(always)]
+    fn get(&self, address: u32) -> u32 {
+        let mut e = number(&self.top, address >> 16);
         if self.narrow {
             for shift in [12, 8, 4, 0] {
                 e = descend(&self.nodes, e, 4, (address >> shift) & 0xf);
@@ -69,18 +111,6 @@ impl AddressMap<u32> for Map4 {
             e = descend(&self.nodes, e, 8, address & 0xff);
         }
         e >> 1
-    }
-
-    fn get_batch(&self, level: Level, addresses: &Block<u32>, out: &mut Block<u32>, n: usize) {
-        if !stage::map4(level, self, addresses, out, n) {
-            for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
-                *out = self.get(*address);
-            }
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        self.top.bytes() + self.nodes.bytes()
     }
 }
 
@@ -92,6 +122,14 @@ struct Painter {
 }
 
 impl Painter {
+    fn trie<T: Number>(&self, narrow: bool) -> Option<Trie<T>> {
+        Some(Trie {
+            top: T::list(&self.top)?,
+            nodes: T::list(&self.nodes)?,
+            narrow,
+        })
+    }
+
     fn paint(starts: &[u32], values: &[u32], bits: u32) -> Self {
         let mut painter = Self {
             top: vec![leaf(0); 1 << 16],
@@ -119,28 +157,54 @@ impl Painter {
     /// whose entries stand for `2^below` addresses each.
     fn fill(&mut self, of: Option<u32>, below: u32, low: u32, high: u32, value: u32) {
         let unit = (1u32 << below) - 1;
-        let (first, last) = (low >> below, high >> below);
-        for digit in first..=last {
-            let from = if digit == first { low & unit } else { 0 };
-            let to = if digit == last { high & unit } else { unit };
-            let next = (self.nodes.len() >> self.bits) as u32;
-            let Some(entry) = self.entry(of, digit) else {
+        let (mut first, mut last) = (low >> below, high >> below);
+        // The first and the last entry may be covered in part only.
+        if low & unit != 0 || (first == last && high & unit != unit) {
+            let to = if first == last { high & unit } else { unit };
+            self.fill_part(of, first, below, low & unit, to, value);
+            if first == last {
                 return;
-            };
-            if from == 0 && to == unit {
-                *entry = value;
-                continue;
             }
-            let old = *entry;
-            let child = if ones_if_leaf(old) == 0 {
-                old >> 1
-            } else {
-                *entry = node(next);
-                self.nodes.resize(self.nodes.len() + (1 << self.bits), old);
-                next
-            };
-            self.fill(Some(child), below - self.bits, from, to, value);
+            first += 1;
         }
+        if high & unit != unit {
+            self.fill_part(of, last, below, 0, high & unit, value);
+            if first == last {
+                return;
+            }
+            last -= 1;
+        }
+        let (entries, base) = match of {
+            None => (&mut self.top, 0),
+            Some(n) => (&mut self.nodes, (n << self.bits) as usize),
+        };
+        if let Some(run) = entries.get_mut(base + first as usize..=base + last as usize) {
+            run.fill(value);
+        }
+    }
+
+    fn fill_part(
+        &mut self,
+        of: Option<u32>,
+        digit: u32,
+        below: u32,
+        from: u32,
+        to: u32,
+        value: u32,
+    ) {
+        let next = (self.nodes.len() >> self.bits) as u32;
+        let Some(entry) = self.entry(of, digit) else {
+            return;
+        };
+        let old = *entry;
+        let child = if ones_if_leaf(old) == 0 {
+            old >> 1
+        } else {
+            *entry = node(next);
+            self.nodes.resize(self.nodes.len() + (1 << self.bits), old);
+            next
+        };
+        self.fill(Some(child), below - self.bits, from, to, value);
     }
 }
 
@@ -155,8 +219,9 @@ pub struct Map6 {
     pub(super) groups: Vec<[u32; 2]>,
     pub(super) low: Vec<u64>,
     pub(super) values: Vec<u32>,
-    /// How often the longest group can be halved.
-    pub(super) steps: u32,
+    /// How often the list of keys can be halved, and the longest group.
+    upper_steps: u32,
+    steps: u32,
 }
 
 /// Keys in a node of [`Map6`]: one cache line.
@@ -197,6 +262,7 @@ impl AddressMap<u128> for Map6 {
                 map.close(map.low.len() - 1);
             }
         }
+        map.upper_steps = keys.len().next_power_of_two().trailing_zeros();
         loop {
             let full = |keys: &[u64]| {
                 let mut node = [u64::MAX; FAN];
@@ -217,7 +283,7 @@ impl AddressMap<u128> for Map6 {
 
     #[inline]
     fn get(&self, address: u128) -> u32 {
-        let place = self.upper((address >> 64) as u64, rank);
+        let place = self.upper_halved((address >> 64) as u64);
         let [mut base, mut len] = self.groups.get(place as usize).copied().unwrap_or_default();
         for _ in 0..self.steps {
             self.halve(&mut base, &mut len, address as u64);
@@ -228,7 +294,7 @@ impl AddressMap<u128> for Map6 {
     fn get_batch(&self, level: Level, addresses: &Block<u128>, out: &mut Block<u32>, n: usize) {
         if !stage::upper(level, self, addresses, out, n) {
             for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
-                *out = self.upper((*address >> 64) as u64, rank);
+                *out = self.upper_halved((*address >> 64) as u64);
             }
         }
         let mut groups = [[0u32; 2]; BATCH];
@@ -265,19 +331,24 @@ impl Map6 {
         len > 1
     }
 
-    /// The place of the last key that is not above an upper half. `rank` says how many keys of a
-    /// node after the first are not above it.
+    /// The place of the last key that is not above an upper half, by halving the list of all keys:
+    /// fewer instructions than the tree where a node takes several.
     #[inline(always)]
-    pub(super) fn upper(&self, high: u64, rank: impl Fn(&[u64; FAN], u64) -> u32) -> u32 {
-        let mut place = 0u32;
-        for level in &self.levels {
-            // Keys that stand for nothing lead beyond the end.
-            place = place.min((level.len() as u32).saturating_sub(1));
-            if let Some(node) = level.get(place as usize) {
-                place = place * FAN as u32 + rank(node, high);
-            }
+    fn upper_halved(&self, high: u64) -> u32 {
+        let keys = self
+            .levels
+            .last()
+            .map(|l| l.as_flattened())
+            .unwrap_or_default();
+        let (mut base, mut len) = (0u32, self.groups.len() as u32);
+        for _ in 0..self.upper_steps {
+            let half = len / 2;
+            let missing = u64::from(half);
+            let middle = keys.get((base + half) as usize).copied().unwrap_or(missing);
+            base = select_unpredictable(middle <= high, base + half, base);
+            len -= half;
         }
-        place.min((self.groups.len() as u32).saturating_sub(1))
+        base
     }
 
     /// Goes to the half of a group with the lower half of an address; a group of one stays.
@@ -295,18 +366,6 @@ impl Map6 {
         *base = select_unpredictable(middle <= low, *base + half, *base);
         *len -= half;
     }
-}
-
-/// Three comparisons, no branch.
-#[inline(always)]
-fn rank(node: &[u64; FAN], high: u64) -> u32 {
-    let within = |i: u32| {
-        let key = node.get((i & 7) as usize).copied().unwrap_or(u64::MAX);
-        key <= high
-    };
-    let mut i = select_unpredictable(within(4), 4, 0);
-    i = select_unpredictable(within(i + 2), i + 2, i);
-    select_unpredictable(within(i + 1), i + 1, i)
 }
 
 #[cfg(test)]
@@ -353,7 +412,7 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         let map = Map4::build(&sorted, &vec![0; sorted.len()]);
-        assert!(map.narrow);
+        assert!(matches!(&map, Map4::Long(t) if t.narrow));
         check(starts, near);
     }
 

@@ -1,6 +1,8 @@
 //! Lists of numbers in as few bytes as the largest of them permits.
 
 use alloc::vec::Vec;
+use core::fmt::Debug;
+use core::hint::select_unpredictable;
 
 /// Numbers of two or of four bytes each.
 ///
@@ -80,11 +82,44 @@ pub(super) const fn ones_if_leaf(entry: u32) -> u32 {
     (entry & 1).wrapping_neg()
 }
 
+/// A width of numbers.
+pub trait Number: Copy + Debug + Default + Into<u32> + Send + Sync + 'static {
+    /// These numbers, and one more so that four bytes can be read at every place; `None` where one
+    /// is too large.
+    fn list(numbers: &[u32]) -> Option<Vec<Self>>;
+}
+
+impl Number for u16 {
+    fn list(numbers: &[u32]) -> Option<Vec<Self>> {
+        if numbers.iter().any(|n| *n > u32::from(Self::MAX)) {
+            return None;
+        }
+        let mut list = Vec::with_capacity(numbers.len() + 1);
+        list.extend(numbers.iter().map(|n| *n as Self));
+        list.push(0);
+        Some(list)
+    }
+}
+
+impl Number for u32 {
+    fn list(numbers: &[u32]) -> Option<Vec<Self>> {
+        Some(numbers.iter().chain([&0]).copied().collect())
+    }
+}
+
+/// The number at a place, 0 where there is none.
+#[inline(always)]
+pub(super) fn number<T: Number>(list: &[T], place: u32) -> u32 {
+    list.get(place as usize).copied().unwrap_or_default().into()
+}
+
 /// One step down a tree: `nodes` has `2^bits` entries for each node. An entry that is a number
 /// stays what it is; there is no branch, place 0 is read for it.
-#[inline]
-pub(super) fn descend(nodes: &Numbers, entry: u32, bits: u32, digit: u32) -> u32 {
-    let leaf = ones_if_leaf(entry);
-    let place = ((entry >> 1) << bits).wrapping_add(digit);
-    (entry & leaf) | (nodes.get(place & !leaf) & !leaf)
+#[inline(always)]
+pub(super) fn descend<T: Number>(nodes: &[T], entry: u32, bits: u32, digit: u32) -> u32 {
+    let leaf = entry & 1 != 0;
+    // The entry of a node has a zero below its number.
+    let place = (entry << (bits - 1)).wrapping_add(digit);
+    let below = number(nodes, select_unpredictable(leaf, 0, place));
+    select_unpredictable(leaf, entry, below)
 }

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::hint::select_unpredictable;
 
 use super::key::Key;
-use super::numbers::{Numbers, descend};
+use super::numbers::{Number, Numbers, descend, number};
 use super::services::Classes;
 use super::table::{BATCH, Lane};
 use super::{NONE, at};
@@ -36,24 +36,25 @@ pub(super) struct Part {
 
 #[derive(Clone, Debug)]
 pub(super) enum Form {
-    Table(Table),
+    Short(Table<u16>),
+    Long(Table<u32>),
     Lists(Lists),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(super) struct Table<T> {
     /// By interval of the row's address: where the row begins in `top`.
     pub(super) rows: Numbers,
-    /// How many levels of nodes are below `top`.
+    /// How many levels of nodes are below `top`, at most three.
     pub(super) depth: u32,
     /// The upper ends of the rows: leaves are records.
-    pub(super) top: Numbers,
+    pub(super) top: Vec<T>,
     /// The rest of the rows, equal nodes kept once.
-    pub(super) nodes: Numbers,
+    pub(super) nodes: Vec<T>,
     /// For each record where its shape begins in `shapes`, and its first place in `rules`.
     pub(super) records: Vec<[u32; 2]>,
     /// For each shape and group of service classes a page of `positions`.
-    pub(super) shapes: Numbers,
+    pub(super) shapes: Vec<T>,
     /// Which of a record's rules matches first, counted from 1, or 0.
     pub(super) positions: Positions,
     /// For each record [`NONE`] and then its rules.
@@ -80,6 +81,12 @@ pub(super) struct Lists {
     pub(super) entries: Vec<[u32; 2]>,
 }
 
+impl Default for Positions {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
+    }
+}
+
 impl Part {
     /// The first rule of the part that fits, or [`NONE`].
     #[inline]
@@ -97,7 +104,8 @@ impl Part {
         };
         let column = self.columns.get(column);
         match &self.form {
-            Form::Table(t) => t.rule(t.record(row, column), class),
+            Form::Short(t) => t.rule(t.record(row, column), class),
+            Form::Long(t) => t.rule(t.record(row, column), class),
             Form::Lists(l) => l.walk(l.list(row, column), |service| {
                 classes.fits(class, service, key)
             }),
@@ -118,19 +126,12 @@ impl Part {
         } else {
             (destination, source)
         };
-        let mut cells = [0u32; BATCH];
-        let places = rows.0.iter().zip(&columns.0).zip(&mut cells).zip(keys);
         match &self.form {
-            Form::Table(t) => {
-                for (((row, column), cell), _) in places {
-                    *cell = t.record(*row, self.columns.get(*column));
-                }
-                let cells = cells.iter().zip(&class.0).zip(&mut best.0).zip(keys);
-                for (((cell, class), best), _) in cells {
-                    *best = (*best).min(t.rule(*cell, *class));
-                }
-            }
+            Form::Short(t) => t.get_batch((rows, columns), &self.columns, class, keys.len(), best),
+            Form::Long(t) => t.get_batch((rows, columns), &self.columns, class, keys.len(), best),
             Form::Lists(l) => {
+                let mut cells = [0u32; BATCH];
+                let places = rows.0.iter().zip(&columns.0).zip(&mut cells).zip(keys);
                 for (((row, column), cell), _) in places {
                     *cell = l.list(*row, self.columns.get(*column));
                 }
@@ -146,35 +147,39 @@ impl Part {
     pub(super) fn bytes(&self) -> usize {
         self.columns.bytes()
             + match &self.form {
-                Form::Table(t) => t.bytes(),
+                Form::Short(t) => t.bytes(),
+                Form::Long(t) => t.bytes(),
                 Form::Lists(l) => l.bytes(),
             }
     }
 }
 
-impl Table {
+impl<T: Number> Table<T> {
     /// The record of the cell where an interval and a column meet.
-    #[inline]
+    #[inline(always)]
     fn record(&self, row: u32, column: u32) -> u32 {
-        let mut shift = self.depth * NODE;
-        let mut entry = self.top.get(self.rows.get(row) + (column >> shift));
-        for _ in 0..self.depth {
-            shift -= NODE;
-            let digit = (column >> shift) & ((1 << NODE) - 1);
-            entry = descend(&self.nodes, entry, NODE, digit);
-        }
+        let digit = |level: u32| (column >> (level * NODE)) & ((1 << NODE) - 1);
+        let row = self.rows.get(row);
+        let top = |depth: u32| number(&self.top, row + (column >> (depth * NODE)));
+        let down = |entry: u32, level: u32| descend(&self.nodes, entry, NODE, digit(level));
+        let entry = match self.depth {
+            0 => top(0),
+            1 => down(top(1), 0),
+            2 => down(down(top(2), 1), 0),
+            _ => down(down(down(top(3), 2), 1), 0),
+        };
         entry >> 1
     }
 
     /// The first rule of a record for a service class.
-    #[inline]
+    #[inline(always)]
     fn rule(&self, record: u32, class: u32) -> u32 {
         let [shape, base] = self
             .records
             .get(record as usize)
             .copied()
             .unwrap_or_default();
-        let page = self.shapes.get(shape + (class >> PAGE));
+        let page = number(&self.shapes, shape + (class >> PAGE));
         let place = (page << PAGE | class & ((1 << PAGE) - 1)) as usize;
         let nth = match &self.positions {
             Positions::Bytes(b) => b.get(place).map_or(0, |n| u32::from(*n)),
@@ -183,15 +188,32 @@ impl Table {
         at(&self.rules, base + nth)
     }
 
+    fn get_batch(
+        &self,
+        (rows, places): (&Lane, &Lane),
+        columns: &Numbers,
+        class: &Lane,
+        n: usize,
+        best: &mut Lane,
+    ) {
+        let mut cells = [0u32; BATCH];
+        let places = rows.0.iter().zip(&places.0).zip(&mut cells);
+        for ((row, place), cell) in places.take(n) {
+            *cell = self.record(*row, columns.get(*place));
+        }
+        let cells = cells.iter().zip(&class.0).zip(&mut best.0);
+        for ((cell, class), best) in cells.take(n) {
+            *best = (*best).min(self.rule(*cell, *class));
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let positions = match &self.positions {
             Positions::Bytes(b) => b.len(),
             Positions::Words(w) => w.len() * 2,
         };
-        [&self.rows, &self.top, &self.nodes, &self.shapes]
-            .iter()
-            .map(|n| n.bytes())
-            .sum::<usize>()
+        (self.top.len() + self.nodes.len() + self.shapes.len()) * size_of::<T>()
+            + self.rows.bytes()
             + self.records.len() * 8
             + positions
             + self.rules.len() * 4

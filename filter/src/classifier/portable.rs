@@ -18,6 +18,10 @@ impl Level {
         self
     }
 
+    pub(super) const fn is_portable(self) -> bool {
+        true
+    }
+
     pub(super) const fn name(self) -> &'static str {
         "portable"
     }

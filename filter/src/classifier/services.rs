@@ -13,7 +13,7 @@ use super::{at, at16};
 /// The table over all classes has at most this many entries.
 const MAX_TABLE: usize = 1 << 18;
 /// And takes at most this much work: entries times words of a set of services.
-const MAX_WORK: usize = 1 << 23;
+const MAX_WORK: usize = 1 << 22;
 
 /// How the service of a rule is compared with a key.
 #[derive(Clone, Debug)]
@@ -103,9 +103,6 @@ impl Services {
         } else {
             out.classes_b = 1;
         }
-        let sets_a = sets(out.classes_a, services, |s, class| a.fits(s.a, class));
-        let sets_b = sets(out.classes_b, services, |s, class| b.fits(s.b, class));
-
         // Protocols: one class for each that is asked for, one for the others, one for opaque.
         let mut asked: Vec<u8> = services
             .iter()
@@ -117,6 +114,14 @@ impl Services {
         asked.sort_unstable();
         asked.dedup();
         out.protocols = asked.len() as u32 + 2;
+        // Refused before any work where environments do not matter yet.
+        let least = (out.protocols * out.classes_a) as usize * out.classes_b as usize;
+        if least > MAX_TABLE || least * words > MAX_WORK {
+            return None;
+        }
+        let sets_a = sets(out.classes_a, services, |s, class| a.fits(s.a, class));
+        let sets_b = sets(out.classes_b, services, |s, class| b.fits(s.b, class));
+
         let opaque = asked.len() as u16 + 1;
         out.protocol = vec![opaque; 512];
         for (p, class) in (0..=255u8).zip(out.protocol.iter_mut()) {
@@ -131,7 +136,7 @@ impl Services {
         // Environments and security classes.
         let contextual = services
             .iter()
-            .any(|s| s.environments != u64::MAX || s.class != 0);
+            .any(|s| s.environments != u128::MAX || s.class != 0);
         let (mut sets_environment, mut sets_class) = (Interner::default(), Interner::default());
         if contextual {
             for e in 0..ENVIRONMENTS {
@@ -338,12 +343,6 @@ impl Sets {
 
 fn sets(classes: u32, services: &[Service], fits: impl Fn(&Service, u32) -> bool) -> Sets {
     let words = services.len() / 32 + 1;
-    // More classes than the table could ever have: it will be refused, so no work here.
-    let classes = if classes as usize * words > MAX_WORK {
-        0
-    } else {
-        classes
-    };
     let mut data = Vec::with_capacity(words * classes as usize);
     for class in 0..classes {
         data.extend(set(words, services, |s| fits(s, class)));

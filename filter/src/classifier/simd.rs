@@ -10,8 +10,8 @@
 
 use core::arch::x86_64::*;
 
-use super::map::{FAN, Map4, Map6};
-use super::numbers::Numbers;
+use super::map::{FAN, Map4, Map6, Trie};
+use super::numbers::{Number, Numbers};
 use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
 use super::services::Services;
 use super::table::{BATCH, Block, Fields, Lane};
@@ -286,41 +286,40 @@ impl Vector for __m256i {
 /// The processor has the instructions of `V`; so for all functions below.
 #[inline(always)]
 unsafe fn numbers<V: Vector>(list: &Numbers, places: V) -> V {
-    match list {
-        // SAFETY: the places are clamped by `short` and `long`.
-        Numbers::Short(n) => unsafe { short(n, places) },
-        // SAFETY: as above.
-        Numbers::Long(n) => unsafe { long(n, places) },
-        Numbers::Same => places,
+    // SAFETY: see the function.
+    unsafe {
+        match list {
+            Numbers::Short(n) => list_of(n, places),
+            Numbers::Long(n) => list_of(n, places),
+            Numbers::Same => places,
+        }
     }
 }
 
-/// Numbers of two bytes; the last one is never read, only the place for the last four bytes.
+/// The highest place of a list where four bytes can be read; `None` where there is none.
 #[inline(always)]
-unsafe fn short<V: Vector>(list: &[u16], places: V) -> V {
-    // SAFETY: four bytes at place `len - 2` of two bytes each end with the list, and no place
-    // is above; a shorter list is not read.
-    unsafe {
-        let Some(last) = list.len().checked_sub(2) else {
-            return V::splat(0);
-        };
-        let places = places.min(V::splat(last as u32));
-        places
-            .gather::<2>(list.as_ptr().cast())
-            .and(V::splat(0xffff))
-    }
+fn last<T>(list: &[T]) -> Option<u32> {
+    // Two-byte numbers: four bytes at place `len - 2` end with the list.
+    list.len().checked_sub(4 / size_of::<T>()).map(|n| n as u32)
 }
 
+/// The numbers of a list, whose last one is never asked for: it is only there for the last four
+/// bytes.
 #[inline(always)]
-unsafe fn long<V: Vector>(list: &[u32], places: V) -> V {
-    // SAFETY: no place is above the last one of the list; an empty list is not read.
+unsafe fn list_of<V: Vector, T: Number>(list: &[T], places: V) -> V {
+    // SAFETY: no place is above `last`; a list without one is not read.
     unsafe {
-        let Some(last) = list.len().checked_sub(1) else {
+        let Some(last) = last(list) else {
             return V::splat(0);
         };
-        places
-            .min(V::splat(last as u32))
-            .gather::<4>(list.as_ptr().cast())
+        let places = places.min(V::splat(last));
+        match size_of::<T>() {
+            2 => places
+                .gather::<2>(list.as_ptr().cast())
+                .and(V::splat(0xffff)),
+            4 => places.gather::<4>(list.as_ptr().cast()),
+            _ => V::splat(0),
+        }
     }
 }
 
@@ -355,33 +354,23 @@ unsafe fn pairs<V: Vector>(list: &[[u32; 2]], places: V) -> [V; 2] {
 
 /// One step down a tree: as [`super::numbers::descend`].
 #[inline(always)]
-unsafe fn descend<V: Vector>(nodes: &Numbers, entry: V, bits: u32, digit: V) -> V {
-    // SAFETY: as in `short` and `long`.
+unsafe fn descend<V: Vector, T: Number>(nodes: &[T], entry: V, bits: u32, digit: V) -> V {
+    // SAFETY: as in `list_of`.
     unsafe {
-        let places = entry.right(1).left(bits).add(digit);
-        match nodes {
-            Numbers::Short(n) => {
-                let Some(last) = n.len().checked_sub(2) else {
-                    return entry;
-                };
-                let places = places.min(V::splat(last as u32));
-                places.gather_even::<2>(n.as_ptr().cast(), entry, V::splat(0xffff))
-            }
-            Numbers::Long(n) => {
-                let Some(last) = n.len().checked_sub(1) else {
-                    return entry;
-                };
-                let places = places.min(V::splat(last as u32));
-                places.gather_even::<4>(n.as_ptr().cast(), entry, V::splat(u32::MAX))
-            }
-            // Not made for nodes.
-            Numbers::Same => entry,
+        let Some(last) = last(nodes) else {
+            return entry;
+        };
+        let places = entry.left(bits - 1).add(digit).min(V::splat(last));
+        match size_of::<T>() {
+            2 => places.gather_even::<2>(nodes.as_ptr().cast(), entry, V::splat(0xffff)),
+            4 => places.gather_even::<4>(nodes.as_ptr().cast(), entry, V::splat(u32::MAX)),
+            _ => entry,
         }
     }
 }
 
 #[inline(always)]
-unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize) {
+unsafe fn trie<V: Vector, T: Number>(map: &Trie<T>, addresses: &Lane, out: &mut Lane, n: usize) {
     let steps = addresses
         .0
         .chunks_exact(V::LANES)
@@ -390,7 +379,7 @@ unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize
     unsafe {
         for (address, out) in steps.take(n.div_ceil(V::LANES)) {
             let address = V::load(address);
-            let mut e = numbers(&map.top, address.right(16));
+            let mut e = list_of(&map.top, address.right(16));
             if map.narrow {
                 let low = V::splat(0xf);
                 e = descend(&map.nodes, e, 4, address.right(12).and(low));
@@ -408,11 +397,31 @@ unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize
 }
 
 #[inline(always)]
+unsafe fn map4<V: Vector>(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize) {
+    match map {
+        // SAFETY: see the function.
+        Map4::Short(t) => unsafe { trie::<V, _>(t, addresses, out, n) },
+        // SAFETY: see the function.
+        Map4::Long(t) => unsafe { trie::<V, _>(t, addresses, out, n) },
+    }
+}
+
+/// The places of the last keys that are not above the upper halves of addresses, through the tree.
+#[inline(always)]
 unsafe fn upper<V: Vector>(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize) {
+    let last = (map.groups.len() as u32).saturating_sub(1);
     for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
-        // SAFETY: the processor has the instructions (caller).
-        let rank = |node: &[u64; FAN], high| unsafe { V::rank(node, high) };
-        *out = map.upper((*address >> 64) as u64, rank);
+        let high = (*address >> 64) as u64;
+        let mut place = 0u32;
+        for level in &map.levels {
+            // Keys that stand for nothing lead beyond the end.
+            place = place.min((level.len() as u32).saturating_sub(1));
+            if let Some(node) = level.get(place as usize) {
+                // SAFETY: the processor has the instructions (caller).
+                place = place * FAN as u32 + unsafe { V::rank(node, high) };
+            }
+        }
+        *out = place.min(last);
     }
 }
 
@@ -432,10 +441,10 @@ unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut La
             let byte = V::splat(0xff);
             let hidden = rest.right(24);
             let protocol = rest.and(byte).or(hidden.and(V::splat(2)).left(7));
-            let mut kind = short(&services.protocol, protocol);
+            let mut kind = list_of(&services.protocol, protocol);
             if services.is_contextual() {
-                let e = short(&services.environment, rest.right(8).and(V::splat(0x3f)));
-                let c = short(&services.class, rest.right(16).and(byte));
+                let e = list_of(&services.environment, rest.right(8).and(V::splat(0x7f)));
+                let c = list_of(&services.class, rest.right(16).and(byte));
                 kind = kind.add(e.add(c).mul(V::splat(services.protocols)));
             }
             let hidden = hidden.and(V::splat(1)).left(16);
@@ -443,14 +452,14 @@ unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut La
             let mut place = kind.mul(V::splat(services.classes_a));
             if !services.a.is_empty() {
                 let a = numbers.and(V::splat(0xffff)).or(hidden).min(top);
-                place = place.add(short(&services.a, a));
+                place = place.add(list_of(&services.a, a));
             }
             place = place.mul(V::splat(services.classes_b));
             if !services.b.is_empty() {
                 let b = numbers.right(16).or(hidden).min(top);
-                place = place.add(short(&services.b, b));
+                place = place.add(list_of(&services.b, b));
             }
-            short(&services.table, place).store(out);
+            list_of(&services.table, place).store(out);
         }
     }
 }
@@ -480,7 +489,12 @@ unsafe fn part<V: Vector>(
     // SAFETY: see the functions called; chunks have `LANES` numbers.
     unsafe {
         match &part.form {
-            Form::Table(t) => {
+            Form::Short(t) => {
+                for ((row, column), out) in steps {
+                    record(t, V::load(row), numbers(&part.columns, V::load(column))).store(out);
+                }
+            }
+            Form::Long(t) => {
                 for ((row, column), out) in steps {
                     record(t, V::load(row), numbers(&part.columns, V::load(column))).store(out);
                 }
@@ -498,7 +512,13 @@ unsafe fn part<V: Vector>(
             .zip(best.0.chunks_exact_mut(V::LANES))
             .take(count);
         match &part.form {
-            Form::Table(t) => {
+            Form::Short(t) => {
+                for ((cell, class), best) in steps {
+                    let rule = rule(t, V::load(cell), V::load(class));
+                    V::load(best).min(rule).store(best);
+                }
+            }
+            Form::Long(t) => {
                 for ((cell, class), best) in steps {
                     let rule = rule(t, V::load(cell), V::load(class));
                     V::load(best).min(rule).store(best);
@@ -517,12 +537,12 @@ unsafe fn part<V: Vector>(
 
 /// As [`Table::record`].
 #[inline(always)]
-unsafe fn record<V: Vector>(table: &Table, row: V, column: V) -> V {
+unsafe fn record<V: Vector, T: Number>(table: &Table<T>, row: V, column: V) -> V {
     // SAFETY: see the functions called.
     unsafe {
         let mut shift = table.depth * NODE;
         let place = numbers(&table.rows, row).add(column.right(shift));
-        let mut entry = numbers(&table.top, place);
+        let mut entry = list_of(&table.top, place);
         for _ in 0..table.depth {
             shift -= NODE;
             let digit = column.right(shift).and(V::splat((1 << NODE) - 1));
@@ -534,17 +554,17 @@ unsafe fn record<V: Vector>(table: &Table, row: V, column: V) -> V {
 
 /// As [`Table::rule`].
 #[inline(always)]
-unsafe fn rule<V: Vector>(table: &Table, record: V, class: V) -> V {
+unsafe fn rule<V: Vector, T: Number>(table: &Table<T>, record: V, class: V) -> V {
     // SAFETY: see the functions called.
     unsafe {
         let [shape, first] = pairs(&table.records, record);
-        let page = numbers(&table.shapes, shape.add(class.right(PAGE)));
+        let page = list_of(&table.shapes, shape.add(class.right(PAGE)));
         let place = page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)));
         let nth = match &table.positions {
             Positions::Bytes(b) => bytes(b, place),
-            Positions::Words(w) => short(w, place),
+            Positions::Words(w) => list_of(w, place),
         };
-        long(&table.rules, first.add(nth))
+        list_of(&table.rules, first.add(nth))
     }
 }
 
@@ -603,6 +623,10 @@ impl Level {
             }
             Kind::Avx512 | Kind::Avx2 | Kind::Portable => Self(Kind::Portable),
         }
+    }
+
+    pub(super) const fn is_portable(self) -> bool {
+        matches!(self.0, Kind::Portable)
     }
 
     pub(super) const fn name(self) -> &'static str {

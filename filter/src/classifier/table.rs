@@ -26,15 +26,20 @@ pub(super) const BATCH: usize = 128;
 
 /// Distributes the rules over parts: each rule to the address that it narrows more, those that
 /// narrow neither to a part of their own.
-fn split(builder: &Builder<'_>, placed: &[[Placed; 2]], ns: u32, nd: u32) -> Option<Vec<Part>> {
+fn split(
+    builder: &Builder<'_>,
+    placed: &[[Placed; 2]],
+    (ns, nd): (u32, u32),
+    cuts: u32,
+) -> Option<Vec<Part>> {
     let mut budget = Budget {
-        work: 1 << 30,
-        bytes: 96 << 20,
+        work: WORK + placed.len() * (WORK_PER_RULE >> (cuts / 2)),
+        bytes: BYTES + placed.len() * BYTES_PER_RULE,
     };
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
     let mut small = Budget {
-        work: 1 << 24,
+        work: WORK,
         bytes: SMALL,
     };
     if placed.len() <= 4096
@@ -69,6 +74,13 @@ fn split(builder: &Builder<'_>, placed: &[[Placed; 2]], ns: u32, nd: u32) -> Opt
     }
     Some(parts)
 }
+
+/// A set whose tables take more work or room than this is cut in two (see [`super::slices`]).
+/// Ordinary sets take 10 to 350 steps and 20 to 500 bytes a rule.
+const WORK: usize = 1 << 20;
+const WORK_PER_RULE: usize = 4096;
+const BYTES: usize = 5 << 20;
+const BYTES_PER_RULE: usize = 900;
 
 /// All rules become one part if it needs no more bytes than this.
 const SMALL: usize = 512 << 10;
@@ -135,7 +147,9 @@ impl<A: Address> Intervals<A> {
 }
 
 impl<A: Address> Table<A> {
-    pub(super) fn build(patterns: &[Pattern<A>]) -> Option<Self> {
+    /// Tables for the patterns; `None` where they would take too much. `cuts` says how often the
+    /// set was cut in two already.
+    pub(super) fn build(patterns: &[Pattern<A>], cuts: u32) -> Option<Self> {
         let live = || (0u32..).zip(patterns).filter(|(_, p)| !p.is_empty());
         let sources = Intervals::new(live().map(|(_, p)| p.source));
         let destinations = Intervals::new(live().map(|(_, p)| p.destination));
@@ -164,7 +178,7 @@ impl<A: Address> Table<A> {
             .collect();
         let builder = Builder::new(&services, &distinct);
         let (ns, nd) = (sources.count(), destinations.count());
-        let mut parts = split(&builder, &placed, ns, nd)?;
+        let mut parts = split(&builder, &placed, (ns, nd), cuts)?;
         let (mut source, mut destination) = (Numbers::Same, Numbers::Same);
         // With one part the addresses lead to its rows and columns at once.
         if let [part] = parts.as_mut_slice() {
@@ -174,8 +188,10 @@ impl<A: Address> Table<A> {
                 (&mut destination, &mut source)
             };
             swap(&mut part.columns, columns);
-            if let Form::Table(t) = &mut part.form {
-                swap(&mut t.rows, rows);
+            match &mut part.form {
+                Form::Short(t) => swap(&mut t.rows, rows),
+                Form::Long(t) => swap(&mut t.rows, rows),
+                Form::Lists(_) => {}
             }
         }
         Some(Self {
@@ -217,7 +233,7 @@ impl<A: Address> Table<A> {
         self.destination
             .get_batch(level, &addresses, &mut destination, n);
         let table = match &self.services {
-            Classes::Table(t) if level != Level::default() => Some(t),
+            Classes::Table(t) if !level.is_portable() => Some(t),
             Classes::Table(_) | Classes::Direct(_) => None,
         };
         if let Some(services) = table {
@@ -253,58 +269,5 @@ impl<A: Address> Table<A> {
             + self.destination.bytes()
             + self.services.bytes()
             + self.parts.iter().map(Part::bytes).sum::<usize>()
-    }
-
-    pub(super) fn describe(&self) -> alloc::string::String {
-        use core::fmt::Write;
-        let mut s = alloc::string::String::new();
-        let (classes, services) = match &self.services {
-            Classes::Table(t) => (t.count as usize, t.words as usize * 32),
-            Classes::Direct(d) => (0, d.len()),
-        };
-        let _ = write!(
-            s,
-            "maps {}+{} services {} = {} classes of {};",
-            self.source.bytes(),
-            self.destination.bytes(),
-            self.services.bytes(),
-            classes,
-            services
-        );
-        for p in &self.parts {
-            use super::part::Positions;
-            let _ = match &p.form {
-                Form::Table(t) => write!(
-                    s,
-                    " [{} depth {} rows {} cols {} top {} nodes {} records {} shapes {} positions {} rules {} = {}]",
-                    p.by_source,
-                    t.depth,
-                    t.rows.bytes(),
-                    p.columns.bytes(),
-                    t.top.bytes(),
-                    t.nodes.bytes(),
-                    t.records.len() * 8,
-                    t.shapes.bytes(),
-                    match &t.positions {
-                        Positions::Bytes(b) => b.len(),
-                        Positions::Words(w) => 2 * w.len(),
-                    },
-                    t.rules.len() * 4,
-                    p.bytes()
-                ),
-                Form::Lists(l) => write!(
-                    s,
-                    " [{} rows {} cols {} starts {} lists {} entries {} = {}]",
-                    p.by_source,
-                    l.rows.len() * 8,
-                    p.columns.bytes(),
-                    l.starts.bytes(),
-                    l.lists.bytes(),
-                    l.entries.len() * 8,
-                    p.bytes()
-                ),
-            };
-        }
-        s
     }
 }
