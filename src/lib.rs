@@ -29,4 +29,10 @@ pub use guard::{Guard, Slots};
 pub use hostward_filter as filter;
 pub use hostward_hook as hook;
 pub use hostward_ids as ids;
+pub use hostward_policy as policy;
 pub use hostward_zert as zert;
+
+/// Runs the examples of the manual.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/manual/defensive-filters.md")]
+mod manual {}
