@@ -558,8 +558,12 @@ unsafe fn rule<V: Vector, T: Number>(table: &Table<T>, record: V, class: V) -> V
     // SAFETY: see the functions called.
     unsafe {
         let [shape, first] = pairs(&table.records, record);
-        let page = list_of(&table.shapes, shape.add(class.right(PAGE)));
-        let place = page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)));
+        let place = if table.shapes.is_empty() {
+            shape.add(class)
+        } else {
+            let page = list_of(&table.shapes, shape.add(class.right(PAGE)));
+            page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)))
+        };
         let nth = match &table.positions {
             Positions::Bytes(b) => bytes(b, place),
             Positions::Words(w) => list_of(w, place),
