@@ -74,8 +74,8 @@ impl AddressMap<u32> for Map4 {
     #[inline]
     fn get(&self, address: u32) -> u32 {
         match self {
-            Self::Short(t) => t.get(address),
-            Self::Long(t) => t.get(address),
+            Self::Short(t) if !t.narrow => t.wide(address),
+            Self::Short(_) | Self::Long(_) => self.other(address),
         }
     }
 
@@ -98,18 +98,35 @@ impl AddressMap<u32> for Map4 {
     }
 }
 
+impl Map4 {
+    /// What is rare stays out of the way of what is common.
+    #[inline(never)]
+    fn other(&self, address: u32) -> u32 {
+        match self {
+            Self::Short(t) => t.get(address),
+            Self::Long(t) => t.get(address),
+        }
+    }
+}
+
 impl<T: Number> Trie<T> {
     #[inline(always)]
     fn get(&self, address: u32) -> u32 {
-        let mut e = number(&self.top, address >> 16);
-        if self.narrow {
-            for shift in [12, 8, 4, 0] {
-                e = descend(&self.nodes, e, 4, (address >> shift) & 0xf);
-            }
-        } else {
-            e = descend(&self.nodes, e, 8, (address >> 8) & 0xff);
-            e = descend(&self.nodes, e, 8, address & 0xff);
+        if !self.narrow {
+            return self.wide(address);
         }
+        let mut e = number(&self.top, address >> 16);
+        for shift in [12, 8, 4, 0] {
+            e = descend(&self.nodes, e, 4, (address >> shift) & 0xf);
+        }
+        e >> 1
+    }
+
+    #[inline(always)]
+    fn wide(&self, address: u32) -> u32 {
+        let mut e = number(&self.top, address >> 16);
+        e = descend(&self.nodes, e, 8, (address >> 8) & 0xff);
+        e = descend(&self.nodes, e, 8, address & 0xff);
         e >> 1
     }
 }

@@ -106,6 +106,21 @@ impl Part {
         let column = self.columns.get(column);
         match &self.form {
             Form::Short(t) => t.rule(t.record(row, column), class),
+            Form::Long(_) | Form::Lists(_) => self.other((row, column), class, classes, key),
+        }
+    }
+
+    /// What is rare stays out of the way of what is common.
+    #[inline(never)]
+    fn other<A>(
+        &self,
+        (row, column): (u32, u32),
+        class: u32,
+        classes: &Classes,
+        key: &Key<A>,
+    ) -> u32 {
+        match &self.form {
+            Form::Short(t) => t.rule(t.record(row, column), class),
             Form::Long(t) => t.rule(t.record(row, column), class),
             Form::Lists(l) => l.walk(l.list(row, column), |service| {
                 classes.fits(class, service, key)

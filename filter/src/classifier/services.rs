@@ -236,6 +236,7 @@ impl Services {
         !self.environment.is_empty()
     }
 
+    #[inline(never)]
     fn context<A>(&self, key: &Key<A>) -> u32 {
         at16(&self.environment, u32::from(key.environment % ENVIRONMENTS))
             + at16(&self.class, u32::from(key.class))
