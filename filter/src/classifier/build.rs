@@ -21,6 +21,9 @@ const TABLE_RUNS: usize = 60_000;
 /// A part whose table would be larger is made of lists.
 const TABLE_BYTES: usize = 3 << 20;
 
+/// Up to this many positions are kept without sharing equal pages: one load less.
+const WHOLE: usize = 64 << 10;
+
 /// With more services than this, rules that cannot be first are only looked for among the first
 /// [`NEAR`] of a cell.
 const MATRIX: usize = 1024;
@@ -274,8 +277,21 @@ impl<'a> Builder<'a> {
                 return None;
             }
         }
-        table.shapes = numbers;
-        let positions = pages.into_data().into_iter().chain([0; 3]);
+        let positions = if (shapes.len() * per_shape as usize) << PAGE <= WHOLE {
+            // Few enough to do without page numbers.
+            for [shape, _] in &mut table.records {
+                *shape <<= PAGE;
+            }
+            numbers
+                .iter()
+                .flat_map(|n| pages.get(*n))
+                .copied()
+                .collect()
+        } else {
+            table.shapes = numbers;
+            pages.into_data()
+        };
+        let positions = positions.into_iter().chain([0; 3]);
         table.positions = if longest <= usize::from(u8::MAX) {
             Positions::Bytes(positions.map(|n| n as u8).collect())
         } else if longest <= usize::from(u16::MAX) {

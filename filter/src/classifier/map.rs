@@ -74,8 +74,8 @@ impl AddressMap<u32> for Map4 {
     #[inline]
     fn get(&self, address: u32) -> u32 {
         match self {
-            Self::Short(t) => t.get(address),
-            Self::Long(t) => t.get(address),
+            Self::Short(t) if !t.narrow => t.wide(address),
+            Self::Short(_) | Self::Long(_) => self.other(address),
         }
     }
 
@@ -98,18 +98,35 @@ impl AddressMap<u32> for Map4 {
     }
 }
 
+impl Map4 {
+    /// What is rare stays out of the way of what is common.
+    #[inline(never)]
+    fn other(&self, address: u32) -> u32 {
+        match self {
+            Self::Short(t) => t.get(address),
+            Self::Long(t) => t.get(address),
+        }
+    }
+}
+
 impl<T: Number> Trie<T> {
     #[inline(always)]
     fn get(&self, address: u32) -> u32 {
-        let mut e = number(&self.top, address >> 16);
-        if self.narrow {
-            for shift in [12, 8, 4, 0] {
-                e = descend(&self.nodes, e, 4, (address >> shift) & 0xf);
-            }
-        } else {
-            e = descend(&self.nodes, e, 8, (address >> 8) & 0xff);
-            e = descend(&self.nodes, e, 8, address & 0xff);
+        if !self.narrow {
+            return self.wide(address);
         }
+        let mut e = number(&self.top, address >> 16);
+        for shift in [12, 8, 4, 0] {
+            e = descend(&self.nodes, e, 4, (address >> shift) & 0xf);
+        }
+        e >> 1
+    }
+
+    #[inline(always)]
+    fn wide(&self, address: u32) -> u32 {
+        let mut e = number(&self.top, address >> 16);
+        e = descend(&self.nodes, e, 8, (address >> 8) & 0xff);
+        e = descend(&self.nodes, e, 8, address & 0xff);
         e >> 1
     }
 }
@@ -213,14 +230,16 @@ impl Painter {
 #[derive(Clone, Debug, Default)]
 pub struct Map6 {
     /// The levels of the tree, root first. The last one has every key; each other one has every
-    /// eighth key of the level below. What is missing in a last node is the highest number.
+    /// eighth key of the level below. Both are filled up to a power of two, and to whole nodes, with the highest
+    /// number.
     pub(super) levels: Vec<Vec<[u64; FAN]>>,
     /// For each key of the last level the first place and the length of its group in `low`.
     pub(super) groups: Vec<[u32; 2]>,
     pub(super) low: Vec<u64>,
     pub(super) values: Vec<u32>,
-    /// How often the list of keys can be halved, and the longest group.
-    upper_steps: u32,
+    /// Half of the number of keys, those that stand for nothing included: a power of two.
+    upper_half: u32,
+    /// How often the longest group can be halved.
     steps: u32,
 }
 
@@ -262,7 +281,9 @@ impl AddressMap<u128> for Map6 {
                 map.close(map.low.len() - 1);
             }
         }
-        map.upper_steps = keys.len().next_power_of_two().trailing_zeros();
+        let padded = keys.len().next_power_of_two();
+        keys.resize(padded, u64::MAX);
+        map.upper_half = padded as u32 / 2;
         loop {
             let full = |keys: &[u64]| {
                 let mut node = [u64::MAX; FAN];
@@ -340,15 +361,16 @@ impl Map6 {
             .last()
             .map(|l| l.as_flattened())
             .unwrap_or_default();
-        let (mut base, mut len) = (0u32, self.groups.len() as u32);
-        for _ in 0..self.upper_steps {
-            let half = len / 2;
+        let (mut base, mut half) = (0u32, self.upper_half);
+        while half > 0 {
+            // See `halve`.
             let missing = u64::from(half);
             let middle = keys.get((base + half) as usize).copied().unwrap_or(missing);
             base = select_unpredictable(middle <= high, base + half, base);
-            len -= half;
+            half /= 2;
         }
-        base
+        // Keys that stand for nothing are the highest number.
+        base.min((self.groups.len() as u32).saturating_sub(1))
     }
 
     /// Goes to the half of a group with the lower half of an address; a group of one stays.

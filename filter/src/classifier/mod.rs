@@ -1,4 +1,4 @@
-//! The compiled first-match classifier.
+#![doc = include_str!("../../docs/classifier.md")]
 
 mod build;
 mod intern;

@@ -84,8 +84,8 @@ pub(super) const fn ones_if_leaf(entry: u32) -> u32 {
 
 /// A width of numbers.
 pub trait Number: Copy + Debug + Default + Into<u32> + Send + Sync + 'static {
-    /// These numbers, and one more so that four bytes can be read at every place; `None` where one
-    /// is too large.
+    /// These numbers, and if there are any one more, so that four bytes can be read at every place;
+    /// `None` where one is too large.
     fn list(numbers: &[u32]) -> Option<Vec<Self>>;
 }
 
@@ -96,14 +96,15 @@ impl Number for u16 {
         }
         let mut list = Vec::with_capacity(numbers.len() + 1);
         list.extend(numbers.iter().map(|n| *n as Self));
-        list.push(0);
+        list.extend(numbers.first().map(|_| 0));
         Some(list)
     }
 }
 
 impl Number for u32 {
     fn list(numbers: &[u32]) -> Option<Vec<Self>> {
-        Some(numbers.iter().chain([&0]).copied().collect())
+        let end = numbers.first().map(|_| 0);
+        Some(numbers.iter().copied().chain(end).collect())
     }
 }
 

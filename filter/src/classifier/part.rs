@@ -53,7 +53,8 @@ pub(super) struct Table<T> {
     pub(super) nodes: Vec<T>,
     /// For each record where its shape begins in `shapes`, and its first place in `rules`.
     pub(super) records: Vec<[u32; 2]>,
-    /// For each shape and group of service classes a page of `positions`.
+    /// For each shape and group of service classes a page of `positions`; empty where shapes are so
+    /// few that they are in `positions` themselves.
     pub(super) shapes: Vec<T>,
     /// Which of a record's rules matches first, counted from 1, or 0.
     pub(super) positions: Positions,
@@ -103,6 +104,21 @@ impl Part {
             (destination, source)
         };
         let column = self.columns.get(column);
+        match &self.form {
+            Form::Short(t) => t.rule(t.record(row, column), class),
+            Form::Long(_) | Form::Lists(_) => self.other((row, column), class, classes, key),
+        }
+    }
+
+    /// What is rare stays out of the way of what is common.
+    #[inline(never)]
+    fn other<A>(
+        &self,
+        (row, column): (u32, u32),
+        class: u32,
+        classes: &Classes,
+        key: &Key<A>,
+    ) -> u32 {
         match &self.form {
             Form::Short(t) => t.rule(t.record(row, column), class),
             Form::Long(t) => t.rule(t.record(row, column), class),
@@ -179,8 +195,12 @@ impl<T: Number> Table<T> {
             .get(record as usize)
             .copied()
             .unwrap_or_default();
-        let page = number(&self.shapes, shape + (class >> PAGE));
-        let place = (page << PAGE | class & ((1 << PAGE) - 1)) as usize;
+        let mut place = shape + class;
+        if !self.shapes.is_empty() {
+            let page = number(&self.shapes, shape + (class >> PAGE));
+            place = page << PAGE | class & ((1 << PAGE) - 1);
+        }
+        let place = place as usize;
         let nth = match &self.positions {
             Positions::Bytes(b) => b.get(place).map_or(0, |n| u32::from(*n)),
             Positions::Words(w) => w.get(place).map_or(0, |n| u32::from(*n)),

@@ -211,7 +211,6 @@ impl Services {
     /// The service class of a key.
     #[inline]
     pub(super) fn get<A>(&self, key: &Key<A>) -> u32 {
-        let hidden = u32::from(key.hidden & HIDDEN_NUMBERS) << 16;
         let mut kind = at16(
             &self.protocol,
             u32::from(key.protocol) | u32::from(key.hidden & HIDDEN_PROTOCOL) << 7,
@@ -219,16 +218,12 @@ impl Services {
         if self.is_contextual() {
             kind += self.context(key) * self.protocols;
         }
-        let a = if self.a.is_empty() {
-            0
-        } else {
-            at16(&self.a, (u32::from(key.a) | hidden).min(1 << 16))
-        };
-        let b = if self.b.is_empty() {
-            0
-        } else {
-            at16(&self.b, (u32::from(key.b) | hidden).min(1 << 16))
-        };
+        // Class 0 is for hidden numbers; where nothing is asked the table is empty and says 0 too.
+        let (mut a, mut b) = (0, 0);
+        if key.hidden & HIDDEN_NUMBERS == 0 {
+            a = at16(&self.a, u32::from(key.a));
+            b = at16(&self.b, u32::from(key.b));
+        }
         at16(
             &self.table,
             (kind * self.classes_a + a) * self.classes_b + b,
@@ -241,6 +236,7 @@ impl Services {
         !self.environment.is_empty()
     }
 
+    #[inline(never)]
     fn context<A>(&self, key: &Key<A>) -> u32 {
         at16(&self.environment, u32::from(key.environment % ENVIRONMENTS))
             + at16(&self.class, u32::from(key.class))

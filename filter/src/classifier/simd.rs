@@ -8,276 +8,17 @@
 
 #![expect(unsafe_code, reason = "vector instructions; see the module's text")]
 
-use core::arch::x86_64::*;
+use core::arch::x86_64::{__m256i, __m512i};
+
+mod vector;
+
+use vector::Vector;
 
 use super::map::{FAN, Map4, Map6, Trie};
 use super::numbers::{Number, Numbers};
 use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
 use super::services::Services;
 use super::table::{BATCH, Block, Fields, Lane};
-
-/// One vector of 32-bit lanes.
-///
-/// # Safety
-///
-/// The methods may only be called where the processor has the implementer's instructions.
-trait Vector: Copy {
-    const LANES: usize;
-    unsafe fn load(from: &[u32]) -> Self;
-    unsafe fn store(self, to: &mut [u32]);
-    unsafe fn splat(n: u32) -> Self;
-    unsafe fn add(self, other: Self) -> Self;
-    unsafe fn mul(self, other: Self) -> Self;
-    unsafe fn and(self, other: Self) -> Self;
-    unsafe fn or(self, other: Self) -> Self;
-    unsafe fn min(self, other: Self) -> Self;
-    unsafe fn sub(self, other: Self) -> Self;
-    /// `other` without the bits of `self`.
-    unsafe fn and_not(self, other: Self) -> Self;
-    /// All bits of the lanes where `self` is above `other`.
-    unsafe fn above(self, other: Self) -> Self;
-    /// Whether any bit is set.
-    unsafe fn any(self) -> bool;
-    /// How many keys of the node but the first are not above `high`.
-    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32;
-    /// Shifts by the same number of bits in all lanes.
-    unsafe fn left(self, bits: u32) -> Self;
-    unsafe fn right(self, bits: u32) -> Self;
-    /// Reads four bytes at `base + SCALE * self` in each lane.
-    ///
-    /// # Safety
-    ///
-    /// All of them must be inside one allocation.
-    unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self;
-    /// The same, masked with `keep`, only in lanes where `entry` is even; the others keep `entry`.
-    ///
-    /// # Safety
-    ///
-    /// As for `gather`, all lanes.
-    unsafe fn gather_even<const SCALE: i32>(self, base: *const u8, entry: Self, keep: Self)
-    -> Self;
-}
-
-impl Vector for __m512i {
-    const LANES: usize = 16;
-    #[inline(always)]
-    unsafe fn load(from: &[u32]) -> Self {
-        debug_assert!(from.len() >= Self::LANES);
-        // SAFETY: the callers hand whole chunks of `LANES` numbers.
-        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: &mut [u32]) {
-        debug_assert!(to.len() >= Self::LANES);
-        // SAFETY: the callers hand whole chunks of `LANES` numbers.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self) }
-    }
-    #[inline(always)]
-    unsafe fn splat(n: u32) -> Self {
-        // SAFETY: the processor has the instructions (trait).
-        unsafe { _mm512_set1_epi32(n.cast_signed()) }
-    }
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_add_epi32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_mullo_epi32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn and(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_and_si512(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn or(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_or_si512(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_min_epu32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_sub_epi32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn and_not(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_andnot_si512(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn above(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_maskz_set1_epi32(_mm512_cmpgt_epu32_mask(self, other), -1) }
-    }
-    #[inline(always)]
-    unsafe fn any(self) -> bool {
-        // SAFETY: as above.
-        unsafe { _mm512_test_epi32_mask(self, self) != 0 }
-    }
-    #[inline(always)]
-    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32 {
-        // SAFETY: as above; a node has 64 bytes.
-        unsafe {
-            let keys = _mm512_loadu_si512(node.as_ptr().cast());
-            let within = _mm512_cmple_epu64_mask(keys, _mm512_set1_epi64(high.cast_signed()));
-            (within >> 1).count_ones()
-        }
-    }
-    #[inline(always)]
-    unsafe fn left(self, bits: u32) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_sllv_epi32(self, Self::splat(bits)) }
-    }
-    #[inline(always)]
-    unsafe fn right(self, bits: u32) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm512_srlv_epi32(self, Self::splat(bits)) }
-    }
-    #[inline(always)]
-    unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
-        // SAFETY: as above, and the caller's promise about the places.
-        unsafe { _mm512_i32gather_epi32::<SCALE>(self, base.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn gather_even<const SCALE: i32>(
-        self,
-        base: *const u8,
-        entry: Self,
-        keep: Self,
-    ) -> Self {
-        // SAFETY: as above, and the caller's promise about the places.
-        unsafe {
-            let even = _mm512_testn_epi32_mask(entry, Self::splat(1));
-            let got = _mm512_mask_i32gather_epi32::<SCALE>(entry, even, self, base.cast());
-            _mm512_mask_and_epi32(entry, even, got, keep)
-        }
-    }
-}
-
-impl Vector for __m256i {
-    const LANES: usize = 8;
-    #[inline(always)]
-    unsafe fn load(from: &[u32]) -> Self {
-        debug_assert!(from.len() >= Self::LANES);
-        // SAFETY: the callers hand whole chunks of `LANES` numbers.
-        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: &mut [u32]) {
-        debug_assert!(to.len() >= Self::LANES);
-        // SAFETY: the callers hand whole chunks of `LANES` numbers.
-        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), self) }
-    }
-    #[inline(always)]
-    unsafe fn splat(n: u32) -> Self {
-        // SAFETY: the processor has the instructions (trait).
-        unsafe { _mm256_set1_epi32(n.cast_signed()) }
-    }
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_add_epi32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_mullo_epi32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn and(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_and_si256(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn or(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_or_si256(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_min_epu32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_sub_epi32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn and_not(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_andnot_si256(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn above(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            {
-                let not_above = _mm256_cmpeq_epi32(_mm256_min_epu32(self, other), self);
-                _mm256_andnot_si256(not_above, Self::splat(u32::MAX))
-            }
-        }
-    }
-    #[inline(always)]
-    unsafe fn any(self) -> bool {
-        // SAFETY: as above.
-        unsafe { _mm256_testz_si256(self, self) == 0 }
-    }
-    #[inline(always)]
-    unsafe fn rank(node: &[u64; FAN], high: u64) -> u32 {
-        // SAFETY: as above; a node has 64 bytes.
-        unsafe {
-            // Only signed comparison exists.
-            let sign = _mm256_set1_epi64x(i64::MIN);
-            let high = _mm256_xor_si256(_mm256_set1_epi64x(high.cast_signed()), sign);
-            let above = |half: &[u64]| {
-                let keys = _mm256_loadu_si256(half.as_ptr().cast());
-                let above = _mm256_cmpgt_epi64(_mm256_xor_si256(keys, sign), high);
-                _mm256_movemask_pd(_mm256_castsi256_pd(above)).cast_unsigned()
-            };
-            let (first, second) = node.split_at(FAN / 2);
-            (!(above(first) | above(second) << 4) & 0xfe).count_ones()
-        }
-    }
-    #[inline(always)]
-    unsafe fn left(self, bits: u32) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_sllv_epi32(self, Self::splat(bits)) }
-    }
-    #[inline(always)]
-    unsafe fn right(self, bits: u32) -> Self {
-        // SAFETY: as above.
-        unsafe { _mm256_srlv_epi32(self, Self::splat(bits)) }
-    }
-    #[inline(always)]
-    unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
-        // SAFETY: as above, and the caller's promise about the places.
-        unsafe { _mm256_i32gather_epi32::<SCALE>(base.cast(), self) }
-    }
-    #[inline(always)]
-    unsafe fn gather_even<const SCALE: i32>(
-        self,
-        base: *const u8,
-        entry: Self,
-        keep: Self,
-    ) -> Self {
-        // SAFETY: as above, and the caller's promise about the places.
-        unsafe {
-            let one = Self::splat(1);
-            let even = _mm256_sub_epi32(_mm256_and_si256(entry, one), one);
-            let got = _mm256_mask_i32gather_epi32::<SCALE>(entry, base.cast(), self, even);
-            _mm256_blendv_epi8(entry, _mm256_and_si256(got, keep), even)
-        }
-    }
-}
 
 /// The numbers at these places.
 ///
@@ -300,7 +41,13 @@ unsafe fn numbers<V: Vector>(list: &Numbers, places: V) -> V {
 #[inline(always)]
 fn last<T>(list: &[T]) -> Option<u32> {
     // Two-byte numbers: four bytes at place `len - 2` end with the list.
-    list.len().checked_sub(4 / size_of::<T>()).map(|n| n as u32)
+    list.len().checked_sub(4 / size_of::<T>()).map(limit)
+}
+
+/// A place as gathers take it: they read it as a number with a sign.
+#[inline(always)]
+fn limit(place: usize) -> u32 {
+    place.min(i32::MAX as usize) as u32
 }
 
 /// The numbers of a list, whose last one is never asked for: it is only there for the last four
@@ -329,10 +76,10 @@ unsafe fn bytes<V: Vector>(list: &[u8], places: V) -> V {
     // SAFETY: four bytes at place `len - 4` end with the list, and no place is above; a shorter
     // list is not read.
     unsafe {
-        let Some(last) = list.len().checked_sub(4) else {
+        let Some(last) = list.len().checked_sub(4).map(limit) else {
             return V::splat(0);
         };
-        let places = places.min(V::splat(last as u32));
+        let places = places.min(V::splat(last));
         places.gather::<1>(list.as_ptr()).and(V::splat(0xff))
     }
 }
@@ -343,10 +90,10 @@ unsafe fn pairs<V: Vector>(list: &[[u32; 2]], places: V) -> [V; 2] {
     // SAFETY: no place is above the last pair, and both its halves are inside the list; an empty
     // list is not read.
     unsafe {
-        let Some(last) = list.len().checked_sub(1) else {
+        let Some(last) = list.len().checked_sub(1).map(limit) else {
             return [V::splat(0); 2];
         };
-        let places = places.min(V::splat(last as u32));
+        let places = places.min(V::splat(last));
         let base: *const u8 = list.as_ptr().cast();
         [places.gather::<8>(base), places.gather::<8>(base.add(4))]
     }
@@ -558,8 +305,12 @@ unsafe fn rule<V: Vector, T: Number>(table: &Table<T>, record: V, class: V) -> V
     // SAFETY: see the functions called.
     unsafe {
         let [shape, first] = pairs(&table.records, record);
-        let page = list_of(&table.shapes, shape.add(class.right(PAGE)));
-        let place = page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)));
+        let place = if table.shapes.is_empty() {
+            shape.add(class)
+        } else {
+            let page = list_of(&table.shapes, shape.add(class.right(PAGE)));
+            page.left(PAGE).or(class.and(V::splat((1 << PAGE) - 1)))
+        };
         let nth = match &table.positions {
             Positions::Bytes(b) => bytes(b, place),
             Positions::Words(w) => list_of(w, place),

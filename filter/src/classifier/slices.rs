@@ -51,12 +51,17 @@ impl<A: Address> Slices<A> {
                     table: Some(table), ..
                 },
             ] => table.get(key),
-            slices => slices
-                .iter()
-                .map(|slice| self.get_in(slice, key))
-                .find(|n| *n != NONE)
-                .unwrap_or(NONE),
+            _ => self.get_sliced(key),
         }
+    }
+
+    #[inline(never)]
+    fn get_sliced(&self, key: &Key<A>) -> u32 {
+        self.slices
+            .iter()
+            .map(|slice| self.get_in(slice, key))
+            .find(|n| *n != NONE)
+            .unwrap_or(NONE)
     }
 
     fn get_in(&self, slice: &Slice<A>, key: &Key<A>) -> u32 {

@@ -47,14 +47,21 @@ fn split(
     {
         return Some(vec![part]);
     }
-    let wide = |p: &Placed| {
+    let narrower = |p: &Placed| {
         let rows = p.rows.1 - p.rows.0;
         let columns = p.columns.1 - p.columns.0;
-        rows.min(columns) >= WIDE
+        rows.min(columns)
     };
+    let wide = |p: &Placed| narrower(p) >= WIDE;
+    let copies: usize = placed
+        .iter()
+        .filter(|[d, _]| wide(d))
+        .map(|[d, _]| narrower(d) as usize)
+        .sum();
+    let apart = copies > placed.len() * COPIES;
     let (mut by_destination, mut by_source, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for [d, s] in placed {
-        if wide(d) {
+        if apart && wide(d) {
             rest.push(*d);
         } else if d.rows.1 - d.rows.0 <= s.rows.1 - s.rows.0 {
             by_destination.push(*d);
@@ -84,6 +91,9 @@ const BYTES_PER_RULE: usize = 900;
 
 /// All rules become one part if it needs no more bytes than this.
 const SMALL: usize = 512 << 10;
+
+/// Wide rules get a part of their own if they would take more copies than this for each rule.
+const COPIES: usize = 16;
 
 /// A rule that covers this many intervals of both addresses is wide.
 const WIDE: u32 = 256;
