@@ -39,7 +39,7 @@ fn split(
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
     let mut small = Budget {
-        work: WORK,
+        work: WORK * 8,
         bytes: SMALL,
     };
     if placed.len() <= 4096
@@ -90,7 +90,7 @@ const BYTES: usize = 5 << 20;
 const BYTES_PER_RULE: usize = 900;
 
 /// All rules become one part if it needs no more bytes than this.
-const SMALL: usize = 512 << 10;
+const SMALL: usize = 1 << 20;
 
 /// Wide rules get a part of their own if they would take more copies than this for each rule.
 const COPIES: usize = 16;
