@@ -214,8 +214,8 @@ impl<A: Address> Table<A> {
 
     #[inline]
     pub(super) fn get(&self, key: &Key<A>) -> u32 {
-        let source = self.source.get(key.source);
-        let destination = self.destination.get(key.destination);
+        let maps = [&self.source, &self.destination];
+        let [source, destination] = A::Map::get_both(maps, [key.source, key.destination]);
         let class = self.services.get(key);
         let mut best = NONE;
         for part in &self.parts {
