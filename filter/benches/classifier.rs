@@ -14,7 +14,7 @@
 use std::hint::black_box;
 
 use cpu_time::ThreadTime;
-use hostward_filter::classifier::{Address, Classifier, Key, NONE, Pattern};
+use hostward_filter::classifier::{Address, Classifier, Found, Key, NONE, Overlay, Pattern};
 
 #[path = "../tests/sets/mod.rs"]
 mod sets;
@@ -104,8 +104,23 @@ fn bench<A: Address>(
             }
         }
     }
+    // A change: a copy of the overlay in use, one pattern in, one out.
+    let overlay = Overlay::new(classifier.clone());
+    let mut change = Vec::new();
+    for round in 0..=ROUNDS {
+        let start = ThreadTime::now();
+        let mut changed = black_box(&overlay).clone();
+        let inserted = changed.insert(n as u32 / 2, Pattern::ANY).is_ok();
+        let removed = changed.remove(Found::Compiled(n as u32 / 3));
+        black_box(&changed);
+        if round > 0 {
+            change.push(start.elapsed().as_nanos() as f64 / 1e3);
+        }
+        assert!(inserted && removed);
+    }
     print!(
-        "{name} build_ms={:.1} mib={:.2} single={:.1}",
+        "{name} change_us={:.1} build_ms={:.1} mib={:.2} single={:.1}",
+        median(change),
         median(build),
         classifier.bytes() as f64 / 1048576.0,
         median(single)

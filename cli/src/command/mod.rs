@@ -3,6 +3,7 @@
 //! A new one is a file here with its arguments and a `run`, a variant of [`Command`] and an arm
 //! in its `run`.
 
+pub mod classify;
 pub mod inspect;
 pub mod policy;
 
@@ -56,6 +57,8 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Command {
     /// Run the guard over capture files and tell what it found
     Inspect(inspect::Inspect),
+    /// Find the first matching rule of plain headers, and how long that takes
+    Classify(classify::Classify),
     /// Check, lay out and show policies in the language of the Policy Agent
     Policy(policy::PolicyArgs),
 }
@@ -64,6 +67,7 @@ impl Command {
     fn run(self) -> io::Result<Outcome> {
         match self {
             Self::Inspect(inspect) => inspect.run(),
+            Self::Classify(classify) => classify.run(),
             Self::Policy(policy) => policy.run(),
         }
     }

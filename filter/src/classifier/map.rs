@@ -17,6 +17,12 @@ pub trait AddressMap<A: Address>: Clone + Debug + Default + Send + Sync {
     fn build(starts: &[A], values: &[u32]) -> Self;
     /// The number of the interval with `address`.
     fn get(&self, address: A) -> u32;
+    /// The numbers of two addresses in a map each.
+    #[inline]
+    fn get_both(maps: [&Self; 2], addresses: [A; 2]) -> [u32; 2] {
+        let ([a, b], [x, y]) = (maps, addresses);
+        [a.get(x), b.get(y)]
+    }
     /// The same for the first `n` addresses of a batch.
     fn get_batch(&self, level: Level, addresses: &Block<A>, out: &mut Block<u32>, n: usize) {
         let _ = level;
@@ -312,6 +318,42 @@ impl AddressMap<u128> for Map6 {
         at(&self.values, base)
     }
 
+    /// The two searches wait for loads at the same time, not one after the other.
+    #[inline]
+    fn get_both([a, b]: [&Self; 2], [x, y]: [u128; 2]) -> [u32; 2] {
+        let (x_high, y_high) = ((x >> 64) as u64, (y >> 64) as u64);
+        let (a_keys, b_keys) = (a.keys(), b.keys());
+        let (mut a_base, mut b_base) = (0u32, 0u32);
+        let (mut a_half, mut b_half) = (a.upper_half, b.upper_half);
+        while a_half > b_half {
+            a_base = pass(a_keys, a_base, a_half, x_high);
+            a_half /= 2;
+        }
+        while b_half > a_half {
+            b_base = pass(b_keys, b_base, b_half, y_high);
+            b_half /= 2;
+        }
+        while a_half > 0 {
+            a_base = pass(a_keys, a_base, a_half, x_high);
+            b_base = pass(b_keys, b_base, a_half, y_high);
+            a_half /= 2;
+        }
+        let [mut a_base, mut a_len] = a.group(a_base);
+        let [mut b_base, mut b_len] = b.group(b_base);
+        let both = a.steps.min(b.steps);
+        for _ in 0..both {
+            a.halve(&mut a_base, &mut a_len, x as u64);
+            b.halve(&mut b_base, &mut b_len, y as u64);
+        }
+        for _ in both..a.steps {
+            a.halve(&mut a_base, &mut a_len, x as u64);
+        }
+        for _ in both..b.steps {
+            b.halve(&mut b_base, &mut b_len, y as u64);
+        }
+        [at(&a.values, a_base), at(&b.values, b_base)]
+    }
+
     fn get_batch(&self, level: Level, addresses: &Block<u128>, out: &mut Block<u32>, n: usize) {
         if !stage::upper(level, self, addresses, out, n) {
             for (address, out) in addresses.0.iter().zip(&mut out.0).take(n) {
@@ -343,7 +385,32 @@ impl AddressMap<u128> for Map6 {
     }
 }
 
+/// Passes the keys up to `base + half` if the last of them is not above.
+#[inline(always)]
+fn pass(keys: &[u64], base: u32, half: u32, high: u64) -> u32 {
+    // Half of all branches here would be mispredicted. A constant in place of a number that is
+    // never missing would let the compiler join its test with the comparison into one.
+    let missing = u64::from(half);
+    let middle = keys.get((base + half) as usize).copied().unwrap_or(missing);
+    select_unpredictable(middle <= high, base + half, base)
+}
+
 impl Map6 {
+    fn keys(&self) -> &[u64] {
+        self.levels
+            .last()
+            .map(|l| l.as_flattened())
+            .unwrap_or_default()
+    }
+
+    /// The group of the key at a place; keys that stand for nothing are the highest number and have the
+    /// last one.
+    #[inline(always)]
+    fn group(&self, place: u32) -> [u32; 2] {
+        let place = place.min((self.groups.len() as u32).saturating_sub(1));
+        self.groups.get(place as usize).copied().unwrap_or_default()
+    }
+
     /// Makes a group of all lower halves from `place` on; says whether there is more than one.
     fn close(&mut self, place: usize) -> bool {
         let len = self.low.len() - place;
@@ -356,17 +423,10 @@ impl Map6 {
     /// fewer instructions than the tree where a node takes several.
     #[inline(always)]
     fn upper_halved(&self, high: u64) -> u32 {
-        let keys = self
-            .levels
-            .last()
-            .map(|l| l.as_flattened())
-            .unwrap_or_default();
+        let keys = self.keys();
         let (mut base, mut half) = (0u32, self.upper_half);
         while half > 0 {
-            // See `halve`.
-            let missing = u64::from(half);
-            let middle = keys.get((base + half) as usize).copied().unwrap_or(missing);
-            base = select_unpredictable(middle <= high, base + half, base);
+            base = pass(keys, base, half, high);
             half /= 2;
         }
         // Keys that stand for nothing are the highest number.
@@ -377,8 +437,7 @@ impl Map6 {
     #[inline]
     fn halve(&self, base: &mut u32, len: &mut u32, low: u64) {
         let half = *len / 2;
-        // Half of all branches here would be mispredicted. A constant in place of a number that is
-        // never missing would let the compiler join its test with the comparison into one.
+        // See `pass`.
         let missing = u64::from(half);
         let middle = self
             .low

@@ -14,6 +14,7 @@ mod services;
 mod simd;
 mod slices;
 mod table;
+pub mod tuples;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

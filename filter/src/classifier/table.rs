@@ -39,7 +39,7 @@ fn split(
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
     let mut small = Budget {
-        work: WORK,
+        work: WORK * 8,
         bytes: SMALL,
     };
     if placed.len() <= 4096
@@ -90,7 +90,7 @@ const BYTES: usize = 5 << 20;
 const BYTES_PER_RULE: usize = 900;
 
 /// All rules become one part if it needs no more bytes than this.
-const SMALL: usize = 512 << 10;
+const SMALL: usize = 1 << 20;
 
 /// Wide rules get a part of their own if they would take more copies than this for each rule.
 const COPIES: usize = 16;
@@ -214,8 +214,8 @@ impl<A: Address> Table<A> {
 
     #[inline]
     pub(super) fn get(&self, key: &Key<A>) -> u32 {
-        let source = self.source.get(key.source);
-        let destination = self.destination.get(key.destination);
+        let maps = [&self.source, &self.destination];
+        let [source, destination] = A::Map::get_both(maps, [key.source, key.destination]);
         let class = self.services.get(key);
         let mut best = NONE;
         for part in &self.parts {
