@@ -591,3 +591,29 @@ fn expansion_is_bounded() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("P0313"), "{told:?}");
 }
+
+#[test]
+fn what_was_read_with_errors_is_not_compiled_wherever_they_were_told() {
+    let text = format!(
+        "IpFilterPolicy\n{{\n  IpFilterRuleRef Denny\n  IpFilterRuleRef All\n}}\n\
+         IpFilterRule All\n{{\n  IpGenericFilterActionRef permit\n}}\n{PERMIT}"
+    );
+    let language = Language::full().unwrap();
+    let mut sources = Sources::new();
+    sources.add("policy.conf", text.as_bytes()).unwrap();
+    let policy = Policy::read(&language, &sources, &mut Diagnostics::default());
+    assert!(policy.has_errors());
+    let mut out = Diagnostics::default();
+    assert!(compile(&policy, &Options::default(), &mut out).is_none());
+    assert!(!out.has_errors());
+}
+
+#[test]
+fn an_empty_group_is_one_mistake() {
+    let text = format!(
+        "IpFilterPolicy\n{{\n  IpFilterRuleRef R\n}}\n\
+         IpFilterRule R\n{{\n  IpSourceAddr 192.0.2.1\n  IpDestAddrGroupRef G\n  \
+         IpGenericFilterActionRef permit\n}}\nIpAddrGroup G\n{{\n}}\n{PERMIT}"
+    );
+    assert_eq!(codes(&text), ["P0206"]);
+}

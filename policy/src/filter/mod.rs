@@ -124,7 +124,9 @@ pub fn compile(
         tunnels,
         ..
     } = compiler;
-    if rules.is_empty() && !out.has_errors() {
+    // The caller may have kept what was told of reading somewhere else.
+    let failed = |out: &Diagnostics| out.has_errors() || policy.has_errors();
+    if rules.is_empty() && !failed(out) {
         out.push(
             Diagnostic::new(
                 &codes::NO_FILTER_RULES,
@@ -138,10 +140,10 @@ pub fn compile(
     let rule_set = RuleSet::new(rules, options.generation)
         .with_settings(settings)
         .with_tunnels(tunnels);
-    if !out.has_errors() {
+    if !failed(out) {
         meaning::tell(&rule_set, &places, options, out);
     }
-    (!out.has_errors()).then_some(FilterPolicy { rule_set, places })
+    (!failed(out)).then_some(FilterPolicy { rule_set, places })
 }
 
 fn settings(root: Object<'_>) -> Settings {
@@ -216,7 +218,7 @@ impl<'d> Compiler<'d> {
 
     fn no_policy(&mut self, policy: &Policy<'_>) {
         // A policy that could not be read may well have one.
-        if self.out.has_errors() {
+        if self.out.has_errors() || policy.has_errors() {
             return;
         }
         let end =

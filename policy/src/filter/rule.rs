@@ -63,7 +63,11 @@ impl Compiler<'_> {
             (end.iter().any(bounds(false)), end.iter().any(bounds(true)))
         };
         let (s, d) = (versions(source), versions(destination));
-        if (s.0 && d.0) || (s.1 && d.1) {
+        // A group without members has none of either version, which was told when it was read.
+        let empty = [source, destination]
+            .iter()
+            .any(|end| end.as_slice().is_empty());
+        if empty || (s.0 && d.0) || (s.1 && d.1) {
             return true;
         }
         let version = |v: (bool, bool)| if v.0 { "IPv4" } else { "IPv6" };
