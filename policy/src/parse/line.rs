@@ -345,7 +345,10 @@ impl<'a> Parser<'a, '_> {
                 format!("text behind the value: {}", quote(rest)),
             )
             .label("ignored");
-            if let Value::Number { unit, .. } = value
+            let keyword = word.trim_end_matches(['{', '}', '#', ':', '=']);
+            if !self.language.keys_of(keyword).is_empty() {
+                d.help(format!("begin a new line with {}", quote(keyword)))
+            } else if let Value::Number { unit, .. } = value
                 && !unit.is_empty()
             {
                 d.help(format!("the number is one of {unit}; write it alone"))
