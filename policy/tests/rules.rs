@@ -711,6 +711,8 @@ fn lines_of_the_agents_files() {
         ("LogLevel 512", "1:10 P0119"),
         ("TcpImage A /a/b FLUSCH", "1:17 P0103"),
         ("CommonIpSecConfig", "1:1 P0116"),
+        ("CommonIpSecConfig policy", "1:19 P0117"),
+        ("IpSecConfig policy", "1:13 P0117"),
         ("LogLevel x", "1:10 P0117"),
     ] {
         assert_eq!(codes(&[bad]), [code], "{bad}");

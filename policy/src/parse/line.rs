@@ -150,6 +150,12 @@ impl<'a> Parser<'a, '_> {
     /// Values on the line of a keyword. Tells whether there was an error.
     fn values(&mut self, pending: &Pending, value: &'static Value) -> bool {
         let mut words = self.words(pending);
+        let given = words.peek().is_some_and(|(w, _)| !w.starts_with('#'));
+        let value = match value {
+            // Where only a file can be meant, a word that is none is no text to be ignored.
+            Value::Optional(path @ Value::Path) if given => *path,
+            _ => value,
+        };
         let first = self.model.atoms.len();
         let mut skipped = None;
         let read = value::read(value, &mut words, &mut self.model.atoms, &mut skipped);
