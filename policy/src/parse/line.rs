@@ -151,10 +151,13 @@ impl<'a> Parser<'a, '_> {
     fn values(&mut self, pending: &Pending, value: &'static Value) -> bool {
         let mut words = self.words(pending);
         let given = words.peek().is_some_and(|(w, _)| !w.starts_with('#'));
-        let value = match value {
-            // Where only a file can be meant, a word that is none is no text to be ignored.
-            Value::Optional(path @ Value::Path) if given => *path,
-            _ => value,
+        // Where only a file can be meant, a word that is none is no text to be ignored.
+        let value = if let Value::Optional(path @ Value::Path) = value
+            && given
+        {
+            path
+        } else {
+            value
         };
         let first = self.model.atoms.len();
         let mut skipped = None;
