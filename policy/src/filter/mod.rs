@@ -111,6 +111,10 @@ pub fn compile(
             let group: Arc<str> = entry.name().into();
             for rule in entry.objects(ip_filter_group::RULES) {
                 compiler.rule(rule, Some(&group));
+                // A group may list a rule again and again, too.
+                if compiler.expansion > options.most_filters {
+                    break;
+                }
             }
         }
         if compiler.expansion > options.most_filters {
@@ -184,6 +188,8 @@ struct Compiler<'d> {
     services: Shared<Service>,
     service_groups: Shared<Arc<Group<Service>>>,
     times: Shared<Arc<TimeCondition>>,
+    /// Where a rule was first put.
+    rule_at: Shared<usize>,
     /// What was said about shared actions.
     told: BTreeSet<(u32, Code)>,
 }
@@ -206,6 +212,7 @@ impl<'d> Compiler<'d> {
             services: BTreeMap::new(),
             service_groups: BTreeMap::new(),
             times: BTreeMap::new(),
+            rule_at: BTreeMap::new(),
             told: BTreeSet::new(),
         }
     }
