@@ -243,7 +243,7 @@ fn known_flows() {
             let (mut events, mut actions) = ((), ());
             let mut cx = Cx::new(packet.meta.now, &mut events, &mut actions);
             let slot = t.slot_mut(found.id).map(|(_, s)| (found.from, s));
-            black_box(f.borrow_mut().decide(&mut cx, packet, slot));
+            let _ = black_box(f.borrow_mut().decide(&mut cx, packet, slot));
         };
         table(
             &format!(

@@ -345,13 +345,29 @@ impl Earlier {
             if !self.covering(&wanted, &mut covering, budget) {
                 return Some(Shadow::GaveUp);
             }
-            covering.retain(|r| {
-                rules
-                    .get(*r as usize)
-                    .is_some_and(|earlier| exists_whenever(earlier, rule))
-            });
             covering.sort_unstable();
             covering.dedup();
+            let mut gave_up = false;
+            covering.retain(|r| {
+                let Some(earlier) = rules.get(*r as usize) else {
+                    return false;
+                };
+                // Long lists of conditions are compared each with each.
+                let comparisons = earlier.times.len().saturating_mul(rule.times.len());
+                match budget.checked_sub(comparisons) {
+                    Some(left) => {
+                        *budget = left;
+                        exists_whenever(earlier, rule)
+                    }
+                    None => {
+                        gave_up = true;
+                        false
+                    }
+                }
+            });
+            if gave_up {
+                return Some(Shadow::GaveUp);
+            }
             let left = match candidates {
                 None => covering,
                 Some(mut before) => {

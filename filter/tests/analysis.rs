@@ -269,3 +269,25 @@ fn ten_thousand_rules_on_one_pair_of_addresses_stay_bounded() {
     assert!(!analysis.complete);
     assert_eq!(analysis.oddities, []);
 }
+
+#[test]
+fn comparing_long_lists_of_times_is_bounded() {
+    let condition = |n: u64| {
+        let mut time = TimeCondition::default();
+        let first = DateTime::from_digits(20_260_101_000_000).unwrap();
+        let last = DateTime::from_digits(99_990_101_000_000 - n * 10_000_000_000).unwrap();
+        time.range = Some((first, last));
+        Arc::new(time)
+    };
+    let times: Vec<_> = (0..5_000).map(condition).collect();
+    let timed = |destination: &str| {
+        let mut rule = rule("All", destination);
+        rule.times = times.clone();
+        rule
+    };
+    let analysis = analyze(
+        &RuleSet::new(vec![timed("All"), timed("10.0.0.1")], 1),
+        None,
+    );
+    assert!(!analysis.complete);
+}

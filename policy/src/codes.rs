@@ -45,6 +45,7 @@ codes! {
     WRONG_FAMILY = 122, "wrong-family", Syntax, Error, "An address is of the wrong IP version.";
     PREFIX_LENGTH = 123, "prefix-length", Syntax, Error, "A prefix is longer than the address.";
     MAPPED_ADDRESS = 124, "mapped-address", Syntax, Error, "IPv4-mapped addresses and ::/96 are taken only in IP filter rules and identities.";
+    DISGUISED_COMMENT = 125, "disguised-comment", Syntax, Warning, "A comment holds a character that may show its end as something else than a comment.";
     PROFILE_NO_BLOCK = 131, "profile-no-block", Syntax, Error, "A TCP/IP profile has no `IPSEC` block.";
     PROFILE_ORDER = 132, "profile-order", Syntax, Error, "The words of an `IPSEC` block have a fixed order.";
     PROFILE_LATER_BLOCK = 133, "profile-later-block", Syntax, Note, "Only the first `IPSEC` block of a profile counts.";

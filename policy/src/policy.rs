@@ -25,6 +25,8 @@ pub struct Policy<'a> {
     pub(crate) kinds: Vec<FileKind>,
     /// Objects outside of blocks that are in force, by statement, in order.
     pub(crate) roots: Vec<Vec<u32>>,
+    /// Reading found an error.
+    pub(crate) has_errors: bool,
 }
 
 impl<'a> Policy<'a> {
@@ -33,6 +35,13 @@ impl<'a> Policy<'a> {
     #[must_use]
     pub fn read(language: &'a Language, sources: &'a Sources, out: &mut Diagnostics) -> Self {
         check::read(language, sources, out)
+    }
+
+    /// Whether reading found an error: then nothing of it may be installed, whatever becomes of
+    /// the messages.
+    #[must_use]
+    pub const fn has_errors(&self) -> bool {
+        self.has_errors
     }
 
     /// The texts.

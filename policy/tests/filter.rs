@@ -590,4 +590,61 @@ fn expansion_is_bounded() {
     assert!(made.is_none());
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("P0313"), "{told:?}");
+    // Nor does a group of rules go on beyond it.
+    let rules = format!(
+        "IpFilterPolicy\n{{\n  IpFilterGroupRef G\n}}\nIpFilterGroup G\n{{\n{}}}\n\
+         IpFilterRule R\n{{\n  IpServiceGroupRef many\n  IpServiceGroupRef many\n  \
+         IpGenericFilterActionRef permit\n}}\n{PERMIT}{group}",
+        "  IpFilterRuleRef R\n".repeat(1_000)
+    );
+    let mut told = Vec::new();
+    let memory = allocation_counter::measure(|| told = compiled_with(&rules, &most(10_000)).1);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(memory.bytes_max < 4 << 20, "{}", memory.bytes_max);
+    // Times count as well.
+    let text = format!(
+        "IpFilterPolicy\n{{\n{}}}\nIpFilterRule R\n{{\n{}  IpGenericFilterActionRef permit\n}}\n\
+         IpTimeCondition T\n{{\n}}\n{PERMIT}",
+        "  IpFilterRuleRef R\n".repeat(1_000),
+        "  IpTimeConditionRef T\n".repeat(1_000)
+    );
+    let memory = allocation_counter::measure(|| told = compiled_with(&text, &most(10_000)).1);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(memory.bytes_max < 4 << 20, "{}", memory.bytes_max);
+}
+
+#[test]
+fn a_rule_listed_often_is_wrong_once() {
+    let text = format!(
+        "IpFilterPolicy\n{{\n  IpFilterRuleRef R\n  IpFilterRuleRef R\n}}\n\
+         IpFilterRule R\n{{\n  IpSourceAddr 192.0.2.1\n  IpDestAddr 2001:db8::1\n  \
+         IpGenericFilterActionRef permit\n}}\n{PERMIT}"
+    );
+    assert_eq!(codes(&text), ["P0303"]);
+}
+
+#[test]
+fn what_was_read_with_errors_is_not_compiled_wherever_they_were_told() {
+    let text = format!(
+        "IpFilterPolicy\n{{\n  IpFilterRuleRef Denny\n  IpFilterRuleRef All\n}}\n\
+         IpFilterRule All\n{{\n  IpGenericFilterActionRef permit\n}}\n{PERMIT}"
+    );
+    let language = Language::full().unwrap();
+    let mut sources = Sources::new();
+    sources.add("policy.conf", text.as_bytes()).unwrap();
+    let policy = Policy::read(&language, &sources, &mut Diagnostics::default());
+    assert!(policy.has_errors());
+    let mut out = Diagnostics::default();
+    assert!(compile(&policy, &Options::default(), &mut out).is_none());
+    assert!(!out.has_errors());
+}
+
+#[test]
+fn an_empty_group_is_one_mistake() {
+    let text = format!(
+        "IpFilterPolicy\n{{\n  IpFilterRuleRef R\n}}\n\
+         IpFilterRule R\n{{\n  IpSourceAddr 192.0.2.1\n  IpDestAddrGroupRef G\n  \
+         IpGenericFilterActionRef permit\n}}\nIpAddrGroup G\n{{\n}}\n{PERMIT}"
+    );
+    assert_eq!(codes(&text), ["P0206"]);
 }

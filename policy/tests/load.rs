@@ -395,3 +395,37 @@ fn there_is_one_main_file() {
     assert_eq!(got.stack.as_deref(), Some("A"));
     assert_eq!(told, ["b.conf:1:1: P0223 this is a second main file"]);
 }
+
+#[test]
+fn many_stacks_take_linear_time() {
+    let time = |stacks: usize| {
+        let mut text = String::new();
+        for n in 0..stacks {
+            text.push_str(&format!("TcpImage S{n} /s{n}\n"));
+        }
+        let main: &'static str = text.leak();
+        let language = Language::full().unwrap();
+        let mut memory = Memory::new(&[("/main", main)]);
+        let start = cpu_time::ThreadTime::now();
+        let mut out = Diagnostics::new(10);
+        let options = Options::default();
+        let loaded = load(&language, &mut memory, &["/main"], &options, &mut out).unwrap();
+        assert_eq!(loaded.stacks.len(), stacks);
+        start.elapsed().as_secs_f64()
+    };
+    let (one, eight) = (time(4_000), time(32_000));
+    // A quadratic step would make it 64.
+    assert!(eight < 25.0 * one + 0.05, "{one} s, {eight} s");
+}
+
+#[test]
+fn a_stack_described_twice_is_what_was_said_last() {
+    let main = "TcpImage A /a1\nTcpImage B /b\nTcpImage A /a2\n";
+    let (loaded, _, _) = loaded(&[("/main", main), ("/a2", "")], &["/main"], None);
+    let stacks: Vec<_> = loaded
+        .stacks
+        .iter()
+        .map(|s| (&*s.name, s.image.as_deref()))
+        .collect();
+    assert_eq!(stacks, [("A", Some("/a2")), ("B", Some("/b"))]);
+}

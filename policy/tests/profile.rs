@@ -123,7 +123,29 @@ fn mistakes_are_told_where_they_are() {
             rule("IPSECRULE * all"),
             "2:13: P0117 `all` is no address here",
         ),
+        // An IPv4 rule is not a way to permit IPv6.
+        (
+            rule("IPSECRULE ALL6 ALL6"),
+            "2:11: P0117 `ALL6` is no address here",
+        ),
         (rule("IPSECRULE * 10.0.0.1/33"), "2:13: P0117"),
+        // Of two the wider one would win.
+        (
+            rule("IPSECRULE * * PROTO TCP SRCPORT 22 SRCPORT 80"),
+            "2:36: P0132 `SRCPORT` is given twice",
+        ),
+        (
+            rule("IPSECRULE * * PROTO TCP SRCPORT 22 PROTO UDP"),
+            "2:36: P0132 `PROTOcol` is given twice",
+        ),
+        (
+            rule("IPSECRULE * * SECCLASS 1 SECCLASS 0"),
+            "2:26: P0132 `SECCLASS` is given twice",
+        ),
+        (
+            "IPSEC LOGDISABLE LOGENABLE\nENDIPSEC\n".into(),
+            "1:18: P0132 `LOGENable | LOGDISable` is given twice",
+        ),
         (rule("IPSECRULE * 10.0.0.9 - 10.0.0.1"), "2:13: P0117"),
         (rule("IPSECRULE * ::1"), "2:13: P0122"),
         (rule("IPSEC6RULE 10.0.0.0/8 *"), "2:12: P0122"),

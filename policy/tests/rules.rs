@@ -194,6 +194,12 @@ fn control_characters_are_reported_where_they_stand() {
     assert_eq!(line("Protocol tcp\x1b"), ["3:13 P0102"]);
     assert_eq!(line("Proto\rcol tcp"), ["3:6 P0102"]);
     assert_eq!(line("Protocol tcp # \x1b and \0 in a comment"), NONE);
+    // Elsewhere a line seems to begin behind these, or the text to run backwards.
+    for c in ["\r", "\u{b}", "\u{2028}", "\u{85}", "\u{202e}"] {
+        let text = format!("Protocol tcp # x{c}  SourcePortRange 22");
+        assert_eq!(line(&text), ["3:17 P0125"], "{c:?}");
+    }
+    assert_eq!(line("Protocol tcp # x\r"), NONE);
     let mut s = Sources::new();
     s.add("f", &b"IpService A\n{\nProtocol \xff\xfe\n# \xff\n}\n"[..])
         .unwrap();
@@ -705,6 +711,8 @@ fn lines_of_the_agents_files() {
         ("LogLevel 512", "1:10 P0119"),
         ("TcpImage A /a/b FLUSCH", "1:17 P0103"),
         ("CommonIpSecConfig", "1:1 P0116"),
+        ("CommonIpSecConfig policy", "1:19 P0117"),
+        ("IpSecConfig policy", "1:13 P0117"),
         ("LogLevel x", "1:10 P0117"),
     ] {
         assert_eq!(codes(&[bad]), [code], "{bad}");
@@ -898,4 +906,34 @@ fn one_wrong_brace_anywhere_gives_one_message() {
             assert!(found[0].ends_with("P0106"), "{found:?}");
         }
     }
+}
+
+#[test]
+fn a_text_of_another_width_is_told_of_once() {
+    let text = service("Protocol tcp\nRouting Either");
+    let wide = |mark: &[u8]| {
+        let mut bytes = mark.to_vec();
+        bytes.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+        bytes
+    };
+    for (mark, code) in [(&b"\xff\xfe"[..], "P0101"), (b"", "P0102")] {
+        let mut sources = Sources::new();
+        sources.add("f", wide(mark)).unwrap();
+        let mut out = Diagnostics::default();
+        assert!(Policy::read(&language(), &sources, &mut out).has_errors());
+        let told: Vec<_> = out.iter().map(|d| d.code.to_string()).collect();
+        assert_eq!(told, [code]);
+    }
+}
+
+#[test]
+fn a_parameter_behind_a_value_is_named() {
+    let mut out = Diagnostics::default();
+    let sources = sources(&[&service("Protocol tcp SourcePortRange 22")]);
+    let _ = Policy::read(&language(), &sources, &mut out);
+    let help = out.iter().find_map(|d| d.help.clone());
+    assert_eq!(
+        help.as_deref(),
+        Some("begin a new line with `SourcePortRange`")
+    );
 }

@@ -5,7 +5,7 @@ mod names;
 
 use alloc::vec::Vec;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, Severity};
 use crate::model::{Model, NONE, OVERRIDDEN};
 use crate::parse::parse;
 use crate::policy::Policy;
@@ -18,6 +18,7 @@ pub(crate) fn read<'a>(
     sources: &'a Sources,
     out: &mut Diagnostics,
 ) -> Policy<'a> {
+    let errors = out.count(Severity::Error);
     let mut model = Model::default();
     let mut trees = Vec::new();
     for (id, source) in sources.iter() {
@@ -42,5 +43,6 @@ pub(crate) fn read<'a>(
         trees,
         kinds,
         roots,
+        has_errors: out.count(Severity::Error) > errors,
     }
 }

@@ -111,6 +111,10 @@ pub fn compile(
             let group: Arc<str> = entry.name().into();
             for rule in entry.objects(ip_filter_group::RULES) {
                 compiler.rule(rule, Some(&group));
+                // A group may list a rule again and again, too.
+                if compiler.expansion > options.most_filters {
+                    break;
+                }
             }
         }
         if compiler.expansion > options.most_filters {
@@ -124,7 +128,9 @@ pub fn compile(
         tunnels,
         ..
     } = compiler;
-    if rules.is_empty() && !out.has_errors() {
+    // The caller may have kept what was told of reading somewhere else.
+    let failed = |out: &Diagnostics| out.has_errors() || policy.has_errors();
+    if rules.is_empty() && !failed(out) {
         out.push(
             Diagnostic::new(
                 &codes::NO_FILTER_RULES,
@@ -138,10 +144,10 @@ pub fn compile(
     let rule_set = RuleSet::new(rules, options.generation)
         .with_settings(settings)
         .with_tunnels(tunnels);
-    if !out.has_errors() {
+    if !failed(out) {
         meaning::tell(&rule_set, &places, options, out);
     }
-    (!out.has_errors()).then_some(FilterPolicy { rule_set, places })
+    (!failed(out)).then_some(FilterPolicy { rule_set, places })
 }
 
 fn settings(root: Object<'_>) -> Settings {
@@ -182,6 +188,8 @@ struct Compiler<'d> {
     services: Shared<Service>,
     service_groups: Shared<Arc<Group<Service>>>,
     times: Shared<Arc<TimeCondition>>,
+    /// Where a rule was first put.
+    rule_at: Shared<usize>,
     /// What was said about shared actions.
     told: BTreeSet<(u32, Code)>,
 }
@@ -204,6 +212,7 @@ impl<'d> Compiler<'d> {
             services: BTreeMap::new(),
             service_groups: BTreeMap::new(),
             times: BTreeMap::new(),
+            rule_at: BTreeMap::new(),
             told: BTreeSet::new(),
         }
     }
@@ -216,7 +225,7 @@ impl<'d> Compiler<'d> {
 
     fn no_policy(&mut self, policy: &Policy<'_>) {
         // A policy that could not be read may well have one.
-        if self.out.has_errors() {
+        if self.out.has_errors() || policy.has_errors() {
             return;
         }
         let end =

@@ -20,8 +20,28 @@ use crate::tables::ipsec::filter::{
 use crate::tables::ipsec::vpn::IP_MAN_VPN_ACTION;
 
 impl Compiler<'_> {
-    /// Adds a rule, unless it has an error, which is told.
+    /// Adds a rule, unless it has an error, which is told once however often it is listed.
     pub(super) fn rule(&mut self, object: Object<'_>, group: Option<&Arc<str>>) {
+        let rule = match self.rule_at.get(&object.index()) {
+            Some(known) => known.and_then(|at| self.rules.get(at)).cloned(),
+            None => {
+                let rule = self.make_rule(object);
+                let at = rule.is_some().then_some(self.rules.len());
+                self.rule_at.insert(object.index(), at);
+                rule
+            }
+        };
+        if let Some(mut rule) = rule {
+            rule.group = group.cloned();
+            // Each rule has a list of its times, which a text can make long and list often.
+            let size = rule.expansion().max(rule.times.len());
+            self.expansion = self.expansion.saturating_add(size);
+            self.rules.push(rule);
+            self.places.push(object.name_span());
+        }
+    }
+
+    fn make_rule(&mut self, object: Object<'_>) -> Option<Rule> {
         // Everything is looked at even when something before was wrong: all is told in one run.
         let source = self.end(object, ip_filter_rule::SOURCE);
         let destination = self.end(object, ip_filter_rule::DESTINATION);
@@ -34,21 +54,19 @@ impl Compiler<'_> {
         let (Some(source), Some(destination), Some(services), Some(times), Some(action)) =
             (source, destination, services, times, action)
         else {
-            return;
+            return None;
         };
-        if self.one_version(object, &source, &destination) {
-            let mut rule = Rule::new(object.name(), action.action)
-                .source(source)
-                .destination(destination)
-                .services(services)
-                .logging(action.logging)
-                .discard(action.discard);
-            rule.times = times;
-            rule.group = group.cloned();
-            self.expansion = self.expansion.saturating_add(rule.expansion());
-            self.rules.push(rule);
-            self.places.push(object.name_span());
+        if !self.one_version(object, &source, &destination) {
+            return None;
         }
+        let mut rule = Rule::new(object.name(), action.action)
+            .source(source)
+            .destination(destination)
+            .services(services)
+            .logging(action.logging)
+            .discard(action.discard);
+        rule.times = times;
+        Some(rule)
     }
 
     /// Whether both ends have addresses of one IP version.
@@ -63,7 +81,11 @@ impl Compiler<'_> {
             (end.iter().any(bounds(false)), end.iter().any(bounds(true)))
         };
         let (s, d) = (versions(source), versions(destination));
-        if (s.0 && d.0) || (s.1 && d.1) {
+        // A group without members has none of either version, which was told when it was read.
+        let empty = [source, destination]
+            .iter()
+            .any(|end| end.as_slice().is_empty());
+        if empty || (s.0 && d.0) || (s.1 && d.1) {
             return true;
         }
         let version = |v: (bool, bool)| if v.0 { "IPv4" } else { "IPv6" };

@@ -261,14 +261,16 @@ impl Loader<'_> {
     /// Gathers the stacks of a main file and chooses one; none when there are none, or none of the
     /// wanted name.
     fn choose(&mut self, name: &str, agent: &Agent, id: SourceId) -> Option<Stack> {
+        let mut known: BTreeMap<&str, usize> = BTreeMap::new();
         for stack in &agent.stacks {
+            let place = *known.entry(&stack.name).or_insert(self.loaded.stacks.len());
             let mut stack = stack.clone();
             stack.image = stack.image.map(|i| relative_to(name, &i));
             if stack.image.as_deref() == Some(name) {
                 stack.image = None;
             }
             let stacks = &mut self.loaded.stacks;
-            let Some(before) = stacks.iter_mut().find(|s| s.name == stack.name) else {
+            let Some(before) = stacks.get_mut(place) else {
                 stacks.push(stack);
                 continue;
             };

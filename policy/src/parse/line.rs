@@ -150,6 +150,15 @@ impl<'a> Parser<'a, '_> {
     /// Values on the line of a keyword. Tells whether there was an error.
     fn values(&mut self, pending: &Pending, value: &'static Value) -> bool {
         let mut words = self.words(pending);
+        let given = words.peek().is_some_and(|(w, _)| !w.starts_with('#'));
+        // Where only a file can be meant, a word that is none is no text to be ignored.
+        let value = if let Value::Optional(path @ Value::Path) = value
+            && given
+        {
+            path
+        } else {
+            value
+        };
         let first = self.model.atoms.len();
         let mut skipped = None;
         let read = value::read(value, &mut words, &mut self.model.atoms, &mut skipped);
@@ -345,7 +354,10 @@ impl<'a> Parser<'a, '_> {
                 format!("text behind the value: {}", quote(rest)),
             )
             .label("ignored");
-            if let Value::Number { unit, .. } = value
+            let keyword = word.trim_end_matches(['{', '}', '#', ':', '=']);
+            if !self.language.keys_of(keyword).is_empty() {
+                d.help(format!("begin a new line with {}", quote(keyword)))
+            } else if let Value::Number { unit, .. } = value
                 && !unit.is_empty()
             {
                 d.help(format!("the number is one of {unit}; write it alone"))

@@ -102,6 +102,8 @@ struct Parser<'a, 'w> {
     /// Something was said about the braces of this line.
     brace_reported: bool,
     clean: bool,
+    /// NUL bytes were told of: they are in all lines or in none.
+    nul_reported: bool,
     /// How many misspelt keywords are still guessed.
     guesses: u32,
     /// What was open at the end.
@@ -198,6 +200,7 @@ impl<'a, 'w> Parser<'a, 'w> {
             clean: text
                 .bytes()
                 .all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')),
+            nul_reported: false,
             open: Vec::new(),
             guesses: GUESSES,
         }
@@ -219,12 +222,18 @@ impl<'a, 'w> Parser<'a, 'w> {
         };
         let span = self.span(at, at + 3);
         let count = source.invalid();
+        let wide = memchr(0, self.text.as_bytes()).is_some();
+        self.nul_reported = wide;
         self.out.push_with(&codes::INVALID_UTF8, || {
             Diagnostic::new(&codes::INVALID_UTF8, span, "the file is not UTF-8 text")
                 .label(alloc::format!(
                     "the first of {count} places that are no characters"
                 ))
-                .help("convert the file, for example with `iconv -f IBM-1047 -t UTF-8`")
+                .help(if wide {
+                    "convert the file, for example with `iconv -f UTF-16 -t UTF-8`"
+                } else {
+                    "convert the file, for example with `iconv -f IBM-1047 -t UTF-8`"
+                })
         });
     }
 
@@ -332,6 +341,11 @@ impl<'a, 'w> Parser<'a, 'w> {
         }
         let comment = memchr(b'#', body.as_bytes()).unwrap_or(body.len());
         let Some(n) = body.get(..comment).and_then(|b| b.find(bad)) else {
+            self.disguised(
+                at + length(body.get(..comment).unwrap_or(body)),
+                body,
+                comment,
+            );
             return false;
         };
         let c = body
@@ -344,6 +358,9 @@ impl<'a, 'w> Parser<'a, 'w> {
         }
         if c == char::REPLACEMENT_CHARACTER {
             // Said once for the whole file.
+            return true;
+        }
+        if c == '\0' && core::mem::replace(&mut self.nul_reported, true) {
             return true;
         }
         let from = at + u32::try_from(n).unwrap_or(0);
@@ -365,6 +382,30 @@ impl<'a, 'w> Parser<'a, 'w> {
             .help("replace it by a blank or remove it")
         });
         true
+    }
+
+    /// Warns of a comment that is shown as something else than a comment: much of what shows texts
+    /// begins a new line at a character that ends none here, or moves what follows.
+    fn disguised(&mut self, at: u32, body: &str, comment: usize) {
+        let moves = |c| matches!(c, '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let text = body.get(comment..).unwrap_or_default();
+        let Some((n, c)) = text.char_indices().find(|(_, c)| moves(*c)) else {
+            return;
+        };
+        let from = at + length(text.get(..n).unwrap_or_default());
+        let span = self.span(from, from + u32::try_from(c.len_utf8()).unwrap_or(1));
+        self.out.push_with(&codes::DISGUISED_COMMENT, || {
+            Diagnostic::new(
+                &codes::DISGUISED_COMMENT,
+                span,
+                alloc::format!(
+                    "a character in a comment that may show its end as something else ({})",
+                    c.escape_unicode()
+                ),
+            )
+            .label("up to the end of the line all is comment")
+            .help("remove the character; end lines with a line feed")
+        });
     }
 
     /// A keyword and what follows it on the line. Gives the place behind it.

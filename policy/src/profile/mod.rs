@@ -159,7 +159,7 @@ impl<'a> Reader<'a, '_> {
             dvlocalfltr: false,
         };
         // The words before the rules have a fixed order.
-        let mut step = 0;
+        let (mut step, mut seen) = (0, 0);
         loop {
             let Some(token) = self.tokens.next() else {
                 self.out.push(
@@ -205,13 +205,16 @@ impl<'a> Reader<'a, '_> {
                     continue;
                 }
             };
-            self.order(token, &mut step, place, name);
+            self.order(token, (&mut step, &mut seen), place, name);
         }
     }
 
-    /// Complains when a word of an earlier place follows one of a later place.
-    fn order(&mut self, token: Token<'a>, step: &mut u8, place: u8, name: &str) {
-        if place < *step {
+    /// Complains when a word of an earlier place follows one of a later place, or of the same. In
+    /// `seen` there is a bit for each place that was filled.
+    fn order(&mut self, token: Token<'a>, (step, seen): (&mut u8, &mut u8), place: u8, name: &str) {
+        if *seen & 1 << place != 0 {
+            self.twice(token, name);
+        } else if place < *step {
             self.out.push(
                 Diagnostic::new(
                     &codes::PROFILE_ORDER,
@@ -226,6 +229,20 @@ impl<'a> Reader<'a, '_> {
             );
         }
         *step = place.max(*step);
+        *seen |= 1 << place;
+    }
+
+    /// A word of which there may be one: the rules permit, and the wider of two must not win.
+    fn twice(&mut self, token: Token<'a>, name: &str) {
+        self.out.push_with(&codes::PROFILE_ORDER, || {
+            Diagnostic::new(
+                &codes::PROFILE_ORDER,
+                token.span,
+                format!("`{name}` is given twice"),
+            )
+            .label("each word stands once in its place")
+            .help("remove one of the two, or write two rules")
+        });
     }
 
     fn unknown(&mut self, token: Token<'a>, expected: &'static str) {

@@ -49,7 +49,7 @@ impl<'a> Reader<'a, '_> {
         let destination = self.address(version6)?;
         let mut service = Service::default();
         let mut logging = Logging::No;
-        let mut step = LOG;
+        let (mut step, mut seen) = (LOG, 0);
         while let Some(token) = self.tokens.peek() {
             let (place, name) = match token.text {
                 w if words::NOLOG.is(w) || words::LOG.is(w) => {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a, '_> {
                 // The next rule, the end of the block, or nothing that is known.
                 _ => break,
             };
-            self.order(token, &mut step, place, name);
+            self.order(token, (&mut step, &mut seen), place, name);
         }
         if service.routing != RuleRouting::Local && !service.upper.fits_fragments() {
             let at = self.tokens.behind();
@@ -150,11 +150,14 @@ impl<'a> Reader<'a, '_> {
                 format!("{is} traffic is permitted with `{rule}`"),
             ));
         }
-        if text.eq_ignore_ascii_case("all") {
+        if ["all", "all4", "all6"]
+            .iter()
+            .any(|all| text.eq_ignore_ascii_case(all))
+        {
             return Err(self.wrong(
                 &codes::BAD_VALUE,
                 span,
-                "`all` is no address here",
+                format!("{} is no address here", quote(&text)),
                 expected,
                 "write `*` for every address",
             ));
@@ -240,8 +243,10 @@ impl<'a> Reader<'a, '_> {
             } else {
                 self.numbers(max, what, true)?
             };
-            if let Some(slot) = found.get_mut(place) {
-                *slot = Some(range);
+            if let Some(slot) = found.get_mut(place)
+                && slot.replace(range).is_some()
+            {
+                self.twice(token, token.text);
             }
         }
         let [first, second] = found;

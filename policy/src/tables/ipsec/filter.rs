@@ -94,7 +94,7 @@ crate::statements! {
                 Keyword::block("IpServiceGroup", &IP_SERVICE_GROUP),
             ],
             "The kinds of traffic; one of them must fit.",
-        ).list().absent("all traffic").unconfirmed(),
+        ).list().absent("all traffic of this host").unconfirmed(),
         TIME_CONDITIONS = Parameter::new(
             &[
                 Keyword::block("IpTimeCondition", &IP_TIME_CONDITION),
