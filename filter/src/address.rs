@@ -217,10 +217,10 @@ impl FromStr for AddressSpec {
             }
         }
         if let Some((a, length)) = s.split_once('/') {
-            return Self::prefix(
-                address(a)?,
-                length.parse().map_err(|_| AddressError::Syntax)?,
-            );
+            // A sign would be taken, too.
+            let digits = length.bytes().all(|b| b.is_ascii_digit());
+            let length = length.parse().ok().filter(|_| digits);
+            return Self::prefix(address(a)?, length.ok_or(AddressError::Syntax)?);
         }
         match s.split_once('-') {
             Some((a, b)) => Self::range(address(a)?, address(b)?),
@@ -283,5 +283,6 @@ mod tests {
             AddressError::MixedRange { .. }
         ));
         assert_eq!(error("example.com"), AddressError::Syntax);
+        assert_eq!(error("10.0.0.0/+8"), AddressError::Syntax);
     }
 }

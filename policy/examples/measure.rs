@@ -1,10 +1,11 @@
-//! How long reading takes and how much memory: many filter rules, and hostile texts.
+//! How long reading, checking and compiling take and how much memory: many filter rules, and hostile texts.
 //!
 //! `cargo run --release -p hostward-policy --example measure [RULES]`
 
 use std::fmt::Write as _;
 
 use cpu_time::ThreadTime;
+use hostward_policy::filter::{Options, compile};
 use hostward_policy::{Diagnostics, Language, Policy, Sources};
 
 fn rules(count: usize) -> String {
@@ -33,7 +34,8 @@ fn measure(language: &Language, name: &str, text: String, rounds: usize) {
         let mut sources = Sources::new();
         sources.add(name, text.as_bytes()).ok()?;
         let mut out = Diagnostics::default();
-        drop(Policy::read(language, &sources, &mut out));
+        let policy = Policy::read(language, &sources, &mut out);
+        drop(compile(&policy, &Options::default(), &mut out));
         Some(out.iter().count())
     };
     let mut best = f64::INFINITY;

@@ -46,6 +46,7 @@ codes! {
     PREFIX_LENGTH = 123, "prefix-length", Syntax, Error, "A prefix is longer than the address.";
     MAPPED_ADDRESS = 124, "mapped-address", Syntax, Error, "IPv4-mapped addresses and ::/96 are taken only in IP filter rules and identities.";
     DISGUISED_COMMENT = 125, "disguised-comment", Syntax, Warning, "A comment holds a character that may show its end as something else than a comment.";
+    TEXT_UNREAD = 126, "text-unread", Syntax, Error, "Text behind the values of a parameter; ignoring it would change what is selected.";
     PROFILE_NO_BLOCK = 131, "profile-no-block", Syntax, Error, "A TCP/IP profile has no `IPSEC` block.";
     PROFILE_ORDER = 132, "profile-order", Syntax, Error, "The words of an `IPSEC` block have a fixed order.";
     PROFILE_LATER_BLOCK = 133, "profile-later-block", Syntax, Note, "Only the first `IPSEC` block of a profile counts.";
@@ -90,6 +91,7 @@ codes! {
     ICMP_VERSION = 325, "icmp-version", Meaning, Warning, "ICMP goes with IPv4 addresses, ICMPv6 with IPv6 addresses.";
     IKE_DENIED = 326, "ike-denied", Meaning, Warning, "A policy with negotiated tunnels permits no IKE.";
     NOT_ALL_COMPARED = 327, "not-all-compared", Meaning, Note, "Too many rules overlap to find all that decide nothing.";
+    CONNECT_ROUTED = 328, "connect-routed", Meaning, Warning, "A connect qualifier does not go with forwarded traffic.";
 }
 
 #[cfg(test)]

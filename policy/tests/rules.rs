@@ -709,7 +709,7 @@ fn lines_of_the_agents_files() {
         ("TcpImage", "1:1 P0116"),
         ("TcpImage A /a/b 0", "1:17 P0119"),
         ("LogLevel 512", "1:10 P0119"),
-        ("TcpImage A /a/b FLUSCH", "1:17 P0103"),
+        ("TcpImage A /a/b FLUSCH", "1:17 P0118"),
         ("CommonIpSecConfig", "1:1 P0116"),
         ("CommonIpSecConfig policy", "1:19 P0117"),
         ("IpSecConfig policy", "1:13 P0117"),
@@ -936,4 +936,33 @@ fn a_parameter_behind_a_value_is_named() {
         help.as_deref(),
         Some("begin a new line with `SourcePortRange`")
     );
+}
+
+/// Ignoring what stands behind a value must not widen what is selected.
+#[test]
+fn text_behind_what_selects_is_an_error() {
+    let service = |line: &str| format!("IpService A\n{{\n{line}\n}}\n");
+    for (line, code) in [
+        ("Direction Bidirectional ConnectInbound", "3:25 P0118"),
+        ("Direction Bidirectional Inbound", "3:25 P0118"),
+        ("Protocol tcp SourcePortRange 22", "3:14 P0126"),
+        ("SourcePortRange 80 to 90", "3:20 P0126"),
+        ("Protocol tcp really", "3:14 P0103"),
+        ("Protocol tcp # really", ""),
+    ] {
+        let found = codes(&[&service(line)]);
+        let expected: Vec<&str> = if code.is_empty() { vec![] } else { vec![code] };
+        assert_eq!(found, expected, "{line}");
+    }
+    let rule = |line: &str| {
+        format!(
+            "IpFilterRule A\n{{\n{line}\nIpGenericFilterAction\n{{\nIpFilterAction permit\n}}\n}}\n"
+        )
+    };
+    for line in [
+        "IpSourceAddr 10.1.1.1 - 10.1.1.9",
+        "IpSourceAddr 10.1.1.0 /24",
+    ] {
+        assert_eq!(codes(&[&rule(line)]), ["3:23 P0126"], "{line}");
+    }
 }

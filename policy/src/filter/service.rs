@@ -122,7 +122,31 @@ impl Compiler<'_> {
             );
             return None;
         }
+        if service.connect != Connect::Any && service.routing != RuleRouting::Local {
+            self.connect_of_routed(object, &direction);
+        }
         Some(service)
+    }
+
+    /// Warns of who may open connections in a service for forwarded traffic.
+    fn connect_of_routed(&mut self, object: Object<'_>, direction: &Setting<'_>) {
+        let routing = object.one(ip_service::ROUTING);
+        self.out.push_with(&codes::CONNECT_ROUTED, || {
+            let d = Diagnostic::new(
+                &codes::CONNECT_ROUTED,
+                direction.line_span(),
+                format!(
+                    "a connect qualifier in service {} for forwarded traffic",
+                    object.name()
+                ),
+            )
+            .label("a forwarded SYN passes on its way in or on its way out, not both")
+            .help("use it with `Routing Local` only");
+            match routing {
+                Some(r) => d.also(r.line_span(), "forwarded traffic"),
+                None => d,
+            }
+        });
     }
 
     fn upper(&mut self, object: Object<'_>) -> Option<Upper> {

@@ -40,6 +40,18 @@ impl Files for Disk {
         }
         bounded(file, self.most)
     }
+
+    /// Opening a pipe or a device could wait for ever, so what it is is asked before.
+    fn read_named(&mut self, path: &str) -> Result<Vec<u8>, FileError> {
+        let kind = std::fs::metadata(path).map_err(|e| told(&e))?;
+        if kind.is_dir() {
+            return Err(FileError::Directory);
+        }
+        if !kind.is_file() {
+            return Err(FileError::Special);
+        }
+        bounded(std::fs::File::open(path).map_err(|e| told(&e))?, self.most)
+    }
 }
 
 fn bounded(from: impl Read, most: u64) -> Result<Vec<u8>, FileError> {
@@ -84,6 +96,9 @@ mod tests {
         assert_eq!(disk.read(here), Err(FileError::Directory));
         let none = [here, "/no such file"].concat();
         assert_eq!(disk.read(&none), Err(FileError::NotFound));
+        #[cfg(unix)]
+        assert_eq!(disk.read_named("/dev/null"), Err(FileError::Special));
+        assert_eq!(disk.read_named("-"), Err(FileError::NotFound));
         let manifest = [here, "/Cargo.toml"].concat();
         assert!(disk.read(&manifest).unwrap().starts_with(b"[package]"));
     }

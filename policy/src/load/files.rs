@@ -18,6 +18,9 @@ pub enum FileError {
     /// It is a directory.
     #[error("it is a directory")]
     Directory,
+    /// It is a device, a pipe or the like.
+    #[error("it is not an ordinary file")]
+    Special,
     /// It is longer than this many bytes.
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
@@ -39,6 +42,15 @@ pub trait Files {
     /// # Errors
     /// [`FileError`]. An implementation must bound what it reads.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, FileError>;
+
+    /// The bytes of a file that another file names: nothing but an ordinary file should be read
+    /// then. The same as [`read`](Self::read) unless implemented.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    fn read_named(&mut self, path: &str) -> Result<Vec<u8>, FileError> {
+        self.read(path)
+    }
 }
 
 /// A file's name as it is written in another file: relative to that file's folder unless it begins

@@ -384,7 +384,7 @@ impl Loader<'_> {
             }
             return None;
         }
-        match self.files.read(path) {
+        match self.files.read_named(path) {
             Ok(bytes) => Some((bytes, self.next())),
             Err(error) => {
                 self.unreadable(path, place, role, &error);

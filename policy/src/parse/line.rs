@@ -329,19 +329,44 @@ impl<'a> Parser<'a, '_> {
         let Some((word, at)) = words.peek().filter(|(w, _)| !w.starts_with('#')) else {
             return false;
         };
-        if let Some(optional) = skipped
-            && let Some(choice) = super::report::nearest_choice(optional, word)
-        {
+        if let Some(optional) = skipped {
             // Ignoring it would widen what was meant to be narrowed.
             let span = self.span(at, at + length(word));
             self.out.push_with(&codes::UNKNOWN_CHOICE, || {
-                Diagnostic::new(
+                let d = Diagnostic::new(
                     &codes::UNKNOWN_CHOICE,
                     span,
                     format!("unknown keyword {}", quote(word)),
                 )
-                .label(format!("expected {} or nothing", optional.expected()))
-                .help(format!("did you mean `{choice}`?"))
+                .label(format!("expected {} or nothing", optional.expected()));
+                match super::report::nearest_choice(optional, word) {
+                    Some(choice) => d.help(format!("did you mean `{choice}`?")),
+                    None => d,
+                }
+            });
+            return true;
+        }
+        let keyword = word.trim_end_matches(['{', '}', '#', ':', '=']);
+        let is_keyword = !self.language.keys_of(keyword).is_empty();
+        if is_keyword || value.selects() {
+            let (rest, at) = words.rest();
+            let span = self.span(at, at + length(rest));
+            self.out.push_with(&codes::TEXT_UNREAD, || {
+                let d = Diagnostic::new(
+                    &codes::TEXT_UNREAD,
+                    span,
+                    format!("text behind the value: {}", quote(rest)),
+                );
+                if is_keyword {
+                    d.label("one parameter stands on a line")
+                        .help(format!("begin a new line with {}", quote(keyword)))
+                } else {
+                    d.label("would be ignored, and what is selected be another than was meant")
+                        .help(format!(
+                            "expected {} and nothing behind it",
+                            value.expected()
+                        ))
+                }
             });
             return true;
         }
@@ -354,10 +379,7 @@ impl<'a> Parser<'a, '_> {
                 format!("text behind the value: {}", quote(rest)),
             )
             .label("ignored");
-            let keyword = word.trim_end_matches(['{', '}', '#', ':', '=']);
-            if !self.language.keys_of(keyword).is_empty() {
-                d.help(format!("begin a new line with {}", quote(keyword)))
-            } else if let Value::Number { unit, .. } = value
+            if let Value::Number { unit, .. } = value
                 && !unit.is_empty()
             {
                 d.help(format!("the number is one of {unit}; write it alone"))

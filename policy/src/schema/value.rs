@@ -209,6 +209,26 @@ impl Value {
         }
     }
 
+    /// Whether it says which packets are meant: addresses, or numbers from one to another.
+    pub(crate) fn selects(&self) -> bool {
+        match self {
+            Self::Range { .. } | Self::Address(_) | Self::Prefix(_) | Self::Addresses(_) => true,
+            Self::OneOf(values) | Self::Sequence(values) => values.iter().any(Self::selects),
+            Self::Optional(value) => value.selects(),
+            Self::Nothing
+            | Self::Choice(_)
+            | Self::Number { .. }
+            | Self::Mask(_)
+            | Self::Instants
+            | Self::Hours
+            | Self::Name
+            | Self::Path
+            | Self::Word(_)
+            | Self::Hex
+            | Self::Rest(_) => false,
+        }
+    }
+
     /// What is expected, for messages: "`Yes` or `No`", "a number from 0 to 255".
     #[must_use]
     pub fn expected(&self) -> String {
