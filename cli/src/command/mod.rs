@@ -5,6 +5,7 @@
 
 pub mod inspect;
 pub mod policy;
+pub mod rules;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -58,6 +59,8 @@ pub enum Command {
     Inspect(inspect::Inspect),
     /// Check, lay out and show policies in the language of the Policy Agent
     Policy(policy::PolicyArgs),
+    /// Take over rules of other programs
+    Rules(rules::RulesArgs),
 }
 
 impl Command {
@@ -65,6 +68,7 @@ impl Command {
         match self {
             Self::Inspect(inspect) => inspect.run(),
             Self::Policy(policy) => policy.run(),
+            Self::Rules(rules) => rules.run(),
         }
     }
 }
