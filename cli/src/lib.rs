@@ -25,5 +25,6 @@ pub mod engine;
 pub mod escape;
 pub mod feed;
 pub mod guarded;
+pub mod import;
 pub mod local;
 pub mod report;

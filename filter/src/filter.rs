@@ -240,6 +240,11 @@ impl<T> Filter<T> {
         self.defensive.counts()
     }
 
+    /// What conditions in local time mean.
+    pub(crate) fn local(&self) -> &dyn LocalTime {
+        &*self.local
+    }
+
     fn choose(&mut self) {
         let policy = self.policy.as_ref().filter(|_| !self.defaults_wanted);
         let rules = Arc::clone(policy.unwrap_or(&self.defaults));

@@ -20,10 +20,12 @@ pub mod classifier;
 mod compiled;
 pub mod defensive;
 mod edits;
+mod explain;
 mod filter;
 mod flow;
 mod members;
 mod message;
+mod packet_text;
 mod rule;
 mod rule_set;
 mod selectors;
@@ -36,6 +38,10 @@ mod told;
 pub use address::{AddressError, AddressSpec, Prefix, Range};
 pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use edits::{EditError, Edits};
+pub use explain::{
+    DefensiveExplanation, DefensiveFit, DefensiveTried, Explanation, Failed, FilterExplanation,
+    Fit, Tried,
+};
 pub use filter::{
     CODES, DEFENSIVE_ADDED, DEFENSIVE_BLOCKED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED,
     DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Filter, IMPLIED_DENY,
@@ -44,6 +50,7 @@ pub use filter::{
 pub use flow::Remembered;
 pub use members::{Group, Members};
 pub use message::Message;
+pub use packet_text::{PacketProblem, PacketText, PacketTextError};
 pub use rule::{Action, Discard, Logging, Rule};
 pub use rule_set::{InForce, Origin, RuleSet, Settings, Tunnel, TunnelKind};
 pub use selectors::{Header, Opening, Selectors};

@@ -271,17 +271,28 @@ impl Service {
     /// Whether a packet is of this service when the rule's ends stand to it like that.
     #[must_use]
     pub fn matches(&self, p: &Selectors, orientation: Orientation) -> bool {
-        let routing = match self.routing {
-            RuleRouting::Local => p.routing == Routing::Local,
-            RuleRouting::Routed => p.routing == Routing::Routed,
-            RuleRouting::Either => true,
-        };
-        routing
+        self.routes(p.routing)
             && self.orients(p.direction, p.routing, orientation)
             && (self.security_class == 0 || self.security_class == p.security_class)
             && (!self.fragments_only || p.fragment)
             && self.lets_open(p.direction, p.opening)
             && self.upper.matches(p, orientation)
+    }
+
+    pub(crate) const fn routes(&self, routing: Routing) -> bool {
+        match self.routing {
+            RuleRouting::Local => matches!(routing, Routing::Local),
+            RuleRouting::Routed => matches!(routing, Routing::Routed),
+            RuleRouting::Either => true,
+        }
+    }
+
+    /// The orientations its simple filters have, in their order.
+    pub(crate) const fn orientations(&self) -> &'static [Orientation] {
+        match self.direction {
+            RuleDirection::Bidirectional => &[Orientation::AsWritten, Orientation::Swapped],
+            RuleDirection::Inbound | RuleDirection::Outbound => &[Orientation::AsWritten],
+        }
     }
 
     pub(crate) const fn lets_open(&self, direction: Direction, opening: Opening) -> bool {

@@ -171,12 +171,7 @@ impl<'a> SimpleFilter<'a> {
         Context::all()
             .filter(|c| {
                 let s = self.service;
-                let routing = match s.routing {
-                    crate::RuleRouting::Local => c.routing() == Routing::Local,
-                    crate::RuleRouting::Routed => c.routing() == Routing::Routed,
-                    crate::RuleRouting::Either => true,
-                };
-                routing
+                s.routes(c.routing())
                     && (!s.fragments_only || c.fragment())
                     && s.lets_open(c.direction(), c.opening())
                     && s.orients(c.direction(), c.routing(), self.orientation)
@@ -210,7 +205,8 @@ impl Rule {
             .flat_map(move |source| {
                 self.destination.iter().flat_map(move |destination| {
                     self.services.iter().flat_map(move |service| {
-                        orientations(service)
+                        service
+                            .orientations()
                             .iter()
                             .map(move |orientation| (source, destination, service, *orientation))
                     })
@@ -238,19 +234,12 @@ impl Rule {
         let services = self
             .services
             .iter()
-            .map(|s| orientations(s).len())
+            .map(|s| s.orientations().len())
             .fold(0_usize, usize::saturating_add);
         let sources = self.source.as_slice().len();
         let destinations = self.destination.as_slice().len();
         sources
             .saturating_mul(destinations)
             .saturating_mul(services)
-    }
-}
-
-const fn orientations(service: &Service) -> &'static [Orientation] {
-    match service.direction {
-        crate::RuleDirection::Bidirectional => &[Orientation::AsWritten, Orientation::Swapped],
-        crate::RuleDirection::Inbound | crate::RuleDirection::Outbound => &[Orientation::AsWritten],
     }
 }

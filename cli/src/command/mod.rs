@@ -6,6 +6,7 @@
 pub mod classify;
 pub mod inspect;
 pub mod policy;
+pub mod rules;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -61,6 +62,8 @@ pub enum Command {
     Classify(classify::Classify),
     /// Check, lay out and show policies in the language of the Policy Agent
     Policy(policy::PolicyArgs),
+    /// Take over rules of other programs
+    Rules(rules::RulesArgs),
 }
 
 impl Command {
@@ -69,6 +72,7 @@ impl Command {
             Self::Inspect(inspect) => inspect.run(),
             Self::Classify(classify) => classify.run(),
             Self::Policy(policy) => policy.run(),
+            Self::Rules(rules) => rules.run(),
         }
     }
 }

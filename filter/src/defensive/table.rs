@@ -83,6 +83,11 @@ impl Entry {
                 .any(|s| s.matches(p, Orientation::AsWritten))
     }
 
+    /// Its services, each for one direction.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
+        self.service.iter().flatten()
+    }
+
     /// Whether a match is told: what simulates always is.
     #[must_use]
     pub fn logs(&self) -> bool {

@@ -1,6 +1,7 @@
 //! `hostward policy`: what an administrator does with policy files.
 
 mod check;
+mod explain;
 mod format;
 mod ready;
 mod show;
@@ -15,6 +16,7 @@ use super::Outcome;
 use crate::escape::escaped;
 
 pub use check::Check;
+pub use explain::Explain;
 pub use format::Format;
 pub(crate) use ready::{NotReady, Ready, Wanted};
 pub use show::Show;
@@ -51,6 +53,8 @@ pub enum PolicyCommand {
     Format(Format),
     /// Tell the IP filter rules as they are in force, in the order in which they are tried
     Show(Show),
+    /// Tell what the rules do with one packet, and why those before the one that decides do not
+    Explain(Explain),
 }
 
 impl PolicyArgs {
@@ -64,6 +68,7 @@ impl PolicyArgs {
             PolicyCommand::Check(check) => check.run(),
             PolicyCommand::Format(format) => format.run(),
             PolicyCommand::Show(show) => show.run(),
+            PolicyCommand::Explain(explain) => explain.run(),
         }
     }
 }

@@ -22,14 +22,14 @@ const fn logging(logging: Logging) -> &'static str {
     }
 }
 
-const fn discard(discard: Discard) -> &'static str {
+pub(super) const fn discard(discard: Discard) -> &'static str {
     match discard {
         Discard::Icmp => "icmp",
         Discard::Silent | _ => "silent",
     }
 }
 
-const fn direction(direction: RuleDirection) -> &'static str {
+pub(super) const fn direction(direction: RuleDirection) -> &'static str {
     match direction {
         RuleDirection::Inbound => "inbound",
         RuleDirection::Outbound => "outbound",
@@ -37,7 +37,7 @@ const fn direction(direction: RuleDirection) -> &'static str {
     }
 }
 
-const fn routing(routing: RuleRouting) -> &'static str {
+pub(super) const fn routing(routing: RuleRouting) -> &'static str {
     match routing {
         RuleRouting::Routed => "routed",
         RuleRouting::Either => "either",
@@ -45,7 +45,7 @@ const fn routing(routing: RuleRouting) -> &'static str {
     }
 }
 
-const fn connect(connect: Connect) -> &'static str {
+pub(super) const fn connect(connect: Connect) -> &'static str {
     match connect {
         Connect::Inbound => "inbound",
         Connect::Outbound => "outbound",
@@ -57,19 +57,26 @@ fn protocol(upper: &Upper) -> String {
     match (upper, upper.protocol()) {
         (Upper::Opaque, _) => "opaque".into(),
         (_, None) => "all".into(),
-        (_, Some(proto::ICMP)) => "icmp".into(),
-        (_, Some(2)) => "igmp".into(),
-        (_, Some(proto::TCP)) => "tcp".into(),
-        (_, Some(proto::UDP)) => "udp".into(),
-        (_, Some(proto::ICMPV6)) => "icmpv6".into(),
-        (_, Some(89)) => "ospf".into(),
-        (_, Some(135)) => "mipv6".into(),
-        (_, Some(n)) => n.to_string(),
+        (_, Some(n)) => protocol_name(n),
+    }
+}
+
+/// The name of a protocol, or its number.
+pub(super) fn protocol_name(n: u8) -> String {
+    match n {
+        proto::ICMP => "icmp".into(),
+        2 => "igmp".into(),
+        proto::TCP => "tcp".into(),
+        proto::UDP => "udp".into(),
+        proto::ICMPV6 => "icmpv6".into(),
+        89 => "ospf".into(),
+        135 => "mipv6".into(),
+        n => n.to_string(),
     }
 }
 
 /// A number or a range.
-fn range<T: Copy + PartialEq + std::fmt::Display>(r: &RangeInclusive<T>) -> String {
+pub(super) fn range<T: Copy + PartialEq + std::fmt::Display>(r: &RangeInclusive<T>) -> String {
     if r.start() == r.end() {
         r.start().to_string()
     } else {
@@ -77,7 +84,7 @@ fn range<T: Copy + PartialEq + std::fmt::Display>(r: &RangeInclusive<T>) -> Stri
     }
 }
 
-fn ports(r: &RangeInclusive<u16>) -> String {
+pub(super) fn ports(r: &RangeInclusive<u16>) -> String {
     if *r == (0..=u16::MAX) {
         "any".into()
     } else {

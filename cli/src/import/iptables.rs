@@ -1,0 +1,686 @@
+//! Reads what `iptables-save` and `ip6tables-save` write.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+
+use super::cond::{Cond, Field, Numbers};
+use super::flow::{Base, Branch, Chain, SourceRule, Verdict};
+use super::names;
+use super::ranges::Ranges;
+use super::{Findings, ImportError, Kind, Source};
+
+const PORT: u128 = u16::MAX as u128;
+const BYTE: u128 = u8::MAX as u128;
+/// The most words on a line.
+const MOST_WORDS: usize = 1_000;
+
+/// The order in which packets come by the tables at one hook.
+const TABLES: [&str; 5] = ["raw", "mangle", "nat", "filter", "security"];
+
+/// Targets after which the next rule is looked at.
+const GOES_ON: [&str; 25] = [
+    "LOG",
+    "NFLOG",
+    "ULOG",
+    "MARK",
+    "CONNMARK",
+    "SECMARK",
+    "CONNSECMARK",
+    "CLASSIFY",
+    "DSCP",
+    "TOS",
+    "TTL",
+    "HL",
+    "TCPMSS",
+    "TCPOPTSTRIP",
+    "SET",
+    "TRACE",
+    "AUDIT",
+    "CHECKSUM",
+    "CT",
+    "NOTRACK",
+    "RATEEST",
+    "LED",
+    "IDLETIMER",
+    "TEE",
+    "HMARK",
+];
+
+/// Targets that translate addresses and accept.
+const TRANSLATES: [&str; 6] = ["DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP", "SAME"];
+
+struct Reader {
+    v6: bool,
+    table: Rc<str>,
+    chains: Vec<Chain>,
+    numbers: HashMap<(Rc<str>, Rc<str>), usize>,
+    /// Policies of built-in chains: whether they accept, and where that stands.
+    policies: HashMap<(Rc<str>, Rc<str>), (bool, u64)>,
+    findings: Findings,
+}
+
+/// Reads a dump.
+pub(super) fn read(text: &str, v6: bool) -> Result<Source, ImportError> {
+    let mut reader = Reader {
+        v6: v6 || is_v6(text),
+        table: "filter".into(),
+        chains: Vec::new(),
+        numbers: HashMap::new(),
+        policies: HashMap::new(),
+        findings: Findings::default(),
+    };
+    let mut any = false;
+    for (line, n) in text.lines().zip(1_u64..) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line == "COMMIT" {
+            continue;
+        }
+        any = true;
+        reader.line(line, n)?;
+    }
+    if !any {
+        return Err(ImportError::Line {
+            line: 1,
+            why: "there is no table and no rule",
+        });
+    }
+    Ok(reader.finish())
+}
+
+/// Whether a dump is one of ip6tables.
+fn is_v6(text: &str) -> bool {
+    let head = text.lines().find(|l| l.contains("tables-save"));
+    if let Some(head) = head.filter(|l| l.starts_with('#')) {
+        return head.contains("ip6tables");
+    }
+    // Without a head: addresses and protocols tell.
+    let mut rules = text.lines().filter(|l| l.contains("-A "));
+    rules.any(|l| {
+        let words = || l.split_whitespace();
+        words().any(|w| matches!(w, "ipv6-icmp" | "icmp6" | "icmp6-port-unreachable"))
+            || words().zip(words().skip(1)).any(|(key, value)| {
+                matches!(key, "-s" | "-d" | "--source" | "--destination") && value.contains(':')
+            })
+    })
+}
+
+/// The words of a line; what stands in quotes is one.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    let mut chars = line.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        if chars.peek().is_none() {
+            return Some(out);
+        }
+        let mut word = String::new();
+        let mut quote = None;
+        while let Some(c) = chars.next_if(|c| quote.is_some() || !c.is_whitespace()) {
+            match (c, quote) {
+                ('\\', Some('"') | None) => word.push(chars.next()?),
+                (c, Some(q)) if c == q => quote = None,
+                ('"' | '\'', None) => quote = Some(c),
+                (c, _) => word.push(c),
+            }
+        }
+        if quote.is_some() || out.len() >= MOST_WORDS {
+            return None;
+        }
+        out.push(word);
+    }
+}
+
+impl Reader {
+    fn chain(&mut self, name: &str) -> usize {
+        let key = (Rc::clone(&self.table), Rc::from(name));
+        let next = self.chains.len();
+        let n = *self.numbers.entry(key).or_insert(next);
+        if n == next {
+            let name = if &*self.table == "filter" {
+                name.into()
+            } else {
+                format!("{}.{name}", self.table).into()
+            };
+            self.chains.push(Chain {
+                name,
+                rules: Vec::new(),
+            });
+        }
+        n
+    }
+
+    fn line(&mut self, line: &str, n: u64) -> Result<(), ImportError> {
+        let wrong = |why| ImportError::Line { line: n, why };
+        if let Some(table) = line.strip_prefix('*') {
+            self.table = table.into();
+            return Ok(());
+        }
+        // `iptables-save --counters`: packets and bytes in front.
+        let rule = match line.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').ok_or(wrong("a `]` is missing"))?.1,
+            None => line,
+        };
+        let words = words(rule).ok_or(wrong("a quote is not closed, or it has too many words"))?;
+        let mut all = words.iter().map(String::as_str);
+        let first = all.next().unwrap_or_default();
+        if let Some(name) = first.strip_prefix(':') {
+            let policy = all.next().ok_or(wrong("a chain without policy"))?;
+            return self.policy(name, policy, n);
+        }
+        let name = all.next().ok_or(wrong("expected the name of a chain"))?;
+        match first {
+            "-N" | "--new-chain" => {
+                self.chain(name);
+                Ok(())
+            }
+            "-P" | "--policy" => {
+                let policy = all.next().ok_or(wrong("a chain without policy"))?;
+                self.policy(name, policy, n)
+            }
+            "-A" | "--append" => {
+                let chain = self.chain(name);
+                let rest: Vec<&str> = all.collect();
+                let rule = Line::new(self, line, n).read(&rest);
+                if let Some(chain) = self.chains.get_mut(chain) {
+                    chain.rules.push(rule);
+                }
+                Ok(())
+            }
+            _ => Err(wrong(
+                "expected `*table`, `:chain policy`, `-A chain rule` or `COMMIT`",
+            )),
+        }
+    }
+
+    fn policy(&mut self, name: &str, policy: &str, n: u64) -> Result<(), ImportError> {
+        let accept = match policy {
+            "-" => {
+                self.chain(name);
+                return Ok(());
+            }
+            "ACCEPT" => true,
+            "DROP" => false,
+            _ => {
+                return Err(ImportError::Line {
+                    line: n,
+                    why: "a policy is ACCEPT or DROP",
+                });
+            }
+        };
+        self.chain(name);
+        let key = (Rc::clone(&self.table), Rc::from(name));
+        self.policies.insert(key, (accept, n));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Source {
+        for (table, chain) in self.numbers.keys() {
+            if !TABLES.contains(&&**table) {
+                let reason = "a table that is not known: its rules are not looked at";
+                let place = format!("chain {chain} of table {table}");
+                self.findings.tell(&place, "", Kind::Note, reason);
+            }
+        }
+        let hooks = |hooks: &[&str]| {
+            let mut out = Vec::new();
+            for hook in hooks {
+                for table in TABLES {
+                    out.extend(self.base(table, hook));
+                }
+            }
+            out
+        };
+        let inbound = hooks(&["PREROUTING", "INPUT"]);
+        let outbound = hooks(&["OUTPUT", "POSTROUTING"]);
+        let through = hooks(&["PREROUTING", "FORWARD", "POSTROUTING"]);
+        let mut all = Cond::any();
+        all.version(self.v6);
+        let version = if self.v6 { "IPv4" } else { "IPv6" };
+        let reason = format!("{version} is not in this dump: all of it is denied");
+        self.findings.tell("the whole", "", Kind::Note, reason);
+        Source {
+            chains: self.chains,
+            inbound,
+            outbound,
+            through,
+            findings: self.findings,
+            all,
+        }
+    }
+
+    fn base(&self, table: &str, hook: &str) -> Option<Base> {
+        let key = (Rc::from(table), Rc::from(hook));
+        let chain = *self.numbers.get(&key)?;
+        let (accept, line) = self.policies.get(&key).copied().unwrap_or((true, 0));
+        let place: Rc<str> = format!("line {line}").into();
+        let mut cond = Cond::any();
+        if table == "nat" {
+            cond.doubt(
+                &place,
+                "a chain of nat sees the first packet of a connection only",
+            );
+        }
+        Some(Base {
+            chain,
+            cond,
+            accept,
+            place,
+        })
+    }
+}
+
+/// Reads one rule.
+struct Line<'r> {
+    reader: &'r mut Reader,
+    place: Rc<str>,
+    number: u64,
+    text: Rc<str>,
+    cond: Cond,
+    /// Alternatives beside the condition: one of them must hold, too.
+    any_of: Vec<Cond>,
+    /// The options belong to a module that is not known, which was told.
+    foreign: bool,
+}
+
+impl<'r> Line<'r> {
+    fn new(reader: &'r mut Reader, text: &str, number: u64) -> Self {
+        let mut cond = Cond::any();
+        cond.version(reader.v6);
+        Self {
+            reader,
+            place: format!("line {number}").into(),
+            number,
+            text: text.into(),
+            cond,
+            any_of: vec![Cond::any()],
+            foreign: false,
+        }
+    }
+
+    fn tell(&mut self, kind: Kind, reason: impl Into<String>) {
+        let (place, text) = (&*self.place, &*self.text);
+        self.reader.findings.tell(place, text, kind, reason);
+    }
+
+    fn doubt(&mut self, reason: impl Into<Rc<str>>) {
+        self.cond.doubt(&self.place, reason);
+    }
+
+    fn read(mut self, words: &[&str]) -> SourceRule {
+        self.reader.findings.place(&self.place);
+        let mut verdict = None;
+        let mut rest = words;
+        while let [word, more @ ..] = rest {
+            let (not, word, more) = match (*word, more) {
+                ("!", [word, more @ ..]) => (true, *word, more),
+                (word, more) => (false, word, more),
+            };
+            // What belongs to an option: up to the next one.
+            let end = |w: &&str| w.starts_with('-') && w.len() > 1 || *w == "!";
+            let length = more.iter().position(end).unwrap_or(more.len());
+            let (mut values, mut behind) = more.split_at(length);
+            // A value may begin with a hyphen where there must be one.
+            if values.is_empty()
+                && matches!(word, "--comment" | "--log-prefix" | "--nflog-prefix")
+                && let Some((value, after)) = more.split_at_checked(1)
+            {
+                (values, behind) = (value, after);
+            }
+            rest = behind;
+            if matches!(word, "-j" | "--jump" | "-g" | "--goto") {
+                // What follows belongs to the target.
+                verdict = self.target(word, values, behind);
+                break;
+            }
+            self.option(not, word, values);
+        }
+        let any_of: Vec<Cond> = self.any_of.iter().map(|c| self.cond.and(c)).collect();
+        let branches = verdict.map(|verdict| Branch { any_of, verdict });
+        SourceRule {
+            place: self.place,
+            number: self.number,
+            text: self.text,
+            branches: branches.into_iter().collect(),
+        }
+    }
+
+    fn option(&mut self, not: bool, word: &str, values: &[&str]) {
+        let bang = if not { "! " } else { "" };
+        let said = || format!("`{bang}{word} {}`", values.join(" "));
+        let value = match values {
+            [one] => *one,
+            [] | [_, ..] => "",
+        };
+        let known = match word {
+            "-s" | "--source" | "--src" => self.address(not, value, true),
+            "-d" | "--destination" | "--dst" => self.address(not, value, false),
+            "--src-range" => self.address_range(not, value, true),
+            "--dst-range" => self.address_range(not, value, false),
+            "-p" | "--protocol" => self.protocol(not, value),
+            "-f" | "--fragment" => {
+                self.fragment(not);
+                values.is_empty()
+            }
+            "-m" | "--match" => {
+                self.module(value);
+                true
+            }
+            "--sport" | "--source-port" | "--sports" | "--source-ports" => {
+                self.ports(not, value, Some(true))
+            }
+            "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
+                self.ports(not, value, Some(false))
+            }
+            "--port" | "--ports" => self.ports(not, value, None),
+            "--icmp-type" | "--icmpv6-type" => self.icmp(not, value),
+            "--syn" if values.is_empty() => {
+                self.flags(not, "FIN,SYN,RST,ACK", "SYN", &said());
+                true
+            }
+            "--tcp-flags" => {
+                let flags = if let [mask, set] = values {
+                    Some((*mask, *set))
+                } else {
+                    None
+                };
+                if let Some((mask, set)) = flags {
+                    self.flags(not, mask, set, &said());
+                }
+                flags.is_some()
+            }
+            "--comment" => true,
+            "-i" | "--in-interface" | "-o" | "--out-interface" => {
+                self.doubt(format!(
+                    "{}: rules know security classes, not interfaces",
+                    said()
+                ));
+                true
+            }
+            "--state" | "--ctstate" => {
+                self.doubt(format!("{}: rules know no connections", said()));
+                true
+            }
+            "-c" | "--set-counters" => true,
+            _ => false,
+        };
+        if !known && !self.foreign {
+            self.doubt(format!("{} cannot be expressed", said()));
+        }
+    }
+
+    /// A match module: those whose options are known, and others.
+    fn module(&mut self, name: &str) {
+        self.foreign = false;
+        match name {
+            "tcp" => self.header_shown(6),
+            "udp" => self.header_shown(17),
+            "udplite" => self.header_shown(136),
+            "sctp" => self.header_shown(132),
+            "dccp" => self.header_shown(33),
+            "icmp" => self.type_shown(1),
+            "icmp6" => self.type_shown(58),
+            // What these ask is told with their options.
+            "multiport" | "iprange" | "comment" | "state" | "conntrack" => {}
+            name => {
+                self.foreign = true;
+                self.doubt(format!("`-m {name}` cannot be expressed"));
+            }
+        }
+    }
+
+    /// A packet that does not show its ports does not match.
+    fn header_shown(&mut self, protocol: u8) {
+        self.cond.only_protocol(protocol);
+        let all = Ranges::all(PORT);
+        self.cond.numbers(Numbers::Ports, &all, &all);
+    }
+
+    fn type_shown(&mut self, protocol: u8) {
+        self.cond.only_protocol(protocol);
+        let all = Ranges::all(BYTE);
+        self.cond.numbers(Numbers::Icmp, &all, &all);
+    }
+
+    fn ends(&mut self, ranges: &Ranges, not: bool, source: bool) {
+        let field = match (self.reader.v6, source) {
+            (false, true) => Field::SourceV4,
+            (false, false) => Field::DestinationV4,
+            (true, true) => Field::SourceV6,
+            (true, false) => Field::DestinationV6,
+        };
+        let ranges = if not { ranges.not() } else { ranges.clone() };
+        self.cond.field(field, &ranges);
+    }
+
+    const fn most(&self) -> u128 {
+        if self.reader.v6 {
+            u128::MAX
+        } else {
+            u32::MAX as u128
+        }
+    }
+
+    fn bits(&self, text: &str) -> Option<u128> {
+        bits(text, self.reader.v6)
+    }
+
+    fn address(&mut self, not: bool, value: &str, source: bool) -> bool {
+        let (address, mask) = value.split_once('/').unwrap_or((value, ""));
+        let Some(address) = self.bits(address) else {
+            return false;
+        };
+        let width: u32 = if self.reader.v6 { 128 } else { 32 };
+        let length = match mask {
+            "" => Some(width),
+            mask => match mask.parse::<u32>() {
+                Ok(length) => Some(length).filter(|l| *l <= width),
+                Err(_) => self.bits(mask).and_then(|mask| {
+                    let host = !mask & self.most();
+                    (host & host.wrapping_add(1) == 0).then(|| width - host.count_ones())
+                }),
+            },
+        };
+        let Some(length) = length else {
+            return false;
+        };
+        let host = self.most().checked_shr(length).unwrap_or(0);
+        let ranges = Ranges::of(self.most(), vec![(address & !host, address | host)]);
+        self.ends(&ranges, not, source);
+        true
+    }
+
+    fn address_range(&mut self, not: bool, value: &str, source: bool) -> bool {
+        let (first, last) = value.split_once('-').unwrap_or((value, value));
+        let (Some(first), Some(last)) = (self.bits(first), self.bits(last)) else {
+            return false;
+        };
+        let ranges = Ranges::of(self.most(), vec![(first, last)]);
+        self.ends(&ranges, not, source);
+        true
+    }
+
+    fn protocol(&mut self, not: bool, value: &str) -> bool {
+        if matches!(value, "all" | "0" | "ip") {
+            if not {
+                self.cond.protocol(&Ranges::none(BYTE));
+            }
+            return true;
+        }
+        let Some(n) = names::protocol(value) else {
+            return false;
+        };
+        let ranges = Ranges::of(BYTE, vec![(n.into(), n.into())]);
+        self.cond.protocol(&if not { ranges.not() } else { ranges });
+        true
+    }
+
+    fn fragment(&mut self, not: bool) {
+        if not {
+            self.doubt("`! -f`: rules cannot ask for packets that are no later fragments");
+        } else {
+            self.cond.fragments = true;
+            self.doubt("`-f`: rules cannot tell later fragments from first ones");
+        }
+    }
+
+    /// Ports of the source, of the destination, or of either.
+    fn ports(&mut self, not: bool, value: &str, source: Option<bool>) -> bool {
+        let mut list = Vec::new();
+        for part in value.split(',') {
+            let (first, last) = part.split_once(':').unwrap_or((part, part));
+            let first = if first.is_empty() && part.contains(':') {
+                Some(0)
+            } else {
+                names::port(first)
+            };
+            let last = if last.is_empty() && part.contains(':') {
+                Some(u16::MAX)
+            } else {
+                names::port(last)
+            };
+            let (Some(first), Some(last)) = (first, last) else {
+                return false;
+            };
+            list.push((first.into(), last.into()));
+        }
+        let ranges = Ranges::of(PORT, list);
+        let ranges = if not { ranges.not() } else { ranges };
+        let all = Ranges::all(PORT);
+        match source {
+            Some(true) => self.cond.numbers(Numbers::Ports, &ranges, &all),
+            Some(false) => self.cond.numbers(Numbers::Ports, &all, &ranges),
+            // Neither port is one of them.
+            None if not => self.cond.numbers(Numbers::Ports, &ranges, &ranges),
+            None => {
+                let mut either = [Cond::any(), Cond::any()];
+                let [a, b] = &mut either;
+                a.numbers(Numbers::Ports, &ranges, &all);
+                b.numbers(Numbers::Ports, &all, &ranges);
+                self.alternatives(&either);
+            }
+        }
+        true
+    }
+
+    fn icmp(&mut self, not: bool, value: &str) -> bool {
+        let v6 = self.reader.v6;
+        if value == "any" || (!v6 && value == "255") {
+            if not {
+                self.cond.protocol(&Ranges::none(BYTE));
+            }
+            return true;
+        }
+        let (kind, code) = value.split_once('/').unwrap_or((value, ""));
+        let kind = if v6 {
+            names::icmpv6_type(kind)
+        } else {
+            names::icmp_type(kind)
+        };
+        let one = |n: u8| Ranges::of(BYTE, vec![(n.into(), n.into())]);
+        let all = Ranges::all(BYTE);
+        let (Some(kind), code) = (kind.map(one), code.parse().ok().map(one)) else {
+            return false;
+        };
+        if value.contains('/') && code.is_none() {
+            return false;
+        }
+        match (not, code) {
+            (false, code) => {
+                self.cond
+                    .numbers(Numbers::Icmp, &kind, &code.unwrap_or(all));
+            }
+            (true, None) => self.cond.numbers(Numbers::Icmp, &kind.not(), &all),
+            (true, Some(code)) => {
+                let mut either = [Cond::any(), Cond::any()];
+                let [a, b] = &mut either;
+                a.numbers(Numbers::Icmp, &kind.not(), &all);
+                b.numbers(Numbers::Icmp, &kind, &code.not());
+                self.alternatives(&either);
+            }
+        }
+        true
+    }
+
+    fn alternatives(&mut self, either: &[Cond]) {
+        let before = std::mem::take(&mut self.any_of);
+        // A rule asks once; more would only multiply.
+        if before.len() > 16 {
+            self.doubt("too many alternatives");
+            self.any_of = before;
+            return;
+        }
+        for one in &before {
+            self.any_of.extend(either.iter().map(|e| one.and(e)));
+        }
+    }
+
+    fn flags(&mut self, not: bool, mask: &str, set: &str, said: &str) {
+        self.cond.only_protocol(6);
+        let all = Ranges::all(PORT);
+        self.cond.numbers(Numbers::Ports, &all, &all);
+        let has = |list: &str, flag: &str| list == "ALL" || list.split(',').any(|f| f == flag);
+        let reason = format!("{said}: rules ask who may open a connection, not for flags");
+        if not && set == "SYN" && has(mask, "SYN") && has(mask, "ACK") {
+            self.cond.not_opening(&self.place, reason);
+        } else {
+            self.doubt(reason);
+        }
+    }
+
+    fn target(&mut self, word: &str, values: &[&str], options: &[&str]) -> Option<Verdict> {
+        let name = values.first().copied().unwrap_or_default();
+        let table = Rc::clone(&self.reader.table);
+        if matches!(word, "-g" | "--goto") {
+            return Some(Verdict::Goto(self.reader.chain(name)));
+        }
+        match name {
+            "ACCEPT" => Some(Verdict::Accept),
+            "DROP" => Some(Verdict::Drop),
+            "RETURN" => Some(Verdict::Return),
+            "REJECT" => {
+                let with = options.split(|w| *w == "--reject-with").nth(1);
+                let with = with.and_then(|w| w.first()).copied().unwrap_or("");
+                if !matches!(with, "icmp-admin-prohibited" | "icmp6-adm-prohibited") {
+                    let with = if with.is_empty() {
+                        "port unreachable"
+                    } else {
+                        with
+                    };
+                    self.tell(
+                        Kind::NotDone,
+                        format!("the sender is told that it is prohibited, not {with}"),
+                    );
+                }
+                Some(Verdict::Reject)
+            }
+            name if GOES_ON.contains(&name) => {
+                self.tell(Kind::NotDone, format!("target {name}"));
+                None
+            }
+            name if TRANSLATES.contains(&name) => {
+                self.tell(
+                    Kind::NotDone,
+                    format!("target {name}: rules translate no addresses"),
+                );
+                None
+            }
+            name => {
+                let key = (table, Rc::from(name));
+                if let Some(n) = self.reader.numbers.get(&key) {
+                    return Some(Verdict::Jump(*n));
+                }
+                Some(Verdict::Unknown(format!("target {name} is not known")))
+            }
+        }
+    }
+}
+
+/// An address of the version as a number.
+fn bits(text: &str, v6: bool) -> Option<u128> {
+    match text.parse().ok()? {
+        IpAddr::V4(a) if !v6 => Some(Ipv4Addr::to_bits(a).into()),
+        IpAddr::V6(a) if v6 => Some(a.to_bits()),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}

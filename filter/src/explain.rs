@@ -1,0 +1,587 @@
+//! Why a packet is decided as it is: every rule that was tried and what of it did not fit.
+//!
+//! For people who ask, not for the packet path: it takes time in proportion to the rules and
+//! allocates.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::net::IpAddr;
+use core::ops::RangeInclusive;
+
+use hostward_hook::meta::{Direction, Routing};
+use hostward_hook::time::{Instant, Now};
+
+use crate::address::AddressSpec;
+use crate::defensive::{DefensiveMode, DefensiveTable, Entry};
+use crate::filter::Filter;
+use crate::rule::Rule;
+use crate::rule_set::{InForce, RuleSet};
+use crate::selectors::{Header, Opening, Selectors};
+use crate::service::{Connect, EVERY, Orientation, RuleDirection, RuleRouting, Service, Upper};
+
+/// A condition of a rule that a packet does not fulfil: what the rule asks for and what the packet
+/// has.
+///
+/// In the order in which they are compared. Source and destination are the packet's: what a
+/// bidirectional rule asks of them is turned round where it is compared so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failed {
+    /// None of its time conditions holds: the rule does not exist now.
+    Time,
+    /// A group of it has no member.
+    EmptyGroup,
+    /// It is for traffic that moves the other way.
+    Direction {
+        /// What it asks for.
+        rule: RuleDirection,
+        /// What the packet has.
+        packet: Direction,
+    },
+    /// It is for local traffic and this is forwarded, or the other way round.
+    Routing {
+        /// What it asks for.
+        rule: RuleRouting,
+        /// What the packet has.
+        packet: Routing,
+    },
+    /// It is for interfaces of another security class.
+    SecurityClass {
+        /// What it asks for.
+        rule: u8,
+        /// What the packet has, 0 for none.
+        packet: u8,
+    },
+    /// It is for fragments only, and this is none.
+    FragmentsOnly,
+    /// The packet opens a connection that it does not let open, or does not show what it does to
+    /// one.
+    Connect {
+        /// What it asks for.
+        rule: Connect,
+        /// What the packet has.
+        packet: Opening,
+    },
+    /// No source of it has the packet's source address; the first one stands here.
+    Source {
+        /// What it asks for.
+        rule: AddressSpec,
+        /// What the packet has.
+        packet: IpAddr,
+    },
+    /// No destination of it has the packet's destination address; the first one stands here.
+    Destination {
+        /// What it asks for.
+        rule: AddressSpec,
+        /// What the packet has.
+        packet: IpAddr,
+    },
+    /// It is for another protocol; `None` stands for one that cannot be told.
+    Protocol {
+        /// What it asks for.
+        rule: Option<u8>,
+        /// What the packet has.
+        packet: Option<u8>,
+    },
+    /// It is for other source ports; the packet's is `None` when it cannot be read.
+    SourcePort {
+        /// What it asks for.
+        rule: RangeInclusive<u16>,
+        /// What the packet has.
+        packet: Option<u16>,
+    },
+    /// It is for other destination ports.
+    DestinationPort {
+        /// What it asks for.
+        rule: RangeInclusive<u16>,
+        /// What the packet has.
+        packet: Option<u16>,
+    },
+    /// It is for other types of ICMP, OSPF or mobility messages.
+    Type {
+        /// What it asks for.
+        rule: RangeInclusive<u8>,
+        /// What the packet has.
+        packet: Option<u8>,
+    },
+    /// It is for other codes of ICMP.
+    Code {
+        /// What it asks for.
+        rule: RangeInclusive<u8>,
+        /// What the packet has.
+        packet: Option<u8>,
+    },
+}
+
+impl Failed {
+    /// Its name, as JSON has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::EmptyGroup => "empty_group",
+            Self::Direction { .. } => "direction",
+            Self::Routing { .. } => "routing",
+            Self::SecurityClass { .. } => "security_class",
+            Self::FragmentsOnly => "fragments_only",
+            Self::Connect { .. } => "connect",
+            Self::Source { .. } => "source",
+            Self::Destination { .. } => "destination",
+            Self::Protocol { .. } => "protocol",
+            Self::SourcePort { .. } => "source_port",
+            Self::DestinationPort { .. } => "destination_port",
+            Self::Type { .. } => "type",
+            Self::Code { .. } => "code",
+        }
+    }
+
+    /// Whether both addresses fitted: what failed is compared after them.
+    #[must_use]
+    pub const fn is_behind_addresses(&self) -> bool {
+        self.step() > Self::ADDRESSES
+    }
+
+    /// The step of the destination.
+    const ADDRESSES: u8 = 8;
+
+    /// At which step of the comparison it fails.
+    const fn step(&self) -> u8 {
+        match self {
+            Self::Time => 0,
+            Self::EmptyGroup => 1,
+            Self::Direction { .. } => 2,
+            Self::Routing { .. } => 3,
+            Self::SecurityClass { .. } => 4,
+            Self::FragmentsOnly => 5,
+            Self::Connect { .. } => 6,
+            Self::Source { .. } => 7,
+            Self::Destination { .. } => Self::ADDRESSES,
+            Self::Protocol { .. } => 9,
+            Self::SourcePort { .. } | Self::Type { .. } => 10,
+            Self::DestinationPort { .. } | Self::Code { .. } => 11,
+        }
+    }
+}
+
+/// What came of comparing a packet with a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it fits or it does not")]
+pub enum Fit {
+    /// It matches.
+    Matched {
+        /// The number of the first of the rule's simple filters that matches, from 1.
+        extension: u32,
+    },
+    /// It does not.
+    Failed {
+        /// The first condition that the packet does not fulfil.
+        by: Failed,
+        /// The number of the simple filter that got furthest, the first of several; 0 where
+        /// none was looked at.
+        extension: u32,
+    },
+}
+
+/// A rule that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tried<'a> {
+    /// Its position in the rule set, from 0.
+    pub position: usize,
+    /// The rule.
+    pub rule: &'a Rule,
+    /// What came of it.
+    pub fit: Fit,
+}
+
+/// How a rule set decides a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation<'a> {
+    /// The rules that were tried, in order, up to and with the one that matched.
+    pub tried: Vec<Tried<'a>>,
+}
+
+impl<'a> Explanation<'a> {
+    /// The rule that decides; `None` is the implied deny.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<&Tried<'a>> {
+        let last = self.tried.last();
+        last.filter(|t| matches!(t.fit, Fit::Matched { .. }))
+    }
+}
+
+/// What came of comparing a packet with a defensive filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DefensiveFit {
+    /// It matches and discards the packet.
+    Blocked,
+    /// It matches and tells what it would have done.
+    Simulated,
+    /// It simulates, and a newer filter that simulates was told already: it was not compared.
+    AlreadySimulated,
+    /// Its lifetime is over.
+    Expired,
+    /// It does not match.
+    Failed(Failed),
+}
+
+/// A defensive filter that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DefensiveTried<'a> {
+    /// The filter as it is installed.
+    pub entry: &'a Entry,
+    /// What came of it.
+    pub fit: DefensiveFit,
+}
+
+/// What the defensive filters say about a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DefensiveExplanation<'a> {
+    /// The exclusion that the packet's source or destination is in: no filter was tried.
+    pub excluded: Option<AddressSpec>,
+    /// The filters that were tried, newest first, up to and with the one that discards.
+    pub tried: Vec<DefensiveTried<'a>>,
+}
+
+impl DefensiveExplanation<'_> {
+    /// Whether the packet goes no further.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        let last = self.tried.last();
+        last.is_some_and(|t| t.fit == DefensiveFit::Blocked)
+    }
+}
+
+/// How a filter decides a packet: what stands in front, then the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FilterExplanation<'a> {
+    /// The defensive filters.
+    pub defensive: DefensiveExplanation<'a>,
+    /// The rules; `None` when a defensive filter discards the packet.
+    pub rules: Option<Explanation<'a>>,
+}
+
+impl<T> Filter<T> {
+    /// How a packet would be decided, without counting it or telling of it. O(rules), allocates.
+    #[must_use]
+    pub fn explain(&self, p: &Selectors, now: Now) -> FilterExplanation<'_> {
+        let defensive = self.defensive().explain(p, now.mono);
+        let rules = (!defensive.is_blocked()).then(|| {
+            let rules = self.rules();
+            rules.explain(p, &rules.in_force(now.wall, self.local()))
+        });
+        FilterExplanation { defensive, rules }
+    }
+}
+
+impl RuleSet {
+    /// Tries one rule after the other and tells what of each does not fit; the last one is that of
+    /// [`scan`](Self::scan). O(rules), allocates.
+    #[must_use]
+    pub fn explain(&self, p: &Selectors, in_force: &InForce) -> Explanation<'_> {
+        let mut tried = Vec::new();
+        for (position, rule) in self.rules().iter().enumerate() {
+            let fit = if in_force.contains(position) {
+                rule.explain(p)
+            } else {
+                Fit::Failed {
+                    by: Failed::Time,
+                    extension: 0,
+                }
+            };
+            let last = matches!(fit, Fit::Matched { .. });
+            tried.push(Tried {
+                position,
+                rule,
+                fit,
+            });
+            if last {
+                break;
+            }
+        }
+        Explanation { tried }
+    }
+}
+
+impl Rule {
+    /// What of the rule does not fit a packet while it is in force; `Matched` exactly when
+    /// [`matches`](Self::matches).
+    ///
+    /// Of several sources, destinations and services the combination that gets furthest is told.
+    /// O(sources + destinations) a service.
+    #[must_use]
+    pub fn explain(&self, p: &Selectors) -> Fit {
+        let orientations = self.services.iter().flat_map(|service| {
+            let all = service.orientations();
+            all.iter().map(move |orientation| (service, *orientation))
+        });
+        let across = orientations.clone().count();
+        let mut matched: Option<usize> = None;
+        let mut furthest: Option<(Failed, usize)> = None;
+        for (at, (service, orientation)) in orientations.enumerate() {
+            let sources = self.source.as_slice();
+            let destinations = self.destination.as_slice();
+            let (first, second) = match orientation {
+                Orientation::AsWritten => (sources, destinations),
+                Orientation::Swapped => (destinations, sources),
+            };
+            let (a, b, by) = compare(service, orientation, first, second, p);
+            let (source, destination) = match orientation {
+                Orientation::AsWritten => (a, b),
+                Orientation::Swapped => (b, a),
+            };
+            // As `simple_filters` counts: sources, destinations, then services.
+            let filter = source
+                .saturating_mul(destinations.len())
+                .saturating_add(destination)
+                .saturating_mul(across)
+                .saturating_add(at);
+            match by {
+                None => matched = Some(matched.map_or(filter, |m| m.min(filter))),
+                Some(by) => {
+                    let further = |(f, n): &(Failed, usize)| {
+                        (by.step(), Reverse(filter)) > (f.step(), Reverse(*n))
+                    };
+                    if furthest.as_ref().is_none_or(further) {
+                        furthest = Some((by, filter));
+                    }
+                }
+            }
+        }
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+        match (matched, furthest) {
+            (Some(n), _) => Fit::Matched {
+                extension: number(n),
+            },
+            (None, Some((by, n))) => Fit::Failed {
+                extension: if by == Failed::EmptyGroup {
+                    0
+                } else {
+                    number(n)
+                },
+                by,
+            },
+            (None, None) => Fit::Failed {
+                by: Failed::EmptyGroup,
+                extension: 0,
+            },
+        }
+    }
+}
+
+impl DefensiveTable {
+    /// Tries the filters as [`look_up`](Self::look_up) does and tells what of each does not fit.
+    #[must_use]
+    pub fn explain(&self, p: &Selectors, now: Instant) -> DefensiveExplanation<'_> {
+        let mut tried = Vec::new();
+        let mut exclusions = self.exclusions().iter();
+        let excluded = exclusions.find(|e| e.contains(p.source) || e.contains(p.destination));
+        let mut simulated = false;
+        for entry in self.entries() {
+            if excluded.is_some() {
+                break;
+            }
+            let fit = if now >= entry.expires {
+                DefensiveFit::Expired
+            } else if simulated && entry.mode == DefensiveMode::Simulate {
+                DefensiveFit::AlreadySimulated
+            } else {
+                match (entry.explain(p), entry.mode) {
+                    (Some(by), _) => DefensiveFit::Failed(by),
+                    (None, DefensiveMode::Block) => DefensiveFit::Blocked,
+                    (None, DefensiveMode::Simulate) => DefensiveFit::Simulated,
+                }
+            };
+            simulated |= fit == DefensiveFit::Simulated;
+            let last = fit == DefensiveFit::Blocked;
+            tried.push(DefensiveTried { entry, fit });
+            if last {
+                break;
+            }
+        }
+        DefensiveExplanation {
+            excluded: excluded.copied(),
+            tried,
+        }
+    }
+}
+
+impl Entry {
+    /// What of it does not fit a packet, lifetime aside; `None` when it matches.
+    fn explain(&self, p: &Selectors) -> Option<Failed> {
+        let source = &[self.filter.source];
+        let destination = &[self.filter.destination];
+        let mut furthest = Some(Failed::EmptyGroup);
+        for service in self.services() {
+            let o = Orientation::AsWritten;
+            let by = compare(service, o, source, destination, p).2?;
+            if furthest.as_ref().is_none_or(|f| by.step() > f.step()) {
+                furthest = Some(by);
+            }
+        }
+        furthest
+    }
+}
+
+/// Compares a packet with a service in one orientation and the ends that go with it, in the
+/// packet's orientation. Positions of the source and the destination that fit, or those that were
+/// looked at last, and what failed.
+fn compare(
+    service: &Service,
+    orientation: Orientation,
+    sources: &[AddressSpec],
+    destinations: &[AddressSpec],
+    p: &Selectors,
+) -> (usize, usize, Option<Failed>) {
+    let (Some(first_source), Some(first_destination)) = (sources.first(), destinations.first())
+    else {
+        return (0, 0, Some(Failed::EmptyGroup));
+    };
+    if let Some(by) = around(service, orientation, p) {
+        return (0, 0, Some(by));
+    }
+    let Some(source) = sources.iter().position(|a| a.contains(p.source)) else {
+        let by = Failed::Source {
+            rule: *first_source,
+            packet: p.source,
+        };
+        return (0, 0, Some(by));
+    };
+    let fits = |a: &AddressSpec| a.contains(p.destination);
+    let Some(destination) = destinations.iter().position(fits) else {
+        let by = Failed::Destination {
+            rule: *first_destination,
+            packet: p.destination,
+        };
+        return (source, 0, Some(by));
+    };
+    (
+        source,
+        destination,
+        upper(&service.upper, orientation, p).err(),
+    )
+}
+
+/// What a service asks for apart from protocol and ports.
+fn around(service: &Service, orientation: Orientation, p: &Selectors) -> Option<Failed> {
+    if !service.orients(p.direction, p.routing, orientation) {
+        return Some(Failed::Direction {
+            rule: service.direction,
+            packet: p.direction,
+        });
+    }
+    if !service.routes(p.routing) {
+        return Some(Failed::Routing {
+            rule: service.routing,
+            packet: p.routing,
+        });
+    }
+    if service.security_class != 0 && service.security_class != p.security_class {
+        return Some(Failed::SecurityClass {
+            rule: service.security_class,
+            packet: p.security_class,
+        });
+    }
+    if service.fragments_only && !p.fragment {
+        return Some(Failed::FragmentsOnly);
+    }
+    (!service.lets_open(p.direction, p.opening)).then_some(Failed::Connect {
+        rule: service.connect,
+        packet: p.opening,
+    })
+}
+
+/// Protocol, then ports or type and code.
+fn upper(upper: &Upper, orientation: Orientation, p: &Selectors) -> Result<(), Failed> {
+    let asked = upper.protocol();
+    let fits = match upper {
+        Upper::Any => true,
+        Upper::Opaque => p.protocol.is_none(),
+        Upper::Protocol(_) | Upper::Ports { .. } | Upper::Icmp { .. } | Upper::Type { .. } => {
+            p.protocol == asked
+        }
+    };
+    if !fits {
+        return Err(Failed::Protocol {
+            rule: asked,
+            packet: p.protocol,
+        });
+    }
+    match upper {
+        Upper::Any | Upper::Opaque | Upper::Protocol(_) => Ok(()),
+        Upper::Ports {
+            source,
+            destination,
+            ..
+        } => {
+            let (source, destination) = match orientation {
+                Orientation::AsWritten => (source, destination),
+                Orientation::Swapped => (destination, source),
+            };
+            let (x, y) = match p.header {
+                Header::Ports(x, y) => (Some(x), Some(y)),
+                Header::Unknown | Header::Icmp(..) | Header::Type(_) => (None, None),
+            };
+            if lacks(source, &EVERY, x) {
+                return Err(Failed::SourcePort {
+                    rule: source.clone(),
+                    packet: x,
+                });
+            }
+            if lacks(destination, &EVERY, y) {
+                return Err(Failed::DestinationPort {
+                    rule: destination.clone(),
+                    packet: y,
+                });
+            }
+            Ok(())
+        }
+        Upper::Icmp { types, codes, .. } => {
+            let (x, y) = match p.header {
+                Header::Icmp(x, y) => (Some(x), Some(y)),
+                Header::Unknown | Header::Ports(..) | Header::Type(_) => (None, None),
+            };
+            kind(types, x)?;
+            if lacks(codes, &EVERY_BYTE, y) {
+                return Err(Failed::Code {
+                    rule: codes.clone(),
+                    packet: y,
+                });
+            }
+            Ok(())
+        }
+        Upper::Type { types, .. } => {
+            let x = match p.header {
+                Header::Type(x) => Some(x),
+                Header::Unknown | Header::Ports(..) | Header::Icmp(..) => None,
+            };
+            kind(types, x)
+        }
+    }
+}
+
+fn kind(types: &RangeInclusive<u8>, packet: Option<u8>) -> Result<(), Failed> {
+    if lacks(types, &EVERY_BYTE, packet) {
+        return Err(Failed::Type {
+            rule: types.clone(),
+            packet,
+        });
+    }
+    Ok(())
+}
+
+const EVERY_BYTE: RangeInclusive<u8> = 0..=u8::MAX;
+
+/// Whether a value is not in a range; one that cannot be read is in the range of all only.
+fn lacks<T: PartialOrd>(
+    range: &RangeInclusive<T>,
+    all: &RangeInclusive<T>,
+    value: Option<T>,
+) -> bool {
+    value.map_or(range != all, |v| !range.contains(&v))
+}
