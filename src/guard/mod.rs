@@ -63,6 +63,7 @@ impl<T: PacketTransform> Guard<T> {
             ids: None,
             zert: None,
             ipsec,
+            filter_epoch: None,
             flows: FlowTable::new(config.flows, key),
             fragments: config.fragments.map(FragmentReassembler::new),
             streams: config.streams.map(Reassembler::new),
@@ -77,11 +78,8 @@ impl<T: PacketTransform> Guard<T> {
 
     /// The same guard with an IP filter.
     #[must_use]
-    pub fn filter(mut self, mut filter: Filter) -> Self {
-        // Flows may remember answers of another filter before this one.
-        if let Some(before) = &self.core.filter {
-            filter.begin_after(before.epoch());
-        }
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.core.let_filter_change();
         self.core.filter = Some(filter);
         self
     }
@@ -107,7 +105,8 @@ impl<T: PacketTransform> Guard<T> {
     }
 
     /// The IP filter, to install other rules between two packets.
-    pub const fn filter_mut(&mut self) -> Option<&mut Filter> {
+    pub fn filter_mut(&mut self) -> Option<&mut Filter> {
+        self.core.let_filter_change();
         self.core.filter.as_mut()
     }
 
@@ -217,6 +216,7 @@ impl<T: PacketTransform> Guard<T> {
             meta.number
         };
         cx.generation = self.core.generation();
+        self.core.note_filter_change();
         let verdict = self.core.pass(&mut cx, frame, layout, meta, hint);
         self.rule = cx.rule;
         self.core.counters.verdict(verdict);

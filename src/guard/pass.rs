@@ -75,6 +75,9 @@ pub(super) struct Core<T> {
     pub(super) mode: Mode,
     pub(super) nesting: u8,
     pub(super) filter: Option<Filter>,
+    /// The filter may have been exchanged since the last packet: the epoch up to which flows may
+    /// remember answers of the one before.
+    pub(super) filter_epoch: Option<u64>,
     pub(super) ids: Option<Ids>,
     pub(super) zert: Option<Zert>,
     pub(super) ipsec: T,
@@ -180,6 +183,22 @@ impl<T: PacketTransform> Core<T> {
                 continue;
             }
             return self.deliver(cx, &packet, hint, answer);
+        }
+    }
+
+    /// Somebody may put another filter in the place of this one.
+    pub(super) fn let_filter_change(&mut self) {
+        let before = self.filter.as_ref().map_or(0, Filter::epoch);
+        self.filter_epoch = Some(before.max(self.filter_epoch.unwrap_or(0)));
+    }
+
+    /// Whatever filter is there now, flows do not take its answers for those of another.
+    #[inline]
+    pub(super) fn note_filter_change(&mut self) {
+        if let Some(before) = self.filter_epoch.take()
+            && let Some(filter) = &mut self.filter
+        {
+            filter.begin_after(before);
         }
     }
 
