@@ -34,7 +34,7 @@ fn split(
 ) -> Option<Vec<Part>> {
     let mut budget = Budget {
         work: WORK + placed.len() * (WORK_PER_RULE >> (cuts / 2)),
-        bytes: BYTES + placed.len() * BYTES_PER_RULE,
+        bytes: (BYTES >> cuts) + placed.len() * BYTES_PER_RULE,
     };
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
