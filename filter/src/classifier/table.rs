@@ -34,7 +34,7 @@ fn split(
 ) -> Option<Vec<Part>> {
     let mut budget = Budget {
         work: WORK + placed.len() * (WORK_PER_RULE >> (cuts / 2)),
-        bytes: BYTES + placed.len() * BYTES_PER_RULE,
+        bytes: (BYTES >> cuts) + placed.len() * BYTES_PER_RULE,
     };
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
@@ -228,34 +228,32 @@ impl<A: Address> Table<A> {
     /// overlap.
     pub(super) fn get_batch(&self, level: Level, keys: &[Key<A>], out: &mut [u32]) {
         let n = keys.len();
-        let mut addresses = Block([A::MIN; BATCH]);
+        let mut sources = Block([A::MIN; BATCH]);
+        let mut destinations = Block([A::MIN; BATCH]);
+        let mut fields = Fields {
+            numbers: Block([0; BATCH]),
+            rest: Block([0; BATCH]),
+        };
+        let addresses = sources.0.iter_mut().zip(&mut destinations.0);
+        let words = fields.numbers.0.iter_mut().zip(&mut fields.rest.0);
+        for ((key, (s, d)), (numbers, rest)) in keys.iter().zip(addresses).zip(words) {
+            *s = key.source;
+            *d = key.destination;
+            *numbers = u32::from(key.a) | u32::from(key.b) << 16;
+            *rest = u32::from_le_bytes([key.protocol, key.environment, key.class, key.hidden]);
+        }
         let mut source = Block([0u32; BATCH]);
         let mut destination = Block([0u32; BATCH]);
         let mut class = Block([0u32; BATCH]);
         let mut best = Block([NONE; BATCH]);
-        for (key, a) in keys.iter().zip(&mut addresses.0) {
-            *a = key.source;
-        }
-        self.source.get_batch(level, &addresses, &mut source, n);
-        for (key, a) in keys.iter().zip(&mut addresses.0) {
-            *a = key.destination;
-        }
+        self.source.get_batch(level, &sources, &mut source, n);
         self.destination
-            .get_batch(level, &addresses, &mut destination, n);
+            .get_batch(level, &destinations, &mut destination, n);
         let table = match &self.services {
             Classes::Table(t) if !level.is_portable() => Some(t),
             Classes::Table(_) | Classes::Direct(_) => None,
         };
         if let Some(services) = table {
-            let mut fields = Fields {
-                numbers: Block([0; BATCH]),
-                rest: Block([0; BATCH]),
-            };
-            let words = fields.numbers.0.iter_mut().zip(&mut fields.rest.0);
-            for (key, (numbers, rest)) in keys.iter().zip(words) {
-                *numbers = u32::from(key.a) | u32::from(key.b) << 16;
-                *rest = u32::from_le_bytes([key.protocol, key.environment, key.class, key.hidden]);
-            }
             stage::services(level, services, &fields, &mut class, n);
         } else {
             for (key, n) in keys.iter().zip(&mut class.0) {
