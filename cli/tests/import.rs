@@ -1114,6 +1114,13 @@ fn chains_that_run_in_circles_or_multiply_are_refused() {
         writeln!(dump, "-A C{n} -s 10.1.0.{n} -j ACCEPT").unwrap();
     }
     assert_eq!(error(&dump), ImportError::TooMuch);
+    // Every second port of both ends.
+    let list: Vec<String> = (0..1_000).map(|n| (2 * n + 1).to_string()).collect();
+    let list = list.join(",");
+    let ports = format!(
+        ":INPUT DROP\n-A INPUT -p tcp -m multiport --sports {list} --dports {list} -j ACCEPT\n"
+    );
+    assert_eq!(error(&ports), ImportError::TooMuch);
     // Long chains without are no trouble.
     let mut dump = String::from(":INPUT DROP\n");
     for n in 0..5_000 {

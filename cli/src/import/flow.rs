@@ -282,6 +282,8 @@ impl Walk<'_> {
                 for own in &branch.any_of {
                     self.step(depth)?;
                     let both = cond.and(own);
+                    // Long lists cost more than short ones.
+                    self.steps = self.steps.saturating_add(both.size() / 16);
                     let (mut here, unsayable) = write::sayable(&both, self.way, &rule.place);
                     here.doubts.extend(unsayable.iter().cloned());
                     let mut doubts = own.doubts.clone();

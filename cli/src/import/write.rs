@@ -18,6 +18,9 @@ const MOST_NAME: usize = 32;
 /// The most combinations of address and service that one rule may stand for.
 const MOST_FILTERS: usize = 200_000;
 
+/// The most services of one rule.
+const MOST_SERVICES: usize = 20_000;
+
 const BYTE: u128 = u8::MAX as u128;
 const PORT: u128 = u16::MAX as u128;
 
@@ -122,6 +125,9 @@ impl Writer {
             Some(true) => (Some(six.clone()), six.list().len()),
         };
         let ((source, m), (destination, n)) = (pick(&cond.source), pick(&cond.destination));
+        if service_count(cond) > MOST_SERVICES {
+            return Err(ImportError::TooMuch);
+        }
         let services = services(entry);
         if m.saturating_mul(n).saturating_mul(services.len()) > MOST_FILTERS {
             return Err(ImportError::TooMuch);
@@ -245,6 +251,17 @@ fn spec((first, last): (u128, u128), v6: bool) -> (&'static str, String) {
         return ("Prefix", format!("{}/{length}", address(first)));
     }
     ("Range", format!("{}-{}", address(first), address(last)))
+}
+
+/// At most how many services a condition comes to.
+fn service_count(cond: &Cond) -> usize {
+    let protocols = cond.protocol.as_ref().map_or(1, |_| 256);
+    match cond.numbers {
+        Numbers::None => protocols,
+        // TCP and UDP, or ICMP and ICMPv6; a code is one for each type.
+        Numbers::Ports => 2 * (cond.a.list().len() + 1).saturating_mul(cond.b.list().len()),
+        Numbers::Icmp => 2 * 256_usize.saturating_mul(cond.b.list().len()),
+    }
 }
 
 /// The services of a rule, each as lines.
