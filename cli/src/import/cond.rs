@@ -119,6 +119,13 @@ impl Cond {
         !pick(&self.source).is_empty() && !pick(&self.destination).is_empty()
     }
 
+    /// How long its lists are.
+    pub(super) fn size(&self) -> usize {
+        let ends = self.source.iter().chain(&self.destination);
+        let ends: usize = ends.map(|r| r.list().len()).sum();
+        ends + self.a.list().len() + self.b.list().len() + self.doubts.len()
+    }
+
     /// Whether no packet fulfils it.
     pub(super) fn is_empty(&self) -> bool {
         !(self.has_version(false) || self.has_version(true))

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::cond::{Cond, Doubt, Instead};
-use super::{Findings, ImportError, Kind};
+use super::{Findings, ImportError, Kind, write};
 
 /// What a rule does with packets that match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,7 +281,13 @@ impl Walk<'_> {
             for branch in &rule.branches {
                 for own in &branch.any_of {
                     self.step(depth)?;
-                    let here = cond.and(own);
+                    let both = cond.and(own);
+                    // Long lists cost more than short ones.
+                    self.steps = self.steps.saturating_add(both.size() / 16);
+                    let (mut here, unsayable) = write::sayable(&both, self.way, &rule.place);
+                    here.doubts.extend(unsayable.iter().cloned());
+                    let mut doubts = own.doubts.clone();
+                    doubts.extend(unsayable);
                     if here.is_empty() {
                         continue;
                     }
@@ -297,7 +303,7 @@ impl Walk<'_> {
                             here.doubt(&rule.place, &**what);
                             self.deny(&here, false, &origin)
                         }
-                        Verdict::Return if own.doubts.is_empty() => {
+                        Verdict::Return if doubts.is_empty() => {
                             if here.same_packets(cond) {
                                 return Ok(true);
                             }
@@ -320,7 +326,7 @@ impl Walk<'_> {
                         }
                         Verdict::Goto(to) => {
                             let mut kept = kept.to_vec();
-                            kept.extend(own.doubts.iter().cloned());
+                            kept.extend(doubts.iter().cloned());
                             if self.enter(*to, &here, &kept, after, depth)? {
                                 let mut end = here.clone().without_doubts();
                                 end.doubts = kept;
@@ -329,7 +335,7 @@ impl Walk<'_> {
                             false
                         }
                     };
-                    if !goes_on && own.doubts.is_empty() && here.same_packets(cond) {
+                    if !goes_on && doubts.is_empty() && here.same_packets(cond) {
                         return Ok(false);
                     }
                 }
@@ -386,7 +392,7 @@ impl Walk<'_> {
     }
 
     fn permit(&mut self, cond: &Cond, origin: &Origin) {
-        let (cond, more) = super::write::sayable(cond, self.way, true, &origin.place);
+        let (cond, more) = write::port_zero(cond, true, &origin.place);
         let doubts = || cond.doubts.iter().chain(&more);
         let narrow = doubts().all(|d| d.instead != Instead::Nothing);
         let first = doubts().any(|d| d.instead == Instead::NotOpening);
@@ -405,7 +411,7 @@ impl Walk<'_> {
 
     /// Whether packets that match may still go on.
     fn deny(&mut self, cond: &Cond, tell: bool, origin: &Origin) -> bool {
-        let (cond, more) = super::write::sayable(cond, self.way, false, &origin.place);
+        let (cond, more) = write::port_zero(cond, false, &origin.place);
         let skip = self.skip_denies && !(cond.doubts.is_empty() && more.is_empty());
         for doubt in cond.doubts.iter().chain(&more) {
             let kind = if skip { Kind::DenyLeftOut } else { Kind::Wider };

@@ -515,6 +515,7 @@ impl<'r> Line<'r> {
         true
     }
 
+    /// Later fragments, or anything else.
     fn fragment(&mut self, not: bool) {
         if not {
             self.doubt("`! -f`: rules cannot ask for packets that are no later fragments");

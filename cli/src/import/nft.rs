@@ -1,5 +1,6 @@
 //! Reads what `nft --json list ruleset` writes.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -16,6 +17,9 @@ const PORT: u128 = u16::MAX as u128;
 const BYTE: u128 = u8::MAX as u128;
 /// The most conditions that the elements of sets come to in one rule.
 const MOST_ALTERNATIVES: usize = 5_000;
+
+/// The most work for the conditions of all rules; what comes behind is not looked at.
+const MOST_WORK: usize = 5_000_000;
 
 /// Family, table and name.
 type Key = (Rc<str>, Rc<str>, Rc<str>);
@@ -35,6 +39,8 @@ struct Reader<'v> {
     sets: HashMap<Key, &'v Value>,
     hooked: Vec<Hooked>,
     findings: Findings,
+    /// What was done for all rules so far.
+    work: Cell<usize>,
 }
 
 /// Reads a rule set.
@@ -54,6 +60,9 @@ pub(super) fn read(text: &str) -> Result<Source, ImportError> {
     for object in objects {
         if let Some(rule) = object.get("rule") {
             reader.rule(rule);
+        }
+        if reader.work.get() > MOST_WORK {
+            return Err(ImportError::TooMuch);
         }
     }
     if reader.chains.is_empty() {
@@ -84,6 +93,10 @@ fn only(value: &Value) -> Option<(&str, &Value)> {
 }
 
 impl<'v> Reader<'v> {
+    fn works(&self, work: usize) {
+        self.work.set(self.work.get().saturating_add(work));
+    }
+
     fn named(&mut self, object: &'v Value) {
         let Some((kind, value)) = only(object) else {
             return;
@@ -285,7 +298,10 @@ impl<'v> Statements<'_, 'v> {
     }
 
     fn and(&mut self, conds: &[Cond]) {
-        if self.any_of.len().saturating_mul(conds.len()) > MOST_ALTERNATIVES {
+        let alternatives = self.any_of.len().saturating_mul(conds.len());
+        let size: usize = conds.iter().map(Cond::size).sum();
+        self.reader.works(alternatives.saturating_add(size));
+        if alternatives > MOST_ALTERNATIVES || self.reader.work.get() > MOST_WORK {
             self.doubt("too many alternatives");
             return;
         }
@@ -705,6 +721,7 @@ impl<'v> Statements<'_, 'v> {
                 None => std::slice::from_ref(value),
             }
         };
+        self.reader.works(list.len());
         let inner = |e: &'v Value| e.get("elem").and_then(|e| e.get("val")).unwrap_or(e);
         Some(list.iter().map(inner).collect())
     }

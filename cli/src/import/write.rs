@@ -18,21 +18,16 @@ const MOST_NAME: usize = 32;
 /// The most combinations of address and service that one rule may stand for.
 const MOST_FILTERS: usize = 200_000;
 
+/// The most services of one rule.
+const MOST_SERVICES: usize = 20_000;
+
 const BYTE: u128 = u8::MAX as u128;
 const PORT: u128 = u16::MAX as u128;
 
-/// The part of a condition that a rule for this way can ask for, and what it cannot. The
-/// part of a permit may ask for more than the condition, that of a deny for less.
-pub(super) fn sayable(cond: &Cond, way: Way, permit: bool, place: &Rc<str>) -> (Cond, Vec<Doubt>) {
+/// The part of a condition that a rule for this way can ask for, and what it cannot.
+pub(super) fn sayable(cond: &Cond, way: Way, place: &Rc<str>) -> (Cond, Vec<Doubt>) {
     let mut cond = cond.clone();
     let mut more = Vec::new();
-    let mut doubt = |reason: &str, instead| {
-        more.push(Doubt {
-            place: Rc::clone(place),
-            reason: reason.into(),
-            instead,
-        });
-    };
     let only = |wanted: &[u8]| {
         cond.protocol.as_ref().is_some_and(|p| {
             let mut all = p.list().iter();
@@ -55,26 +50,43 @@ pub(super) fn sayable(cond: &Cond, way: Way, permit: bool, place: &Rc<str>) -> (
         (Numbers::Ports | Numbers::Icmp, _) => None,
     };
     if let Some(reason) = refused {
-        doubt(reason, Instead::Nothing);
+        more.push(Doubt {
+            place: Rc::clone(place),
+            reason: reason.into(),
+            instead: Instead::Nothing,
+        });
         cond.numbers = Numbers::None;
         cond.a = Ranges::all(PORT);
         cond.b = Ranges::all(PORT);
     }
-    if cond.numbers == Numbers::Ports {
-        for ports in [&mut cond.a, &mut cond.b] {
-            // `0` stands for every port.
-            if ports.list().first() == Some(&(0, 0)) {
-                let without = ports.list().get(1..).unwrap_or_default().to_vec();
-                let (list, instead) = if permit && !without.is_empty() {
-                    (without, Instead::Narrowed)
-                } else {
-                    let list = ports.list().iter().copied().chain([(0, 1)]).collect();
-                    (list, Instead::Nothing)
-                };
-                doubt("port 0 alone cannot be asked for", instead);
-                *ports = Ranges::of(PORT, list);
-            }
+    (cond, more)
+}
+
+/// Port 0 alone cannot be asked for, since `0` stands for every port: a permit asks for the other
+/// ports only, a deny for port 1 also.
+pub(super) fn port_zero(cond: &Cond, permit: bool, place: &Rc<str>) -> (Cond, Vec<Doubt>) {
+    let mut cond = cond.clone();
+    let mut more = Vec::new();
+    if cond.numbers != Numbers::Ports {
+        return (cond, more);
+    }
+    for ports in [&mut cond.a, &mut cond.b] {
+        if ports.list().first() != Some(&(0, 0)) {
+            continue;
         }
+        let without = ports.list().get(1..).unwrap_or_default().to_vec();
+        let (list, instead) = if permit && !without.is_empty() {
+            (without, Instead::Narrowed)
+        } else {
+            let list = ports.list().iter().copied().chain([(0, 1)]).collect();
+            (list, Instead::Nothing)
+        };
+        more.push(Doubt {
+            place: Rc::clone(place),
+            reason: "port 0 alone cannot be asked for".into(),
+            instead,
+        });
+        *ports = Ranges::of(PORT, list);
     }
     (cond, more)
 }
@@ -113,6 +125,9 @@ impl Writer {
             Some(true) => (Some(six.clone()), six.list().len()),
         };
         let ((source, m), (destination, n)) = (pick(&cond.source), pick(&cond.destination));
+        if service_count(cond) > MOST_SERVICES {
+            return Err(ImportError::TooMuch);
+        }
         let services = services(entry);
         if m.saturating_mul(n).saturating_mul(services.len()) > MOST_FILTERS {
             return Err(ImportError::TooMuch);
@@ -236,6 +251,17 @@ fn spec((first, last): (u128, u128), v6: bool) -> (&'static str, String) {
         return ("Prefix", format!("{}/{length}", address(first)));
     }
     ("Range", format!("{}-{}", address(first), address(last)))
+}
+
+/// At most how many services a condition comes to.
+fn service_count(cond: &Cond) -> usize {
+    let protocols = cond.protocol.as_ref().map_or(1, |_| 256);
+    match cond.numbers {
+        Numbers::None => protocols,
+        // TCP and UDP, or ICMP and ICMPv6; a code is one for each type.
+        Numbers::Ports => 2 * (cond.a.list().len() + 1).saturating_mul(cond.b.list().len()),
+        Numbers::Icmp => 2 * 256_usize.saturating_mul(cond.b.list().len()),
+    }
 }
 
 /// The services of a rule, each as lines.
