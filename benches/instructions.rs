@@ -306,9 +306,9 @@ const FLOW_BATCH: u64 = 194_000;
 const STREAM_IN_ORDER: u64 = 112_000;
 const STREAM_SWAPPED: u64 = 424_600;
 const FRAGMENTS: u64 = 1_626_700;
-const GUARD_SINGLE: u64 = 2_499_000;
-const GUARD_CAPTURE: u64 = 210_100;
-const GUARD_BATCH: u64 = 2_602_300;
+const GUARD_SINGLE: u64 = 2_176_300;
+const GUARD_CAPTURE: u64 = 207_000;
+const GUARD_BATCH: u64 = 2_301_300;
 
 library_benchmark_group!(
     name = packet_path,
