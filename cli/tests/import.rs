@@ -1021,6 +1021,18 @@ COMMIT
 }
 
 #[test]
+fn texts_of_the_source_stay_comments() {
+    let dump = "*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\u{85}\u{2028}{ \u{a0}\n-A INPUT -s 10.0.0.1 -m x\u{202e} \
+                --y \"a\u{b} \" -j ACCEPT\n-A INPUT -s 10.0.0.1 -j ACCEPT # }\n";
+    let all = imported(dump, Format::IptablesSave);
+    assert_eq!(rules(&all.policy).rules().len(), all.rules);
+    assert!(all.policy.lines().all(|l| l == l.trim_end()));
+    let long = format!("-A INPUT -m {} -j ACCEPT\n", "é".repeat(100_000));
+    let all = imported(&long, Format::IptablesSave);
+    assert!(all.policy.len() < 10_000);
+}
+
+#[test]
 fn denies_are_left_out_on_request_only() {
     let dump = "*filter
 :INPUT ACCEPT [0:0]

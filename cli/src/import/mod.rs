@@ -187,9 +187,10 @@ impl Findings {
             return;
         }
         let n = self.place(place);
-        let text: String = text.chars().take(300).collect();
+        let cut = |s: &str| -> String { s.chars().take(300).collect() };
+        let (text, reason) = (cut(text), cut(&reason.into()));
         self.list
-            .entry((n, kind, reason.into()))
+            .entry((n, kind, reason))
             .or_insert_with(|| (place.to_owned(), text));
     }
 }
@@ -292,7 +293,7 @@ fn head(name: &str, findings: &[Finding]) -> String {
     }
     for finding in findings {
         let line = finding.to_string();
-        out += &format!("#   {}\n", crate::escape::escaped(&line));
+        out += &write::comment("#   ", &line);
     }
     out.push('\n');
     out

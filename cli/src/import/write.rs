@@ -136,8 +136,9 @@ impl Writer {
         // Writing into a String cannot fail.
         let _ = writeln!(self.refs, "  IpFilterRuleRef {name}");
         let out = &mut self.rules;
-        let text: String = escaped(&entry.text).chars().take(300).collect();
-        let _ = write!(out, "\n# {text}\nIpFilterRule {name}\n{{\n");
+        let text: String = entry.text.chars().take(300).collect();
+        let text = comment("# ", &text);
+        let _ = write!(out, "\n{text}IpFilterRule {name}\n{{\n");
         address(out, "IpSourceAddr", source.as_ref(), v6);
         address(out, "IpDestAddr", destination.as_ref(), v6);
         if let [service] = &services[..] {
@@ -193,6 +194,14 @@ impl Writer {
     pub(super) fn finish(self, head: &str) -> String {
         format!("{head}IpFilterPolicy\n{{\n{}}}\n{}", self.refs, self.rules)
     }
+}
+
+/// A line that is a comment, whatever the text is.
+pub(super) fn comment(begin: &str, text: &str) -> String {
+    let mut line = format!("{begin}{}", escaped(text));
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    line
 }
 
 fn block(out: &mut String, indent: &str, keyword: &str, lines: &[String]) {
