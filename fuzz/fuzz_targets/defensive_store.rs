@@ -41,6 +41,11 @@ fuzz_target!(|input: &[u8]| {
     let mut store = MemoryStore::default();
     assert_eq!(defense.persist(&mut store), Ok(()));
     if let Some(table) = defense.table("A") {
-        assert!(table.entries().iter().all(|e| e.filter.check(20_160).is_ok()));
+        assert!(
+            table
+                .entries()
+                .iter()
+                .all(|e| e.filter.check(20_160).is_ok())
+        );
     }
 });
