@@ -254,7 +254,7 @@ fn expected(
         Action::Ipsec(tunnel) if meta.point == Point::LocalOut || meta.point == Point::Egress => {
             Verdict::Protect { tunnel, rule: id }
         }
-        _ => Verdict::Drop(NOT_THROUGH_TUNNEL),
+        Action::Ipsec(_) | _ => Verdict::Drop(NOT_THROUGH_TUNNEL),
     };
     (Some(id), verdict)
 }
