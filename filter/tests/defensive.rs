@@ -666,6 +666,51 @@ fn what_was_saved_is_in_force_after_a_restart() {
     assert_eq!(defense.table("B").unwrap().entries().len(), 2);
 }
 
+/// A saved text with filters of stack A: their numbers and names.
+fn saved(filters: impl Iterator<Item = (u64, String)>) -> MemoryStore {
+    let mut text = String::from("hostward defensive filters 1\n");
+    let mut count = 0;
+    for (id, name) in filters {
+        let line = format!(
+            "stack=A id={id} ext=1 global=no created=0 updated=0 expires={} source=All \
+             destination=All upper=any fragments=no direction=in routing=local mode=block log=no \
+             lifetime=30 name={name}",
+            u64::MAX
+        );
+        let sum = crc32fast::hash(line.as_bytes());
+        text.push_str(&format!("{sum:08x} {line}\n"));
+        count += 1;
+    }
+    text.push_str(&format!("end {count}\n"));
+    MemoryStore(Some(text.into_bytes()))
+}
+
+#[test]
+fn the_greatest_number_is_no_filter_and_leaves_room_for_new_ones() {
+    let names_of = [(u64::MAX, "last".into()), (7, "seven".into())];
+    let (mut defense, damage) = restored(&mut saved(names_of.into_iter()), at(0));
+    assert!(matches!(damage[..], [Damage::Line { line: 2, .. }]));
+    add(&mut defense, on("A"), DefensiveFilter::new("new"), at(0)).unwrap();
+    assert_eq!(names(&mut defense, on("A"), at(0)), ["new.1", "seven.1"]);
+}
+
+#[test]
+fn a_very_long_text_is_taken_in_within_a_moment() {
+    let many = (1..=60_000_u64).map(|n| (n, format!("n{n}")));
+    let (defense, damage) = restored(&mut saved(many.clone()), at(0));
+    assert!(damage.is_empty());
+    let table = defense.table("A").unwrap();
+    assert_eq!(table.entries().len(), 60_000);
+    assert_eq!(&*table.entries()[0].filter.name, "n60000");
+    // Twice the same number is one filter, the one that came first.
+    let twice = many.take(3).chain([(2, "again".into())]);
+    let (mut defense, _) = restored(&mut saved(twice), at(0));
+    assert_eq!(
+        names(&mut defense, on("A"), at(0)),
+        ["n3.1", "n2.1", "n1.1"]
+    );
+}
+
 #[test]
 fn damage_is_reported_and_takes_only_itself_away() {
     let mut store = MemoryStore::default();

@@ -1,6 +1,6 @@
 //! Reads what `iptables-save` and `ip6tables-save` write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
@@ -53,6 +53,8 @@ const TRANSLATES: [&str; 6] = ["DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP
 struct Reader {
     v6: bool,
     table: Rc<str>,
+    /// Tables that were there already.
+    tables: HashSet<Rc<str>>,
     chains: Vec<Chain>,
     numbers: HashMap<(Rc<str>, Rc<str>), usize>,
     /// Policies of built-in chains: whether they accept, and where that stands.
@@ -65,6 +67,7 @@ pub(super) fn read(text: &str, v6: bool) -> Result<Source, ImportError> {
     let mut reader = Reader {
         v6: v6 || is_v6(text),
         table: "filter".into(),
+        tables: HashSet::new(),
         chains: Vec::new(),
         numbers: HashMap::new(),
         policies: HashMap::new(),
@@ -154,6 +157,10 @@ impl Reader {
         let wrong = |why| ImportError::Line { line: n, why };
         if let Some(table) = line.strip_prefix('*') {
             self.table = table.into();
+            // Of two dumps in a file, perhaps of both IP versions, neither says what holds.
+            if !self.tables.insert(Rc::clone(&self.table)) {
+                return Err(wrong("a table for the second time: one dump in a file"));
+            }
             return Ok(());
         }
         // `iptables-save --counters`: packets and bytes in front.

@@ -543,7 +543,8 @@ impl<'v> Statements<'_, 'v> {
         let (field, names) = match (kind, text(value, "key")) {
             ("meta", "l4proto") => (Some(Field::Protocol), Names::Protocol),
             ("meta", "nfproto" | "protocol") => (Some(Field::Version), Names::Version),
-            ("payload", _) => {
+            // Another field beside these says where the header is: inside a tunnel (`vxlan ip saddr`).
+            ("payload", _) if value.as_object().is_some_and(|v| v.len() == 2) => {
                 let (of, field) = (text(value, "protocol"), text(value, "field"));
                 return Some(self.payload(of, field, cond));
             }
@@ -622,6 +623,7 @@ impl<'v> Statements<'_, 'v> {
     fn flags(&mut self, left: &Value, op: &str, right: &Value) -> bool {
         let is = |v: &Value| {
             v.get("payload")
+                .filter(|p| p.get("tunnel").is_none())
                 .is_some_and(|p| (text(p, "protocol"), text(p, "field")) == ("tcp", "flags"))
         };
         let masked = left.get("&").and_then(Value::as_array);
@@ -650,6 +652,7 @@ impl<'v> Statements<'_, 'v> {
     fn later_fragments(&mut self, left: &Value, op: &str, right: &Value) -> bool {
         let is = |v: &Value| {
             v.get("payload")
+                .filter(|p| p.get("tunnel").is_none())
                 .is_some_and(|p| (text(p, "protocol"), text(p, "field")) == ("ip", "frag-off"))
         };
         let masked = left.get("&").and_then(Value::as_array).map(Vec::as_slice);

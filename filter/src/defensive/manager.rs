@@ -372,8 +372,7 @@ impl Defense {
         for stack in self.stacks.values_mut().filter(|s| s.is_eligible()) {
             let most = stack.config.as_ref().map_or(0, |c| c.max_filters);
             for master in &self.masters {
-                let has = stack.filters.iter().any(|f| f.id == master.id);
-                if !has && stack.filters.len() < most {
+                if stack.filters.len() < most && !stack.filters.iter().any(|f| f.id == master.id) {
                     stack.filters.push(master.clone());
                 }
             }
@@ -557,6 +556,13 @@ impl Defense {
         for record in records {
             self.take_in(record, now);
         }
+        // Once for all: a text may have very many. Newest first, of equal numbers those that were
+        // there before.
+        let stacks = self.stacks.values_mut().map(|s| &mut s.filters);
+        for list in stacks.chain([&mut self.masters]) {
+            list.sort_by_key(|f| core::cmp::Reverse(f.id));
+            list.dedup_by_key(|f| f.id);
+        }
         self.copy_masters();
         self.drop_inactive(now, events);
         self.publish();
@@ -600,10 +606,7 @@ impl Defense {
             None => &mut self.masters,
             Some(name) => &mut self.stacks.entry(name).or_default().filters,
         };
-        if !list.iter().any(|f| f.id == installed.id) {
-            list.push(installed);
-            list.sort_by_key(|f| core::cmp::Reverse(f.id));
-        }
+        list.push(installed);
     }
 
     fn records(&self) -> Vec<Record> {

@@ -24,6 +24,9 @@ use crate::service::{RuleRouting, Upper};
 
 const HEAD: &str = "hostward defensive filters 1";
 
+/// The greatest number of a filter that is read.
+const ID_MAX: u64 = u64::MAX / 2;
+
 /// A filter as it is saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -232,7 +235,8 @@ fn read(line: &str) -> Option<Record> {
     filter.check(super::LIFETIME_MAX).ok()?;
     Some(Record {
         stack: field("stack").map(Into::into),
-        id: number("id")?,
+        // Numbers count up from what is read: nobody ever wrote one near the end.
+        id: number("id").filter(|id| *id <= ID_MAX)?,
         extension: small("ext")?,
         global: flag("global")?,
         created: UnixTime::from_micros(number("created")?),
