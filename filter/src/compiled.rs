@@ -26,8 +26,9 @@ use crate::time::TimeCondition;
 
 /// So many sets of time conditions get a classifier of their own.
 const GROUPS: usize = 8;
-/// Rule sets that stand for more simple filters than this are not compiled but scanned.
-const MOST: usize = 1 << 20;
+/// Rule sets that stand for more simple filters than this are not compiled but scanned: awkward
+/// ones of a million took a minute to compile.
+const MOST: usize = 1 << 17;
 /// Packets that are looked at together.
 const BATCH: usize = 128;
 

@@ -121,7 +121,9 @@ impl RuleSet {
     /// The rules of a policy, first to last. `generation` tells this set from the ones before and
     /// after it.
     ///
-    /// Compiles them: some ten milliseconds for ten thousand rules, off the packet path.
+    /// Compiles them: some ten milliseconds for ten thousand ordinary rules, seconds for awkward
+    /// ones, off the packet path. Rules that stand for more than 131,072 simple filters are not
+    /// compiled and tried one by one.
     #[must_use]
     pub fn new(rules: Vec<Rule>, generation: u64) -> Self {
         Self {
