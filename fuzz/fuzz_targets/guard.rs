@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, Filter, Logging, Rule, RuleSet};
+use hostward::filter::{Action, AddressSpec, Filter, Logging, Rule, RuleSet};
 use hostward::hook::event::EventQueue;
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::frame::VecFrame;
@@ -20,7 +20,7 @@ const CAPACITY: usize = 16;
 
 fn guard(mode: Mode) -> Guard {
     let mut deny = Rule::new("deny", Action::Deny);
-    deny.source = "10.0.0.0/9".parse().unwrap();
+    deny.source = "10.0.0.0/9".parse::<AddressSpec>().unwrap();
     deny.logging = Logging::Yes;
     let rules = RuleSet::new(vec![deny, Rule::new("permit", Action::Permit)], 1);
     let flows = FlowConfig {
