@@ -20,7 +20,7 @@ const CAPACITY: usize = 16;
 
 fn guard(mode: Mode) -> Guard {
     let mut deny = Rule::new("deny", Action::Deny);
-    deny.source = "10.0.0.0/9".parse::<AddressSpec>().unwrap();
+    deny.source = "10.0.0.0/9".parse::<AddressSpec>().unwrap().into();
     deny.logging = Logging::Yes;
     let rules = RuleSet::new(vec![deny, Rule::new("permit", Action::Permit)], 1);
     let flows = FlowConfig {
