@@ -112,9 +112,8 @@ impl Guarded {
             rules.count(verdict, self.guard.last_rule(), self.frame.bytes().len());
         }
         if out.wants_decisions() {
-            let rules = self.guard.filter_ref().map(Filter::rules);
-            let rule = rules.zip(self.guard.last_rule()).and_then(|(rules, id)| {
-                let rule = rules.rules().get(id.0 as usize)?;
+            let rule = self.guard.last_rule().and_then(|id| {
+                let rule = self.guard.filter_ref()?.rule(id)?;
                 Some(rule.name.to_string())
             });
             out.decision(&DecisionLine {

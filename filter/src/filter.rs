@@ -130,6 +130,7 @@ impl<T> Filter<T> {
     pub fn local_time(mut self, local: Arc<dyn LocalTime>) -> Self {
         self.local = local;
         self.in_force = InForce::outdated();
+        self.epoch += 1;
         self
     }
 
