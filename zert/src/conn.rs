@@ -368,7 +368,15 @@ impl Conn {
     /// How far the handshake is now.
     pub(crate) fn look(&self) -> Stage {
         match self.record.protocol {
-            Protocol::None => Stage::Clear,
+            // The rest is not read from streams.
+            Protocol::None
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => Stage::Clear,
             Protocol::Tls if self.tls.established(&self.record) => Stage::Complete,
             Protocol::Tls if self.tls.fatal() => Stage::Failed,
             Protocol::Ssh if self.ssh.established() => Stage::Complete,
@@ -391,7 +399,14 @@ impl Conn {
         let client = match self.record.protocol {
             Protocol::Tls => self.tls.client.unwrap_or(usual),
             Protocol::Ssh => self.ssh.client().unwrap_or(usual),
-            Protocol::None => Side::Initiator,
+            Protocol::None
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => Side::Initiator,
         };
         self.record.set_flow(&flow, client == Side::Initiator);
         self.record.clear_text = self
@@ -402,7 +417,14 @@ impl Conn {
         match self.record.protocol {
             Protocol::Tls => self.tls.conclude(&mut self.record, over),
             Protocol::Ssh => self.ssh.conclude(usual, over, &mut self.record, env),
-            Protocol::None => {}
+            Protocol::None
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => {}
         }
         let local = match flow.direction {
             Direction::Outbound => Side::Initiator,

@@ -347,7 +347,7 @@ impl Zert {
 }
 
 // What a watched connection costs, apart from its texts; the README gives the figure.
-const _: () = assert!(size_of::<Entry>() <= 2048);
+const _: () = assert!(size_of::<Entry>() <= 3072);
 
 fn bound(cx: &mut Cx<'_>, flow: &FlowInfo, code: Code) {
     if cx.events.wants(Class::Capacity) {

@@ -4,19 +4,27 @@ use core::any::Any;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use alloc::boxed::Box;
 use hostward_hook::event::{Detail, FieldVisitor, Value};
+
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
+use hostward_hook::ident::{JobId, UserId};
+use hostward_hook::meta::Direction;
 use hostward_hook::time::Now;
 
 use crate::text::{Inline, Text};
 
+mod ipsec;
 mod ssh;
 mod tls;
 
 use tls::Scheme;
 
+pub use ipsec::{FilterFacts, IkeFacts, IpsecFacts, RuleFacts};
 pub use ssh::{SshDirection, SshFacts};
-pub use tls::{Alert, Alerts, Certificate, CipherSuite, Group, TlsFacts, TlsVersion};
+pub use tls::{
+    Alert, Alerts, Certificate, CipherSuite, Group, Oid, SessionId, TlsFacts, TlsVersion,
+};
 
 /// What protects a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,6 +37,20 @@ pub enum Protocol {
     Tls,
     /// SSH.
     Ssh,
+    /// TLS over datagrams.
+    Dtls,
+    /// QUIC, which carries TLS 1.3.
+    Quic,
+    /// IKE.
+    Ike,
+    /// ESP, seen on the way.
+    Esp,
+    /// AH, seen on the way.
+    Ah,
+    /// WireGuard.
+    Wireguard,
+    /// IPsec, as the stack says, of a connection that nothing else protects.
+    Ipsec,
 }
 
 impl Protocol {
@@ -39,6 +61,13 @@ impl Protocol {
             Self::None => "none",
             Self::Tls => "tls",
             Self::Ssh => "ssh",
+            Self::Dtls => "dtls",
+            Self::Quic => "quic",
+            Self::Ike => "ike",
+            Self::Esp => "esp",
+            Self::Ah => "ah",
+            Self::Wireguard => "wireguard",
+            Self::Ipsec => "ipsec",
         }
     }
 }
@@ -103,9 +132,11 @@ impl Role {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// Read from the stream.
+    /// Read from the stream (z/OS: 1).
     #[default]
     Observed,
+    /// Told by the library that negotiated them (z/OS: 2).
+    Advised,
 }
 
 impl Source {
@@ -114,8 +145,23 @@ impl Source {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Observed => "observed",
+            Self::Advised => "advised",
         }
     }
+}
+
+/// What went over a connection, as the local host counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "both directions of both counts")]
+pub struct Traffic {
+    /// Bytes received, IP headers included.
+    pub in_bytes: u64,
+    /// Bytes sent, IP headers included.
+    pub out_bytes: u64,
+    /// Packets received.
+    pub in_packets: u64,
+    /// Packets sent.
+    pub out_packets: u64,
 }
 
 /// What a field of a record holds.
@@ -199,6 +245,20 @@ pub struct Record {
     pub packets: u64,
     /// Bytes of both sides, IP headers included.
     pub bytes: u64,
+    /// The same by direction, as the local host counts.
+    pub traffic: Traffic,
+    /// The local side is the client (by its part in the handshake, else by who opened the connection).
+    pub local_is_client: bool,
+    /// The local side opened the connection.
+    pub local_opened: bool,
+    /// Owner of the local socket, as far as known.
+    pub user: UserId,
+    /// Job of the local socket, as far as known.
+    pub job: JobId,
+    /// The tunnel the connection goes through, whatever else protects it.
+    pub ipsec: Option<Box<IpsecFacts>>,
+    /// The filter rules the connection is under, where they are told.
+    pub filter: Option<Box<FilterFacts>>,
     /// TLS facts; empty unless `protocol` is [`Protocol::Tls`].
     pub tls: TlsFacts,
     /// SSH facts; empty unless `protocol` is [`Protocol::Ssh`].
@@ -231,6 +291,13 @@ impl Default for Record {
             first_packet: 0,
             packets: 0,
             bytes: 0,
+            traffic: Traffic::default(),
+            local_is_client: false,
+            local_opened: false,
+            user: UserId::default(),
+            job: JobId::default(),
+            ipsec: None,
+            filter: None,
             tls: TlsFacts::default(),
             ssh: SshFacts::default(),
         }
@@ -263,6 +330,41 @@ impl Record {
         self.first_packet = flow.first_packet;
         self.packets = flow.packets();
         self.bytes = flow.bytes();
+        self.local_opened = flow.direction == Direction::Outbound;
+        self.local_is_client = self.local_opened == client_is_initiator;
+        let (sent, received) = if self.local_opened {
+            (flow.initiator, flow.responder)
+        } else {
+            (flow.responder, flow.initiator)
+        };
+        self.traffic = Traffic {
+            in_bytes: received.bytes,
+            out_bytes: sent.bytes,
+            in_packets: received.packets,
+            out_packets: sent.packets,
+        };
+        self.user = flow.user;
+        self.job = flow.job;
+    }
+
+    /// The local end.
+    #[must_use]
+    pub const fn local(&self) -> SocketAddr {
+        if self.local_is_client {
+            self.client
+        } else {
+            self.server
+        }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub const fn remote(&self) -> SocketAddr {
+        if self.local_is_client {
+            self.server
+        } else {
+            self.client
+        }
     }
 
     /// The connection's addresses and ports, client first.
@@ -281,8 +383,13 @@ impl Record {
         number(f, "dport", Some(self.server.port()));
         match self.protocol {
             Protocol::None => {}
-            Protocol::Tls => tls_fields(&self.tls, f),
+            Protocol::Tls | Protocol::Dtls | Protocol::Quic => tls_fields(&self.tls, f),
             Protocol::Ssh => ssh_fields(&self.ssh, f),
+            Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => {}
         }
         flag(f, "failed", Some(self.failed));
         flag(f, "established", self.established);

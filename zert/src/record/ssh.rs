@@ -1,5 +1,10 @@
 //! What a record shows of SSH.
 
+use alloc::boxed::Box;
+
+use hostward_hook::protection::Fips;
+
+use super::tls::Certificate;
 use crate::text::{Hex, KeyFingerprint, Text};
 
 /// What was negotiated for one direction of an SSH connection.
@@ -60,6 +65,22 @@ pub struct SshFacts {
     pub host_key_type: Text,
     /// Fingerprint of the host key the server showed.
     pub host_key_fingerprint: Option<KeyFingerprint>,
+    /// Length of the host key in bits, 0 when not known.
+    pub host_key_bits: u16,
+    /// Type of the client's key, where a provider told.
+    pub client_key_type: Text,
+    /// Length of the client's key in bits, 0 when not known.
+    pub client_key_bits: u16,
+    /// The server's certificate, when its key is more than a raw one and a provider told.
+    pub server_cert: Option<Box<Certificate>>,
+    /// The client's certificate, when its key is more than a raw one and a provider told.
+    pub client_cert: Option<Box<Certificate>>,
+    /// User authentication methods that succeeded, in order, where a provider told.
+    pub authentication: [Text; 2],
+    /// Name of the library that told; absent when observed.
+    pub provider: Text,
+    /// Validated cryptography, where a provider told.
+    pub fips: Fips,
     /// The client has sent `NEWKEYS`.
     pub newkeys_client: bool,
     /// The server has sent `NEWKEYS`.
@@ -79,6 +100,14 @@ impl SshFacts {
         self.hassh_server = None;
         self.host_key_type.clear();
         self.host_key_fingerprint = None;
+        self.host_key_bits = 0;
+        self.client_key_type.clear();
+        self.client_key_bits = 0;
+        self.server_cert = None;
+        self.client_cert = None;
+        self.authentication.iter_mut().for_each(Text::clear);
+        self.provider.clear();
+        self.fips = Fips::Unknown;
         self.newkeys_client = false;
         self.newkeys_server = false;
     }

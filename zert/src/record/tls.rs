@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use hostward_hook::protection::{self, Fips, Handshake};
+
 use crate::names::{Suite, alert_name, group_name, scheme_name};
 use crate::text::{CertTime, Hex, Ja4, Text};
 
@@ -159,23 +161,148 @@ impl Alerts {
 pub struct Certificate {
     /// Subject in RFC 4514 form, the most specific part first.
     pub subject: Text,
+    /// Issuer in RFC 4514 form, the most specific part first.
+    pub issuer: Text,
     /// Serial number in upper-case hexadecimal.
     pub serial: Text,
     /// End of validity.
     pub not_after: Option<CertTime>,
     /// SHA-256 of the encoded certificate.
     pub sha256: Option<Hex<32>>,
+    /// Algorithm of the signature on the certificate.
+    pub signature: Option<Oid>,
+    /// Algorithm of the certificate's key.
+    pub key: Option<Oid>,
+    /// Curve of the key, for keys on named curves.
+    pub curve: Option<Oid>,
+    /// Length of the key in bits, 0 when not known.
+    pub key_bits: u16,
     /// Certificates in the message; `None` when no such message was readable.
     pub chain_len: Option<u16>,
 }
 
+/// An object identifier by its content octets (X.690 §8.19), cut after 15.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Oid {
+    octets: [u8; 15],
+    len: u8,
+}
+
+impl Oid {
+    /// Of content octets; nothing for none.
+    #[must_use]
+    pub fn of(content: &[u8]) -> Option<Self> {
+        let mut oid = Self::default();
+        for (to, from) in oid.octets.iter_mut().zip(content) {
+            *to = *from;
+            oid.len += 1;
+        }
+        (oid.len > 0).then_some(oid)
+    }
+
+    /// The content octets.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+/// In dotted form.
+impl fmt::Display for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut arc = 0_u64;
+        let mut first = true;
+        for octet in self.content() {
+            arc = arc.saturating_mul(128) | u64::from(octet & 0x7F);
+            if octet & 0x80 != 0 {
+                continue;
+            }
+            if first {
+                // The first two arcs share a number; the first is at most 2.
+                let root = (arc / 40).min(2);
+                write!(f, "{root}.{}", arc - root * 40)?;
+                first = false;
+            } else {
+                write!(f, ".{arc}")?;
+            }
+            arc = 0;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Certificate {
+    /// Owned, from what a provider told. What only the encoding tells is left to be read from it.
+    #[must_use]
+    pub fn of(told: &protection::Certificate<'_>) -> Self {
+        let text = |text: Option<&str>| text.map(Text::from).unwrap_or_default();
+        let mut serial = Text::default();
+        for octet in told.serial {
+            // What is too long is cut.
+            let _ = fmt::Write::write_fmt(&mut serial, format_args!("{octet:02X}"));
+        }
+        Self {
+            subject: text(told.subject),
+            issuer: text(told.issuer),
+            serial,
+            signature: Oid::of(told.signature),
+            key: Oid::of(told.key),
+            key_bits: told.key_bits,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.subject.clear();
+        self.issuer.clear();
         self.serial.clear();
+        self.signature = None;
+        self.key = None;
+        self.curve = None;
+        self.key_bits = 0;
         self.not_after = None;
         self.sha256 = None;
         self.chain_len = None;
+    }
+}
+
+/// A TLS session identifier: at most 32 octets (RFC 5246 §7.4.1.2).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct SessionId {
+    octets: [u8; 32],
+    len: u8,
+}
+
+impl SessionId {
+    /// Of so many octets, cut after 32.
+    #[must_use]
+    pub fn of(octets: &[u8]) -> Self {
+        let mut id = Self::default();
+        for (to, from) in id.octets.iter_mut().zip(octets) {
+            *to = *from;
+            id.len += 1;
+        }
+        id
+    }
+
+    /// The octets; none when there is no identifier.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.octets()
+            .iter()
+            .try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
 
@@ -216,6 +343,20 @@ pub struct TlsFacts {
     pub client_random: Option<Hex<32>>,
     /// Scheme of the server's key exchange signature (TLS 1.2 only).
     pub signature_scheme: Option<u16>,
+    /// Scheme of the client's signature, where a provider told.
+    pub client_signature_scheme: Option<u16>,
+    /// Name of the library that told; absent when observed.
+    pub provider: Text,
+    /// Kind of handshake.
+    pub handshake: Handshake,
+    /// Session identifier: the server's, up to TLS 1.2; what a provider told else.
+    pub session_id: SessionId,
+    /// Whether raw public keys stand in place of certificates (RFC 7250), where a provider told.
+    pub raw_public_key: Option<bool>,
+    /// Validated cryptography, where a provider told.
+    pub fips: Fips,
+    /// Version of QUIC, when it carries this handshake.
+    pub quic_version: Option<u32>,
     /// The client hello had SSL 2.0 form.
     pub ssl2_client_hello: bool,
     /// The client offered early data.
@@ -241,18 +382,21 @@ impl TlsFacts {
         self.alpn.clear();
         self.server_cert.clear();
         self.client_cert.clear();
+        self.provider.clear();
         // Everything but the texts, whose memory is kept.
         let kept = (
             core::mem::take(&mut self.sni),
             core::mem::take(&mut self.alpn),
             core::mem::take(&mut self.server_cert),
             core::mem::take(&mut self.client_cert),
+            core::mem::take(&mut self.provider),
         );
         *self = Self {
             sni: kept.0,
             alpn: kept.1,
             server_cert: kept.2,
             client_cert: kept.3,
+            provider: kept.4,
             ..Self::default()
         };
     }
