@@ -160,6 +160,8 @@ fn ways() -> Vec<Vec<Way>> {
             way("aws-lc-rs dyn", sealing(of(backend::AWS_LC))),
         ]);
     }
+    #[cfg(feature = "ipsec-mb")]
+    groups.push(vec![way("ipsec-mb dyn", sealing(of(backend::IPSEC_MB)))]);
     groups
 }
 

@@ -18,6 +18,8 @@ use crate::signature::Signer;
 
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws_lc;
+#[cfg(feature = "ipsec-mb")]
+pub mod ipsec_mb;
 #[cfg(feature = "ring")]
 pub mod ring;
 #[cfg(feature = "rustcrypto")]
@@ -27,6 +29,8 @@ pub mod rustcrypto;
 pub use self::ring::RING;
 #[cfg(feature = "aws-lc-rs")]
 pub use aws_lc::AWS_LC;
+#[cfg(feature = "ipsec-mb")]
+pub use ipsec_mb::IPSEC_MB;
 #[cfg(feature = "rustcrypto")]
 pub use rustcrypto::RUST_CRYPTO;
 
