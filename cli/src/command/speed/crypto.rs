@@ -8,13 +8,12 @@ use hostward::crypto::algorithm::{Algorithm, Kind, Scheme};
 use hostward::crypto::{Backend, Failed, Group, Provider, Random, Signing, backend};
 use serde::Serialize;
 
-use super::measure::{Work, medians};
+use super::measure::{Work, again, medians};
 use super::raw;
 use crate::command::Outcome;
 
 const AFTER: &str = "Times are thread CPU nanoseconds for one operation: medians of rounds in which everything about one
-algorithm and length takes turns. raw_ns is the library's own call, for AEADs; opening is less the copy of
-the sealed octets that it needs each time. Only ratios within one run mean anything.
+algorithm and length takes turns. raw_ns is the library's own call, for AEADs. Only ratios within one run mean anything.
 
 Exit codes:
   0  everything was done
@@ -110,31 +109,22 @@ impl Random for System {
     }
 }
 
-/// One operation that is measured: its name, octets, and works of which the last may be the copy to be
-/// subtracted.
+/// One operation that is measured.
 struct Case<'a> {
     op: &'static str,
     bytes: Option<usize>,
     work: Work<'a>,
     /// The library's own.
     raw: Option<Work<'a>>,
-    /// What both need beside it.
-    beside: Option<Work<'a>>,
 }
 
 impl<'a> Case<'a> {
-    fn of(op: &'static str, bytes: Option<usize>, mut once: impl FnMut() + 'a) -> Self {
-        let work = Box::new(move |times| {
-            for _ in 0..times {
-                once();
-            }
-        });
+    fn of(op: &'static str, bytes: Option<usize>, once: impl FnMut() + 'a) -> Self {
         Self {
             op,
             bytes,
-            work,
+            work: again(once),
             raw: None,
-            beside: None,
         }
     }
 }
@@ -246,12 +236,10 @@ fn print(out: &mut impl Write, row: &Row) -> io::Result<()> {
 fn measure(case: Case<'_>, repeat: u32) -> Row {
     let mut works = vec![case.work];
     let raw = case.raw.map(|raw| works.push(raw)).is_some();
-    let beside = case.beside.map(|beside| works.push(beside)).is_some();
     let mut ns = medians(&mut works, repeat).into_iter();
+    let tenths = |ns: f64| (ns * 10.0).round() / 10.0;
     let whole = ns.next().unwrap_or(0.0);
     let raw_ns = raw.then(|| ns.next()).flatten();
-    let beside = beside.then(|| ns.next()).flatten().unwrap_or(0.0);
-    let tenths = |ns: f64| ((ns - beside) * 10.0).round() / 10.0;
     Row {
         what: "",
         backend: "",
@@ -275,11 +263,6 @@ fn cases<'a>(backend: &str, provider: &'a Provider, algorithm: Algorithm) -> Vec
                 let [seal, open] = raw::interface(key, size)?;
                 let (raw_seal, raw_open) =
                     raw::of(backend, aead, size).map_or((None, None), |[s, o]| (Some(s), Some(o)));
-                let (from, mut to) = (vec![0x5a; size], vec![0; size]);
-                let copy = Case::of("copy", None, move || {
-                    to.copy_from_slice(black_box(&from));
-                    black_box(&mut to);
-                });
                 let bytes = Some(size);
                 Some([
                     Case {
@@ -287,14 +270,12 @@ fn cases<'a>(backend: &str, provider: &'a Provider, algorithm: Algorithm) -> Vec
                         bytes,
                         work: seal,
                         raw: raw_seal,
-                        beside: None,
                     },
                     Case {
                         op: "open",
                         bytes,
                         work: open,
                         raw: raw_open,
-                        beside: Some(copy.work),
                     },
                 ])
             };

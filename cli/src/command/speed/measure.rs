@@ -4,19 +4,49 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Something to be done so many times.
-pub(super) type Work<'a> = Box<dyn FnMut(u32) + 'a>;
+/// Does something so many times and tells the CPU time of this thread that it took.
+pub(super) type Work<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
+
+/// Work that is the same thing again and again.
+pub(super) fn again<'a>(mut once: impl FnMut() + 'a) -> Work<'a> {
+    Box::new(move |times| {
+        let start = now();
+        for _ in 0..times {
+            once();
+        }
+        now().saturating_sub(start)
+    })
+}
+
+/// Work that uses up what it works on: `refill` makes `many` anew, whose time does not count, then `use_up` takes
+/// them. What asking for the time takes is subtracted.
+pub(super) fn used_up<'a>(
+    many: u32,
+    mut refill_and_use: impl FnMut(&mut dyn FnMut()) + 'a,
+) -> Work<'a> {
+    Box::new(move |times| {
+        let clock = (0..32).map(|_| {
+            let start = now();
+            now().saturating_sub(start)
+        });
+        let clock = clock.min().unwrap_or_default();
+        let mut taken = Duration::ZERO;
+        let mut done = 0;
+        while done < times.max(1) {
+            let mut start = Duration::ZERO;
+            refill_and_use(&mut || start = now());
+            taken += now().saturating_sub(start).saturating_sub(clock);
+            done += many;
+        }
+        // For so many times, however many they were.
+        taken.mul_f64(f64::from(times) / f64::from(done))
+    })
+}
 
 /// CPU time of this thread so far.
 fn now() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(now).unwrap_or_default()
-}
-
-fn time(work: &mut Work<'_>, times: u32) -> f64 {
-    let start = now();
-    work(times);
-    now().saturating_sub(start).as_nanos() as f64
 }
 
 /// Nanoseconds that each takes once: medians of `rounds`, in which they take turns, after one round that is
@@ -28,8 +58,8 @@ pub(super) fn medians(works: &mut [Work<'_>], rounds: u32) -> Vec<f64> {
         .iter_mut()
         .map(|work| {
             // The first time finds tables to be filled; the second tells how long it takes.
-            let _ = time(work, 1);
-            let once = time(work, 2).max(2.0) / 2.0;
+            let _ = work(1);
+            let once = (work(16).as_nanos() as f64 / 16.0).max(1.0);
             // Within 1 and 100,000.
             let times = (ROUND_NS / once).clamp(1.0, MOST) as u32;
             (times, Vec::with_capacity(rounds as usize))
@@ -37,7 +67,7 @@ pub(super) fn medians(works: &mut [Work<'_>], rounds: u32) -> Vec<f64> {
         .collect();
     for round in 0..=rounds {
         for (work, (times, taken)) in works.iter_mut().zip(&mut taken) {
-            let ns = time(work, *times) / f64::from(*times);
+            let ns = work(*times).as_nanos() as f64 / f64::from(*times);
             if round > 0 {
                 taken.push(ns);
             }
@@ -59,10 +89,8 @@ mod tests {
     #[test]
     fn twice_the_work_takes_longer() {
         let spin = |length: u64| -> Work<'static> {
-            Box::new(move |times| {
-                for _ in 0..times {
-                    black_box((0..length).fold(0, |a, b| black_box(a ^ b)));
-                }
+            again(move || {
+                black_box((0..length).fold(0, |a, b| black_box(a ^ b)));
             })
         };
         let took = medians(&mut [spin(100), spin(10_000)], 5);

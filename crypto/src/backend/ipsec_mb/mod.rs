@@ -141,16 +141,15 @@ impl Gcm {
         (key.len() == length.len()).then(|| Self::new(table()?, algorithm, length, key))?
     }
 
-    /// The library's call to encrypt and nothing else: what the interface is measured against.
-    #[inline]
-    pub fn seal_raw(&self, nonce: &[u8; 12], aad: &[u8], data: &mut [u8]) -> [u8; 16] {
-        let mut tag = [0; 16];
-        self.run(self.enc, nonce, aad, data, &mut tag);
-        tag
+    /// The library's call to encrypt and nothing else: what the interface is measured against. Not
+    /// inlined: in a loop of the caller's it took 42 ns for 64 octets where it takes 25.
+    #[inline(never)]
+    pub fn seal_raw(&self, nonce: &[u8; 12], aad: &[u8], data: &mut [u8], tag: &mut [u8; 16]) {
+        self.run(self.enc, nonce, aad, data, tag);
     }
 
     /// The library's call to decrypt and nothing else; gives the tag that must be compared.
-    #[inline]
+    #[inline(never)]
     pub fn open_raw(&self, nonce: &[u8; 12], aad: &[u8], data: &mut [u8]) -> [u8; 16] {
         let mut tag = [0; 16];
         self.run(self.dec, nonce, aad, data, &mut tag);
