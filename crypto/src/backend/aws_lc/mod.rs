@@ -4,12 +4,14 @@ use alloc::boxed::Box;
 
 use super::Backend;
 use crate::aead::AeadKey;
-use crate::algorithm::{Aead, Algorithm, Hash, Mac, Tag};
+use crate::algorithm::{Aead, AesKey, Algorithm, Cipher, Hash, Mac, Tag};
+use crate::cipher::{BlockKey, CipherKey};
 use crate::hash::HashContext;
 use crate::mac::MacKey;
 use crate::random::Random;
 
 mod aead;
+mod cipher;
 mod hash;
 
 /// The backend.
@@ -36,18 +38,26 @@ impl Backend for AwsLc {
             Algorithm::Aead(Aead::AesGcm(_, tag)) => tag == Tag::Octets16,
             Algorithm::Aead(Aead::AesCcm(..)) => false,
             Algorithm::Aead(Aead::ChaCha20Poly1305)
+            | Algorithm::Cipher(_)
+            | Algorithm::Block(_)
             | Algorithm::Hash(_)
             | Algorithm::Mac(Mac::Hmac(_))
             | Algorithm::Random => true,
-            Algorithm::Mac(Mac::AesCmac | Mac::AesXcbc)
-            | Algorithm::Cipher(_)
-            | Algorithm::Block(_) => false,
+            Algorithm::Mac(Mac::AesCmac | Mac::AesXcbc) => false,
             Algorithm::Exchange(_) | Algorithm::Sign(_) | Algorithm::Verify(_) => false,
         }
     }
 
     fn aead(&self, algorithm: Aead, key: &[u8]) -> Option<Box<dyn AeadKey>> {
         aead::key(algorithm, key)
+    }
+
+    fn cipher(&self, algorithm: Cipher, key: &[u8]) -> Option<Box<dyn CipherKey>> {
+        cipher::key(algorithm, key)
+    }
+
+    fn block(&self, algorithm: AesKey, key: &[u8]) -> Option<Box<dyn BlockKey>> {
+        cipher::block(algorithm, key)
     }
 
     fn hash(&self, algorithm: Hash) -> Option<Box<dyn HashContext>> {

@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::AesGcm;
-use aes_gcm::aead::array::typenum::Unsigned;
 use aes_gcm::aead::consts::{U8, U11, U12, U16};
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -39,15 +38,14 @@ where
         tag: &mut [u8],
     ) -> Result<(), Failed> {
         let nonce = nonce.try_into().map_err(|_| Failed)?;
-        if tag.len() != C::TagSize::USIZE {
-            return Err(Failed);
+        let tag: &mut aes_gcm::aead::Tag<C> = tag.try_into().map_err(|_| Failed)?;
+        match self.inner.encrypt_inout_detached(nonce, aad, InOutBuf::from(data)) {
+            Ok(made) => {
+                *tag = made;
+                Ok(())
+            }
+            Err(_) => Err(Failed),
         }
-        let made = self
-            .inner
-            .encrypt_inout_detached(nonce, aad, InOutBuf::from(data))
-            .map_err(|_| Failed)?;
-        tag.copy_from_slice(&made);
-        Ok(())
     }
 
     #[inline]
