@@ -7,6 +7,7 @@ pub mod classify;
 pub mod inspect;
 pub mod policy;
 pub mod rules;
+pub mod speed;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -64,6 +65,8 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Take over rules of other programs
     Rules(rules::RulesArgs),
+    /// Measure what things take on this machine
+    Speed(speed::SpeedArgs),
 }
 
 impl Command {
@@ -73,6 +76,7 @@ impl Command {
             Self::Classify(classify) => classify.run(),
             Self::Policy(policy) => policy.run(),
             Self::Rules(rules) => rules.run(),
+            Self::Speed(speed) => speed.run(),
         }
     }
 }
