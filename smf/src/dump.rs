@@ -157,14 +157,12 @@ impl Visitor<'_, '_> {
                 return;
             };
             let at = start + field.offset;
-            match field.kind {
-                Kind::Group(inner) => {
-                    for part in inner.iter().filter(|p| p.offset + p.len <= room) {
-                        self.item(place, field.name, *part, at + part.offset, part.len);
-                    }
-                }
-                _ if field.len <= room => self.item(place, "", *field, at, field.len),
-                _ => {}
+            let parts = field.kind.parts();
+            if parts.is_empty() && field.len <= room {
+                self.item(place, "", *field, at, field.len);
+            }
+            for part in parts.iter().filter(|p| p.offset + p.len <= room) {
+                self.item(place, field.name, *part, at + part.offset, part.len);
             }
         }
     }
@@ -293,10 +291,7 @@ impl Visitor<'_, '_> {
 }
 
 const fn fields_of<T: Field>() -> &'static [FieldInfo] {
-    match T::KIND {
-        Kind::Group(fields) => fields,
-        _ => &[],
-    }
+    T::KIND.parts()
 }
 
 /// What the first flags with such a bit say.
@@ -307,10 +302,8 @@ fn is_ipv6(fields: &[FieldInfo], section: &[u8]) -> Option<bool> {
         };
         let bit = names.iter().find(|b| b.name == "IPv6")?;
         let bytes = section.get(field.offset..field.offset + field.len)?;
-        match Value::of(Kind::Number, bytes, None) {
-            Value::Number(n) => Some(n & u64::from(bit.value) != 0),
-            _ => None,
-        }
+        let bits = bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        Some(bits & u64::from(bit.value) != 0)
     })
 }
 

@@ -91,6 +91,29 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// The fields of a group, none for others.
+    #[must_use]
+    pub const fn parts(self) -> &'static [FieldInfo] {
+        match self {
+            Self::Group(fields) => fields,
+            Self::Number
+            | Self::Hex
+            | Self::Text
+            | Self::Address
+            | Self::Time
+            | Self::Date
+            | Self::Tod
+            | Self::Etod
+            | Self::Duration
+            | Self::Code(_)
+            | Self::Flags(_)
+            | Self::Reserved
+            | Self::Unknown => &[],
+        }
+    }
+}
+
 /// One field of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -302,10 +325,7 @@ macro_rules! section {
             const TITLE: &'static str = $title;
             const BASE: usize = 0 $( + <$ty as $crate::field::Field>::LEN )*;
             const FIELDS: &'static [$crate::field::FieldInfo] =
-                match <Self as $crate::field::Field>::KIND {
-                    $crate::field::Kind::Group(fields) => fields,
-                    _ => &[],
-                };
+                <Self as $crate::field::Field>::KIND.parts();
 
             #[inline]
             fn put(&self, level: $crate::field::Level, out: &mut [u8]) -> Option<usize> {
@@ -491,6 +511,8 @@ impl Field for Address {
 
 #[cfg(test)]
 mod tests {
+    #![allow(unreachable_pub, reason = "the macro makes public structs")]
+
     use super::*;
 
     section! {

@@ -249,7 +249,11 @@ pub(super) fn segment(sdw: [u8; 4], left: usize) -> Option<(usize, u8)> {
     ((4..=left).contains(&len) && control <= 3 && zero == 0).then_some((len, control))
 }
 
-/// Whether it looks like a record's header: a date is hard to hit by chance.
+/// Whether it looks like a record's header: a date is hard to hit by chance, and a system
+/// identifier has neither control characters nor the letters with accents that ASCII text is in
+/// EBCDIC.
 fn is_record(header: &ShortHeader) -> bool {
-    header.date.year_day().is_some() || header.date == SmfDate::NONE
+    let no_name = |b: &u8| matches!(b, 1..=0x3f | 0x41..=0x49 | 0x51..=0x59);
+    (header.date.year_day().is_some() || header.date == SmfDate::NONE)
+        && !header.system.0.iter().any(no_name)
 }

@@ -36,7 +36,6 @@ pub struct Extension {
 /// First section of the record that is extended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the two kinds of zERT record")]
-#[expect(clippy::large_enum_variant, reason = "both are of the same order")]
 pub enum Extended {
     /// Of a connection detail.
     Detail(ConnectionCommon),

@@ -134,12 +134,12 @@ impl Record {
         })
     }
 
-    /// Encodes it at the buffer's start and returns its length. A buffer of
-    /// [`MAX_RECORD`] bytes always suffices for what was decoded.
+    /// Encodes it at the buffer's start and returns its length.
     ///
     /// # Errors
     ///
-    /// [`NoRoom`] if the buffer is too short.
+    /// [`NoRoom`] if the buffer is too short. With one of [`MAX_RECORD`] bytes that can only be
+    /// for a tunnel or another record, whose bytes of unknown meaning are never cut.
     pub fn encode(&self, level: Level, out: &mut [u8]) -> Result<usize, NoRoom> {
         match self {
             Self::Detail(r) => r.encode(level, out),
