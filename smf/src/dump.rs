@@ -45,8 +45,8 @@ impl<'a> Item<'a> {
 /// header, triplets, sections as the triplets name them, and what of them is not known.
 ///
 /// A triplet that cannot be right is told as an error in the place where its section would be,
-/// and the rest is still shown. Nothing is allocated; the number of calls is bounded by the
-/// record's length, and by 65,535 for each triplet whose instances have no length.
+/// and the rest is still shown. Nothing is allocated; there are fewer calls than the record has
+/// bytes, times its triplets if they all name the same place.
 ///
 /// ```
 /// use hostward_smf::{DumpFrame, SmfDate, SmfTime, visit};

@@ -67,6 +67,8 @@ pub enum Shape {
         base: usize,
         /// Length with all fields.
         all: usize,
+        /// Another layout, which a section of exactly this length has.
+        short: Option<(usize, &'static [FieldInfo])>,
     },
     /// Distinguished names, each with its length before it.
     Names,
@@ -102,6 +104,7 @@ impl SectionInfo {
                 fields: S::FIELDS,
                 base: S::BASE,
                 all: S::LEN,
+                short: None,
             },
         )
     }
@@ -110,11 +113,10 @@ impl SectionInfo {
     #[must_use]
     pub fn fields(&self, len: usize) -> (&'static [FieldInfo], usize) {
         match self.shape {
-            Shape::Fields { fields, base, .. }
-                if fields == SummaryIpsec::FIELDS && len == summary::UNPADDED_LEN =>
-            {
-                (summary::UNPADDED, base)
-            }
+            Shape::Fields {
+                short: Some((short, fields)),
+                ..
+            } if len == short => (fields, short),
             Shape::Fields { fields, all, .. } if len == all => (fields, all),
             Shape::Fields { fields, base, .. } => (fields, base),
             Shape::Names | Shape::Values | Shape::Unknown => (&[], 0),
@@ -146,6 +148,16 @@ const IKE_TUNNEL: SectionInfo = SectionInfo::of::<IkeTunnel>();
 const fn unknown(title: &'static str) -> SectionInfo {
     SectionInfo::new(title, Shape::Unknown)
 }
+
+const SUMMARY_IPSEC: SectionInfo = SectionInfo::new(
+    SummaryIpsec::TITLE,
+    Shape::Fields {
+        fields: SummaryIpsec::FIELDS,
+        base: SummaryIpsec::BASE,
+        all: SummaryIpsec::LEN,
+        short: Some((summary::UNPADDED_LEN, summary::UNPADDED)),
+    },
+);
 
 const IKE_SECTIONS: &[SectionInfo] = &[
     IDENTIFICATION,
@@ -212,7 +224,7 @@ pub const RECORDS: &[RecordInfo] = &[
             SectionInfo::of::<SummaryCommon>(),
             SectionInfo::of::<SummaryTls>(),
             SectionInfo::of::<SummarySsh>(),
-            SectionInfo::of::<SummaryIpsec>(),
+            SUMMARY_IPSEC,
             NAMES,
         ],
     ),
