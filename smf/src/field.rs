@@ -252,7 +252,7 @@ macro_rules! group {
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-        #[expect(clippy::exhaustive_structs, reason = "filled field by field; a new field is a change of format")]
+        #[allow(clippy::exhaustive_structs, reason = "filled field by field; a new field is a change of format")]
         pub struct $name {
             $(
                 #[doc = $text]

@@ -154,7 +154,7 @@ const SUMMARY_IPSEC: SectionInfo = SectionInfo::new(
     Shape::Fields {
         fields: SummaryIpsec::FIELDS,
         base: SummaryIpsec::BASE,
-        all: SummaryIpsec::LEN,
+        all: <SummaryIpsec as crate::field::Field>::LEN,
         short: Some((summary::UNPADDED_LEN, summary::UNPADDED)),
     },
 );
