@@ -30,7 +30,7 @@ fn every_record_is_shown_field_by_field() {
         "  section 1: zERT connection detail",
         "    156   1 P event                                3  connection termination",
         "    204  16 P remote_ip                            192.0.2.77",
-        "    340   2 P key_exchange                         28  ECDHE (TLSv1.3)",
+        "    342   2 P key_exchange                         28  ECDHE (TLSv1.3)",
         "     10   4 C date                                 2026-11-22",
         "  section 6: certificate distinguished names, number 2",
         "15 records, 0 errors; records with record descriptor words",

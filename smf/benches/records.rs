@@ -58,24 +58,24 @@ fn main() {
     for bytes in &sample {
         let record = Record::decode(bytes).unwrap();
         let len = bytes.len();
-        match record {
-            Record::Detail(detail) => rows.extend(of(
+        if let Record::Detail(detail) = record {
+            rows.extend(of(
                 bytes,
                 format!("detail, {len} bytes, {} names", detail.names.len()),
                 move |level, out| black_box(&detail).encode(level, out).unwrap(),
                 |bytes| {
                     black_box(Detail::decode(bytes).unwrap());
                 },
-            )),
-            Record::Summary(summary) => rows.extend(of(
+            ));
+        } else if let Record::Summary(summary) = record {
+            rows.extend(of(
                 bytes,
                 format!("summary, {len} bytes"),
                 move |level, out| black_box(&summary).encode(level, out).unwrap(),
                 |bytes| {
                     black_box(Summary::decode(bytes).unwrap());
                 },
-            )),
-            _ => {}
+            ));
         }
     }
     for round in 0..=ROUNDS {

@@ -16,7 +16,7 @@ use std::io::Cursor;
 
 use arbtest::arbtest;
 use hostward_smf::file::*;
-use hostward_smf::{CodePage, Level, MAX_RECORD, Record, SmfDate, SmfTime, Syslog};
+use hostward_smf::{CodePage, Level, Record, SmfDate, SmfTime, Syslog};
 use support::sample;
 
 fn rdw(records: &[Vec<u8>]) -> Vec<u8> {

@@ -229,9 +229,10 @@ impl Field {
     fn new(item: &Item<'_>, page: CodePage) -> Self {
         let value = item.value();
         let text = value.display(page).to_string();
-        let number = match value {
-            Value::Number(n) | Value::Code(n, _) | Value::Flags(n, _) => Some(n.into()),
-            _ => None,
+        let number = if let Value::Number(n) | Value::Code(n, _) | Value::Flags(n, _) = value {
+            Some(n.into())
+        } else {
+            None
         };
         let field = item.field;
         Self {
@@ -250,12 +251,13 @@ impl Field {
             value: number.unwrap_or_else(|| text.clone().into()),
             meaning: value.meaning().map(|m| m.to_string()),
             is_empty: field.kind == Kind::Reserved && item.bytes.iter().all(|b| *b == 0),
-            text: match value {
-                Value::Hex(bytes) if bytes.len() > SHOWN => {
-                    let some: String = text.chars().take(2 * SHOWN).collect();
-                    format!("{some}… ({} bytes)", bytes.len())
-                }
-                _ => text,
+            text: if let Value::Hex(bytes) = value
+                && bytes.len() > SHOWN
+            {
+                let some: String = text.chars().take(2 * SHOWN).collect();
+                format!("{some}… ({} bytes)", bytes.len())
+            } else {
+                text
             },
         }
     }
