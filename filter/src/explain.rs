@@ -8,16 +8,75 @@ use core::cmp::Reverse;
 use core::net::IpAddr;
 use core::ops::RangeInclusive;
 
+use hostward_hook::Packet;
 use hostward_hook::meta::{Direction, Routing};
 use hostward_hook::time::{Instant, Now};
 
 use crate::address::AddressSpec;
 use crate::defensive::{DefensiveMode, DefensiveTable, Entry};
+use crate::edits::Edits;
 use crate::filter::Filter;
 use crate::rule::Rule;
 use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::{Header, Opening, Selectors};
 use crate::service::{Connect, EVERY, Orientation, RuleDirection, RuleRouting, Service, Upper};
+use crate::tunnels::{Arrival, Outcome, Tunnels};
+
+/// A packet somebody asks about: what rules select by, and what else counts for the answer.
+///
+/// [`Selectors`] alone ask about a packet in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Question {
+    /// What rules select by.
+    pub selectors: Selectors,
+    /// How it came.
+    pub arrival: Arrival,
+    /// What it quotes, if it is an ICMP error; see [`Selectors::quoted_by`].
+    pub quoted: Option<Selectors>,
+}
+
+impl Question {
+    /// The question what comes of a packet; `None` when it has no readable IP header.
+    #[must_use]
+    pub fn of(packet: &Packet<'_>, tunnels: &dyn Tunnels) -> Option<Self> {
+        Some(Self {
+            selectors: Selectors::of(packet)?,
+            arrival: Arrival::of(&packet.meta, tunnels),
+            quoted: Selectors::quoted_by(packet),
+        })
+    }
+
+    /// The same packet, come in another way.
+    #[must_use]
+    pub const fn arrival(mut self, arrival: Arrival) -> Self {
+        self.arrival = arrival;
+        self
+    }
+
+    /// The same packet, an ICMP error that quotes another one.
+    #[must_use]
+    pub const fn quoting(mut self, quoted: Selectors) -> Self {
+        self.quoted = Some(quoted);
+        self
+    }
+}
+
+impl From<Selectors> for Question {
+    fn from(selectors: Selectors) -> Self {
+        Self {
+            selectors,
+            arrival: Arrival::Clear,
+            quoted: None,
+        }
+    }
+}
+
+impl From<&Selectors> for Question {
+    fn from(selectors: &Selectors) -> Self {
+        (*selectors).into()
+    }
+}
 
 /// A condition of a rule that a packet does not fulfil: what the rule asks for and what the packet
 /// has.
@@ -186,7 +245,8 @@ pub enum Fit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tried<'a> {
-    /// Its position in the rule set, from 0.
+    /// Its position in the rule set, from 0; for a rule that an edit added its number, see
+    /// [`Edits::added`].
     pub position: usize,
     /// The rule.
     pub rule: &'a Rule,
@@ -200,6 +260,11 @@ pub struct Tried<'a> {
 pub struct Explanation<'a> {
     /// The rules that were tried, in order, up to and with the one that matched.
     pub tried: Vec<Tried<'a>>,
+    /// For an ICMP error that no rule matches: the rule that permits it, since the packet it
+    /// quotes matches that one.
+    pub excused_by: Option<Tried<'a>>,
+    /// What comes of the packet.
+    pub outcome: Outcome,
 }
 
 impl<'a> Explanation<'a> {
@@ -266,14 +331,21 @@ pub struct FilterExplanation<'a> {
     pub rules: Option<Explanation<'a>>,
 }
 
-impl<T> Filter<T> {
-    /// How a packet would be decided, without counting it or telling of it. O(rules), allocates.
+impl Filter {
+    /// How a packet would be decided by what is in force, edits included, without counting it or
+    /// telling of it. O(rules), allocates.
     #[must_use]
-    pub fn explain(&self, p: &Selectors, now: Now) -> FilterExplanation<'_> {
-        let defensive = self.defensive().explain(p, now.mono);
+    pub fn explain(&self, asked: impl Into<Question>, now: Now) -> FilterExplanation<'_> {
+        let asked = asked.into();
+        let defensive = self.defensive().explain(&asked.selectors, now.mono);
         let rules = (!defensive.is_blocked()).then(|| {
-            let rules = self.rules();
-            rules.explain(p, &rules.in_force(now.wall, self.local()))
+            let set = self.rules();
+            explain(
+                set,
+                self.edits(),
+                &asked,
+                &set.in_force(now.wall, self.local()),
+            )
         });
         FilterExplanation { defensive, rules }
     }
@@ -283,29 +355,76 @@ impl RuleSet {
     /// Tries one rule after the other and tells what of each does not fit; the last one is that of
     /// [`scan`](Self::scan). O(rules), allocates.
     #[must_use]
-    pub fn explain(&self, p: &Selectors, in_force: &InForce) -> Explanation<'_> {
-        let mut tried = Vec::new();
-        for (position, rule) in self.rules().iter().enumerate() {
-            let fit = if in_force.contains(position) {
-                rule.explain(p)
-            } else {
-                Fit::Failed {
-                    by: Failed::Time,
-                    extension: 0,
-                }
-            };
-            let last = matches!(fit, Fit::Matched { .. });
-            tried.push(Tried {
-                position,
-                rule,
-                fit,
-            });
-            if last {
-                break;
-            }
-        }
-        Explanation { tried }
+    pub fn explain(&self, asked: impl Into<Question>, in_force: &InForce) -> Explanation<'_> {
+        const NONE: &Edits = &Edits::NONE;
+        explain(self, NONE, &asked.into(), in_force)
     }
+}
+
+fn explain<'a>(
+    set: &'a RuleSet,
+    edits: &'a Edits,
+    asked: &Question,
+    in_force: &InForce,
+) -> Explanation<'a> {
+    let tried = try_rules(set, edits, &asked.selectors, in_force);
+    let matches = |t: &Tried<'_>| matches!(t.fit, Fit::Matched { .. });
+    let direction = asked.selectors.direction;
+    if let Some(decided) = tried.last().filter(|t| matches(t)) {
+        let outcome = Outcome::of(decided.rule.action, direction, asked.arrival);
+        return Explanation {
+            tried,
+            excused_by: None,
+            outcome,
+        };
+    }
+    let excused = asked.quoted.and_then(|quoted| {
+        let last = try_rules(set, edits, &quoted, in_force).pop();
+        let last = last.filter(matches)?;
+        let action = last.rule.action;
+        action.tunnel_of_error(direction, asked.arrival)?;
+        Some((last, Outcome::of(action, direction, asked.arrival)))
+    });
+    let (excused_by, outcome) = match excused {
+        Some((rule, outcome)) => (Some(rule), outcome),
+        None => (None, Outcome::Deny),
+    };
+    Explanation {
+        tried,
+        excused_by,
+        outcome,
+    }
+}
+
+/// The rules up to and with the first that matches, with what of each does not fit.
+fn try_rules<'a>(
+    set: &'a RuleSet,
+    edits: &'a Edits,
+    p: &Selectors,
+    in_force: &InForce,
+) -> Vec<Tried<'a>> {
+    let mut tried = Vec::new();
+    for (position, rule) in edits.rules(set) {
+        // What an edit added has no time conditions.
+        let fit = if position >= set.rules().len() || in_force.contains(position) {
+            rule.explain(p)
+        } else {
+            Fit::Failed {
+                by: Failed::Time,
+                extension: 0,
+            }
+        };
+        let last = matches!(fit, Fit::Matched { .. });
+        tried.push(Tried {
+            position,
+            rule,
+            fit,
+        });
+        if last {
+            break;
+        }
+    }
+    tried
 }
 
 impl Rule {

@@ -51,6 +51,8 @@ const IMPLIED: u32 = u32::MAX;
 pub(crate) struct Circumstances {
     context: u8,
     class: u8,
+    /// It came through a security association: the rule alone does not decide it then.
+    opened: bool,
 }
 
 impl Circumstances {
@@ -86,7 +88,13 @@ impl Circumstances {
         Some(Self {
             context: context.index(),
             class: meta.security_class,
+            opened: meta.sa.is_some(),
         })
+    }
+
+    /// Whether it came through no security association.
+    pub(crate) const fn is_clear(self) -> bool {
+        !self.opened
     }
 }
 

@@ -26,6 +26,7 @@ mod flow;
 mod members;
 mod message;
 mod packet_text;
+mod quoted;
 mod rule;
 mod rule_set;
 mod selectors;
@@ -34,18 +35,20 @@ mod simple;
 mod tally;
 mod time;
 mod told;
+mod tunnels;
 
 pub use address::{AddressError, AddressSpec, Prefix, Range};
 pub use analysis::{Analysis, Never, Oddity, analyze};
 pub use edits::{EditError, Edits};
 pub use explain::{
     DefensiveExplanation, DefensiveFit, DefensiveTried, Explanation, Failed, FilterExplanation,
-    Fit, Tried,
+    Fit, Question, Tried,
 };
 pub use filter::{
     CODES, DEFENSIVE_ADDED, DEFENSIVE_BLOCKED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED,
-    DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED, Filter, IMPLIED_DENY,
-    LOG_SUPPRESSED, NOT_THROUGH_TUNNEL, PERMITTED, Tunnels,
+    DEFENSIVE_OVERFULL, DEFENSIVE_SIMULATED, DEFENSIVE_SUPPRESSED, DEFENSIVE_UPDATED, DENIED,
+    Filter, ICMP_ERROR_PERMITTED, IMPLIED_DENY, LOG_SUPPRESSED, NOT_THROUGH_TUNNEL, PERMITTED,
+    UNEXPECTED_TUNNEL,
 };
 pub use flow::Remembered;
 pub use members::{Group, Members};
@@ -58,5 +61,7 @@ pub use service::{Connect, Orientation, RuleDirection, RuleRouting, Service, Upp
 pub use simple::{Context, SimpleFilter};
 pub use time::{DateTime, FixedOffset, LocalTime, TimeCondition, TimeError, TimeOfDay, Zone};
 pub use told::{
-    About, Decision, DefenseEvent, DefensiveMatch, Happened, RuleSuppressed, Suppressed,
+    About, Decision, DefenseEvent, DefensiveMatch, ErrorPermitted, Happened, Overfull,
+    RuleSuppressed, Suppressed,
 };
+pub use tunnels::{Arrival, Outcome, Tunnels};

@@ -49,12 +49,12 @@ fn at(seconds: u64) -> Now {
 
 /// Decides with and without what the flow remembers; both must agree.
 struct Twice {
-    flow: Filter<Tunnel>,
-    bare: Filter<Tunnel>,
+    flow: Filter,
+    bare: Filter,
     slot: Remembered,
 }
 
-#[derive(Clone)]
+#[derive(Debug)]
 struct Tunnel;
 
 impl Tunnels for Tunnel {
@@ -65,7 +65,7 @@ impl Tunnels for Tunnel {
 
 impl Twice {
     fn new(rules: Vec<Rule>) -> Self {
-        let filter = Filter::with_tunnels(Arc::new(RuleSet::new(rules, 1)), Tunnel);
+        let filter = Filter::new(Arc::new(RuleSet::new(rules, 1))).tunnels(Arc::new(Tunnel));
         Self {
             flow: filter.clone(),
             bare: filter,
@@ -73,7 +73,7 @@ impl Twice {
         }
     }
 
-    fn each(&mut self, change: impl Fn(&mut Filter<Tunnel>)) {
+    fn each(&mut self, change: impl Fn(&mut Filter)) {
         change(&mut self.flow);
         change(&mut self.bare);
     }

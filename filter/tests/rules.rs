@@ -173,6 +173,7 @@ fn hidden_ports_match_only_rules_that_ask_for_none() {
 // RFC 4301 §5.2: inbound traffic that must be protected has to have come through the tunnel.
 #[test]
 fn traffic_that_must_be_protected_is() {
+    #[derive(Debug)]
     struct One;
     impl hostward_filter::Tunnels for One {
         fn tunnel_of(&self, sa: SaId) -> Option<TunnelId> {
@@ -181,7 +182,7 @@ fn traffic_that_must_be_protected_is() {
     }
     let mut rule = web_server();
     rule.action = Action::Ipsec(TunnelId(9));
-    let mut filter = Filter::with_tunnels(Arc::new(RuleSet::new(vec![rule], 1)), One);
+    let mut filter = Filter::new(Arc::new(RuleSet::new(vec![rule], 1))).tunnels(Arc::new(One));
     let mut decide = |bytes: &[u8], meta: Meta| {
         filter.decide(
             &mut Cx::new(meta.now, &mut (), &mut ()),

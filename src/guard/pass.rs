@@ -7,6 +7,7 @@ use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, Room, TcpSegment
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::layout::{Fragment, Layout, proto};
+use hostward_hook::meta::Routing;
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
@@ -120,7 +121,9 @@ impl<T: PacketTransform> Core<T> {
                 let _ = self.ends(&mut answer, Verdict::Drop(NOT_IP));
                 return answer;
             }
-            let fragment = layout.fragment() != Fragment::Whole;
+            // Fragments for this host are judged as the datagram they become; those that are passed
+            // on each for itself, as what it shows.
+            let fragment = layout.fragment() != Fragment::Whole && meta.routing == Routing::Local;
             if fragment
                 && self.fragments.is_some()
                 && let Some(filter) = &mut self.filter
@@ -160,10 +163,8 @@ impl<T: PacketTransform> Core<T> {
                     let _ = self.ends(&mut answer, Verdict::Drop(NESTING_TOO_DEEP));
                     return answer;
                 }
-                if let Some(filter) = &mut self.filter
-                    && filter.pre_decap()
-                {
-                    let verdict = filter.decide(cx, &packet, None);
+                if let Some(filter) = &mut self.filter {
+                    let verdict = filter.before_opening(cx, &packet);
                     if self.ends(&mut answer, verdict) && !passes(verdict) {
                         return answer;
                     }

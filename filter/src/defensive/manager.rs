@@ -1,6 +1,6 @@
 //! The manager: which filters are on which stack, for how long.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,8 +17,10 @@ use super::request::{
 use super::store::{Store, StoreError};
 use super::table::{DefensiveTable, Entry, EntryId};
 use super::{DefensiveFilter, DefensiveMode, StackMode, check_lifetime, check_log_limit};
-use crate::filter::{DEFENSIVE_ADDED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED, DEFENSIVE_UPDATED};
-use crate::told::{DefenseEvent, Happened};
+use crate::filter::{
+    DEFENSIVE_ADDED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED, DEFENSIVE_OVERFULL, DEFENSIVE_UPDATED,
+};
+use crate::told::{DefenseEvent, Happened, Overfull};
 
 const fn code(happened: Happened) -> Reason {
     match happened {
@@ -364,20 +366,42 @@ impl Defense {
         self.copy_masters();
         self.drop_inactive(now, events);
         self.publish();
+        self.tell_overfull(now, events);
         Ok(Answer::Done)
     }
 
-    /// Brings the global filters to every stack that may have them and has not.
+    /// Brings the global filters to every stack that takes filters and has them not, be it full:
+    /// a bound must not take protection away that was asked for.
     fn copy_masters(&mut self) {
         for stack in self.stacks.values_mut().filter(|s| s.is_eligible()) {
-            let most = stack.config.as_ref().map_or(0, |c| c.max_filters);
-            for master in &self.masters {
-                if stack.filters.len() < most && !stack.filters.iter().any(|f| f.id == master.id) {
-                    stack.filters.push(master.clone());
-                }
-            }
+            let there: BTreeSet<EntryId> = stack.filters.iter().map(|f| f.id).collect();
+            let missing = self.masters.iter().filter(|m| !there.contains(&m.id));
+            stack.filters.extend(missing.cloned());
             // Newest first: numbers ascend.
             stack.filters.sort_by_key(|f| core::cmp::Reverse(f.id));
+        }
+    }
+
+    /// The stacks that have more filters than they may: after a [restart](Self::restore), a lower
+    /// bound, or where all stacks' filters came on top of their own. All of them are in force;
+    /// new ones are refused until there are fewer.
+    pub fn overfull(&self) -> impl Iterator<Item = Overfull> {
+        self.stacks.iter().filter_map(|(name, stack)| {
+            let (count, max) = (stack.filters.len(), stack.config.as_ref()?.max_filters);
+            (count > max).then(|| Overfull {
+                stack: Arc::clone(name),
+                count,
+                max,
+            })
+        })
+    }
+
+    fn tell_overfull(&self, now: Now, events: &mut dyn EventSink) {
+        if events.wants(Class::Control) {
+            for stack in self.overfull() {
+                let event = Event::new(DEFENSIVE_OVERFULL, Class::Control, now, &stack);
+                events.emit(&event);
+            }
         }
     }
 
@@ -539,7 +563,9 @@ impl Defense {
 
     /// Takes in what a store has, on top of what there is: to be called after the first
     /// configuration. What is damaged is reported, and everything that can be read is put in force:
-    /// damage never takes protection away that is still there to be read.
+    /// damage never takes protection away that is still there to be read, nor does a bound
+    /// ([`DefenseConfig::max_filters`]) that is lower than when it was saved. Which stacks are beyond
+    /// theirs is told, and [`overfull`](Self::overfull) says it.
     ///
     /// # Errors
     /// The store could not be read at all. A store that never was written is empty, not an error.
@@ -567,6 +593,7 @@ impl Defense {
         self.drop_inactive(now, events);
         self.publish();
         self.handle_deadline(now, events);
+        self.tell_overfull(now, events);
         Ok(damage)
     }
 

@@ -25,7 +25,9 @@ pub struct DefenseConfig {
     /// Packets from and to these are never discarded; at most [`EXCLUSIONS_MAX`].
     pub exclude: Vec<AddressSpec>,
     /// The most filters at once; adding one more is refused. The bound on memory and, without
-    /// compiled tables, on work for each packet.
+    /// compiled tables, on work for each packet. What a restart brings back, and filters for all
+    /// stacks, are put in force beyond it ([`Defense::overfull`](super::Defense::overfull)):
+    /// protection never goes away for want of room.
     pub max_filters: usize,
 }
 
