@@ -28,7 +28,7 @@ impl Selectors {
     #[must_use]
     pub fn quoted_by(packet: &Packet<'_>) -> Option<Self> {
         let error = Self::of(packet)?;
-        if error.fragment || !error.is_icmp_error()? {
+        if !error.is_whole_error() {
             return None;
         }
         let quote = packet.upper().get(ICMP_HEADER..)?;
@@ -38,13 +38,6 @@ impl Selectors {
             return None;
         }
         let mut quoted = Self::of(&packet)?;
-        if quoted.source != error.destination
-            || quoted.is_icmp_error() == Some(true)
-            || matches!(quoted.protocol, Some(proto::ICMP | proto::ICMPV6))
-                && quoted.header == Header::Unknown
-        {
-            return None;
-        }
         quoted.direction = match error.direction {
             Direction::Inbound => Direction::Outbound,
             Direction::Outbound => Direction::Inbound,
@@ -52,7 +45,21 @@ impl Selectors {
         if quoted.header == Header::Unknown {
             quoted.read_beginning(packet.layout(), packet.upper());
         }
-        Some(quoted)
+        error.can_quote(&quoted).then_some(quoted)
+    }
+
+    /// Whether this is an ICMP error that can be about that packet.
+    pub(crate) fn can_quote(&self, quoted: &Self) -> bool {
+        let icmp = matches!(quoted.protocol, Some(proto::ICMP | proto::ICMPV6));
+        self.is_whole_error()
+            && quoted.source == self.destination
+            && quoted.is_icmp_error() != Some(true)
+            // What hides that it is an error may be one.
+            && !(icmp && quoted.header == Header::Unknown)
+    }
+
+    fn is_whole_error(&self) -> bool {
+        !self.fragment && self.is_icmp_error() == Some(true)
     }
 
     /// Whether a packet is an ICMP error; `None` when it is no ICMP at all or does not show.
