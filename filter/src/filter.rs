@@ -435,7 +435,7 @@ impl Filter {
             Outcome::Permit => Verdict::Continue,
             Outcome::Protect(tunnel) => Verdict::Protect { tunnel, rule: id },
             Outcome::Deny | Outcome::NotThroughTunnel | Outcome::UnexpectedTunnel => {
-                refuse(rule.discard, outcome.code())
+                refuse(rule.discard, outcome.code(), packet)
             }
         };
         if rule.logging.tells(outcome.permits()) && rules.settings().logging {
@@ -456,7 +456,7 @@ impl Filter {
             let (rules, tally) = (&self.rules, &mut self.tally);
             tell(rules, tally, cx, packet, IMPLIED_DENY, None, arrival);
         }
-        refuse(settings.implicit_discard, IMPLIED_DENY)
+        refuse(settings.implicit_discard, IMPLIED_DENY, packet)
     }
 
     /// Whether a packet that no rule matches is an ICMP error about traffic of a tunnel, and stays
@@ -565,10 +565,13 @@ fn tell(
     cx.events.emit(&event);
 }
 
-const fn refuse(discard: Discard, reason: Reason) -> Verdict {
+/// A refusal, told to the sender if it is to be and may be.
+fn refuse(discard: Discard, reason: Reason, packet: &Packet<'_>) -> Verdict {
     match discard {
-        Discard::Silent => Verdict::Drop(reason),
-        Discard::Icmp => Verdict::Reject(reason),
+        Discard::Icmp if Selectors::of(packet).is_some_and(|p| p.may_be_answered()) => {
+            Verdict::Reject(reason)
+        }
+        Discard::Silent | Discard::Icmp => Verdict::Drop(reason),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Events as the log lines of z/OS: message ids and fields.
 //!
 //! A sink that writes a log hands its events to [`Message::of`], off the packet path. A blank
-//! follows each `=`, as in the originals. What the reference marks unconfirmed is in this file
+//! follows each `=`, as in the originals. `Interface=` is the interface's address where the host
+//! tells it, else its name. What the reference marks unconfirmed is in this file
 //! only.
 
 use alloc::string::String;
@@ -168,8 +169,13 @@ fn packet(text: &mut String, about: &About, names: &dyn Names, class: bool) {
         Direction::Inbound => 'I',
         Direction::Outbound => 'O',
     };
-    let interface = names.interface(about.interface).unwrap_or("*");
-    let _ = write!(text, " Interface= {interface} ( {way} )");
+    let _ = match names.interface_address(about.interface) {
+        Some(address) => write!(text, " Interface= {address} ( {way} )"),
+        None => {
+            let interface = names.interface(about.interface).unwrap_or("*");
+            write!(text, " Interface= {interface} ( {way} )")
+        }
+    };
     if class {
         let _ = write!(text, " secclass= {}", s.security_class);
     }

@@ -483,6 +483,49 @@ fn what_is_out_of_range_is_refused_and_changes_nothing() {
     );
 }
 
+/// A stack that is not named any more keeps what it was told last: filters that only simulated do
+/// not begin to block, and nobody who was excluded is blocked.
+#[test]
+fn a_stack_that_is_not_named_any_more_keeps_mode_and_exclusions() {
+    let mut simulating = config();
+    simulating.mode = StackMode::Simulate;
+    let mut excluding = config();
+    excluding.exclude = vec![spec("10.0.0.9")];
+    let mut defense = configured(&[("A", simulating), ("B", excluding.clone())]);
+    for stack in ["A", "B"] {
+        add(&mut defense, on(stack), DefensiveFilter::new("f"), at(0)).unwrap();
+    }
+    let before = ["A", "B"].map(|s| defense.table(s).unwrap());
+    let refresh = |stacks: &[(&str, DefenseConfig)]| {
+        let stacks = stacks.iter().map(|(n, c)| (Arc::from(*n), c.clone()));
+        Request::Refresh(stacks.collect())
+    };
+    defense.handle(refresh(&[]), at(1), &mut ()).unwrap();
+    for (stack, before) in ["A", "B"].into_iter().zip(before) {
+        let after = defense.table(stack).unwrap();
+        assert_eq!(after.entries(), before.entries());
+        assert_eq!(after.exclusions(), before.exclusions());
+        assert_eq!(after.mode(), before.mode());
+        assert_eq!(
+            add(&mut defense, on(stack), DefensiveFilter::new("g"), at(1)),
+            Err(DefenseError::UnknownStack(stack.into()))
+        );
+    }
+    // Filters for all stacks do not come to it, until it is named again.
+    add(
+        &mut defense,
+        Target::Global,
+        DefensiveFilter::new("g"),
+        at(1),
+    )
+    .unwrap();
+    assert_eq!(names(&mut defense, on("B"), at(1)), ["f.2"]);
+    defense
+        .handle(refresh(&[("B", excluding)]), at(1), &mut ())
+        .unwrap();
+    assert_eq!(names(&mut defense, on("B"), at(1)), ["g.1", "f.2"]);
+}
+
 /// A bound never takes protection away: what was saved, and what is for all stacks, is in force
 /// beyond it, and that is told. New filters wait until there is room.
 #[test]

@@ -5,6 +5,7 @@
     reason = "a failing test may panic"
 )]
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hostward_filter::defensive::{
@@ -25,7 +26,11 @@ struct Links;
 
 impl Names for Links {
     fn interface(&self, id: InterfaceId) -> Option<&str> {
-        (id == InterfaceId(3)).then_some("OSA3")
+        matches!(id, InterfaceId(3 | 4)).then_some("OSA3")
+    }
+
+    fn interface_address(&self, id: InterfaceId) -> Option<IpAddr> {
+        (id == InterfaceId(4)).then_some([192, 0, 2, 1].into())
     }
 }
 
@@ -196,6 +201,18 @@ fn tunnels_are_named() {
             "EZD0836I 2026-09-21T14:13:20.000000Z sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= ICMP(1) type= 3 code= 1 Interface= OSA3 ( I ) secclass= 7 dest= local len= 56 tunnelID= Gold ifcname= OSA3 embsipaddr= 192.0.2.1 embdipaddr= 10.9.9.9 embproto= UDP(17) sport= 53 dport= 53",
         ]
     );
+}
+
+#[test]
+fn an_interface_shows_its_address() {
+    let all = Rule::new("all", Action::Permit).logging(Logging::Yes);
+    let mut filter = Filter::new(Arc::new(RuleSet::new(vec![all], 1)));
+    let mut lines = Lines::default();
+    let meta = Meta::new(Point::LocalIn, at(0)).with_interface(InterfaceId(4));
+    decide(&mut filter, &ipv4(6, &TCP), meta, &mut lines);
+    let line = lines.0.concat();
+    assert!(line.contains(" Interface= 192.0.2.1 ( I ) "), "{line}");
+    assert!(line.contains(" ifcname= OSA3 "), "{line}");
 }
 
 #[test]

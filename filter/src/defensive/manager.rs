@@ -75,8 +75,11 @@ impl Installed {
 
 #[derive(Debug, Default)]
 struct Stack {
-    /// Nothing while the configuration does not name the stack.
+    /// Nothing as long as no configuration ever named the stack.
     config: Option<DefenseConfig>,
+    /// The configuration does not name it any more: what it has stays as it is until it expires, under
+    /// the last word on its mode and exclusions.
+    retired: bool,
     /// Newest first.
     filters: Vec<Installed>,
     table: Arc<DefensiveTable>,
@@ -85,9 +88,11 @@ struct Stack {
 impl Stack {
     /// Whether filters can be added.
     fn is_eligible(&self) -> bool {
-        self.config
-            .as_ref()
-            .is_some_and(|c| c.mode != StackMode::Inactive)
+        !self.retired
+            && self
+                .config
+                .as_ref()
+                .is_some_and(|c| c.mode != StackMode::Inactive)
     }
 
     fn mode(&self) -> StackMode {
@@ -354,7 +359,13 @@ impl Defense {
             config.check()?;
         }
         for (name, stack) in &mut self.stacks {
-            stack.config = configs.remove(name);
+            match configs.remove(name) {
+                Some(config) => {
+                    stack.config = Some(config);
+                    stack.retired = false;
+                }
+                None => stack.retired = true,
+            }
         }
         for (name, config) in configs {
             let stack = Stack {
@@ -496,7 +507,9 @@ impl Defense {
     fn eligible<'n>(&self, name: &'n Arc<str>) -> Result<&'n Arc<str>, DefenseError> {
         match self.stacks.get(name) {
             Some(stack) if stack.is_eligible() => Ok(name),
-            Some(stack) if stack.config.is_some() => Err(DefenseError::Inactive(name.to_string())),
+            Some(stack) if stack.config.is_some() && !stack.retired => {
+                Err(DefenseError::Inactive(name.to_string()))
+            }
             Some(_) | None => Err(DefenseError::UnknownStack(name.to_string())),
         }
     }

@@ -184,7 +184,8 @@ pub enum Request {
         selection: Selection,
     },
     /// Replaces the whole configuration (`MODIFY …,REFRESH`). A stack that is not named any more
-    /// keeps its filters until they expire and takes no new ones; one that is inactive loses them.
+    /// keeps its filters, mode and exclusions until the filters expire and takes no new ones; one
+    /// that is inactive loses them.
     Refresh(BTreeMap<Arc<str>, DefenseConfig>),
     /// Takes all filters of a stack out and refuses new ones until the next refresh that has it
     /// active (`MODIFY …,FORCE_INACTIVE`).

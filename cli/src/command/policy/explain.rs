@@ -200,12 +200,11 @@ impl<'a> Explained<'a> {
     }
 
     fn decision_text(&self) -> String {
-        let told = |of: &str| {
-            if of == "icmp" {
-                "; the sender is told (ICMP)"
-            } else {
-                ""
-            }
+        let may = self.packet.selectors.may_be_answered();
+        let told = |of: &str| match of {
+            "icmp" if may => "; the sender is told (ICMP)",
+            "icmp" => "; ICMP never answers such a packet",
+            _ => "",
         };
         let outcome = self.explanation.outcome;
         let Some(decided) = self.explanation.decided_by() else {

@@ -1,7 +1,10 @@
-//! The packet that an ICMP error is about, as far as the error quotes it.
+//! ICMP errors: the packet that one is about, as far as it quotes it, and what must not be answered
+//! with one.
 //!
 //! Everything in a quote was written by whoever sent the error. It is read by the parser of all
 //! packets, bounded and once: a quote in a quote is never looked at.
+
+use core::net::{IpAddr, Ipv4Addr};
 
 use hostward_hook::Packet;
 use hostward_hook::layout::{Anomaly, Fragment, Layout, proto};
@@ -46,6 +49,28 @@ impl Selectors {
             quoted.read_beginning(packet.layout(), packet.upper());
         }
         error.can_quote(&quoted).then_some(quoted)
+    }
+
+    /// Whether the sender of a packet may be told that it was discarded.
+    ///
+    /// RFC 1122 section 3.2.2, RFC 4443 section 2.4: no error answers an error or a redirect, a
+    /// later fragment, what went to many, or what names no single sender. What hides that it is one
+    /// of those is not answered either.
+    #[must_use]
+    pub fn may_be_answered(&self) -> bool {
+        let hidden = self.header == Header::Unknown;
+        let error = match (self.protocol, self.header) {
+            (Some(proto::ICMP), Header::Icmp(5, _))
+            | (Some(proto::ICMPV6), Header::Icmp(137, _)) => true,
+            (Some(proto::ICMP | proto::ICMPV6), _) => hidden || self.is_icmp_error() != Some(false),
+            _ => false,
+        };
+        let many = |a: IpAddr| a.is_multicast() || a == IpAddr::V4(Ipv4Addr::BROADCAST);
+        !error
+            && !(self.fragment && hidden)
+            && !many(self.destination)
+            && !many(self.source)
+            && !self.source.is_unspecified()
     }
 
     /// Whether this is an ICMP error that can be about that packet.
