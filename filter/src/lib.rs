@@ -57,7 +57,7 @@ pub use packet_text::{PacketProblem, PacketText, PacketTextError};
 pub use rule::{Action, Discard, Logging, Rule};
 pub use rule_set::{InForce, Origin, RuleSet, Settings, Tunnel, TunnelKind};
 pub use selectors::{Header, Opening, Selectors};
-pub use service::{Connect, Orientation, RuleDirection, RuleRouting, Service, Upper};
+pub use service::{Connect, Orientation, RuleDirection, RuleRouting, Service, ServiceError, Upper};
 pub use simple::{Context, SimpleFilter};
 pub use time::{DateTime, FixedOffset, LocalTime, TimeCondition, TimeError, TimeOfDay, Zone};
 pub use told::{

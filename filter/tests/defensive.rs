@@ -19,7 +19,7 @@ use hostward_filter::defensive::{
 };
 use hostward_filter::{
     Action, AddressSpec, DEFENSIVE_BLOCKED, DEFENSIVE_OVERFULL, DefenseEvent, DefensiveMatch,
-    Filter, Rule, RuleRouting, RuleSet, Suppressed, Upper,
+    Filter, Rule, RuleRouting, RuleSet, ServiceError, Suppressed, Upper,
 };
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, Event, EventQueue, EventSink};
@@ -440,11 +440,11 @@ fn what_is_out_of_range_is_refused_and_changes_nothing() {
             DefensiveFilter::new("x".repeat(33)),
             DefenseError::Name("x".repeat(33)),
         ),
-        (backwards, DefenseError::EmptyRange),
-        (f().upper(code), DefenseError::CodeWithoutType),
+        (backwards, ServiceError::EmptyRange.into()),
+        (f().upper(code), ServiceError::CodeWithoutType.into()),
         (
             f().routing(RuleRouting::Either).upper(Upper::tcp(80..=80)),
-            DefenseError::RoutedSelectors,
+            ServiceError::RoutedSelectors.into(),
         ),
     ] {
         assert_eq!(add(&mut defense, on("A"), filter, at(0)), Err(error));

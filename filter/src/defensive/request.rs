@@ -11,6 +11,7 @@ use super::{
     DefensiveFilter, DefensiveMode, EXCLUSIONS_MAX, EntryId, LIFETIME_MAX, LOG_LIMIT_MAX, StackMode,
 };
 use crate::address::AddressSpec;
+use crate::service::ServiceError;
 
 /// What one stack is configured to (`DmStackConfig`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,17 +269,9 @@ pub enum DefenseError {
         /// The destination.
         to: AddressSpec,
     },
-    /// A range runs backwards.
-    #[error("a range of ports, types or codes ends before it begins")]
-    EmptyRange,
-    /// A code without one type.
-    #[error("a code needs one type")]
-    CodeWithoutType,
-    /// Selectors that forwarded fragments do not show.
-    #[error(
-        "a filter for forwarded traffic must not ask for ports, types or codes: fragments do not show them"
-    )]
-    RoutedSelectors,
+    /// Its selectors do not go together.
+    #[error("{0}")]
+    Service(#[from] ServiceError),
     /// The lifetime is out of range.
     #[error("a lifetime of {minutes} minutes is out of range: expected 1 to {max}")]
     Lifetime {
