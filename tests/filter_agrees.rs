@@ -389,7 +389,9 @@ fn expected(
                     Action::Ipsec(TunnelId(n)) if through == Some(n + 1) => {
                         (Some(id), Verdict::Continue)
                     }
-                    _ => (None, Verdict::Drop(IMPLIED_DENY)),
+                    Action::Ipsec(_) | Action::Permit | Action::Deny | _ => {
+                        (None, Verdict::Drop(IMPLIED_DENY))
+                    }
                 }
             }
             None => (None, Verdict::Drop(IMPLIED_DENY)),

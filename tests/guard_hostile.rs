@@ -436,7 +436,7 @@ fn clear_fragments_do_not_complete_what_came_through_a_tunnel() {
         .filter(Filter::new(set).tunnels(Arc::new(Zero)));
     let whole = support::udp(CLIENT, SERVER, &[7; 64]);
     let [first, last] = &fragments(&whole, 9, 40)[..] else {
-        unreachable!("two parts")
+        panic!("two parts")
     };
     assert_eq!(judge(&mut g, first, 0), Verdict::Consumed);
     assert_eq!(judge(&mut g, &wrap(last, 1), 0), Verdict::Consumed);

@@ -167,7 +167,7 @@ fn main() {
             source: std::net::Ipv4Addr::from(address(position)).into(),
             header: match header {
                 Header::Ports(source, _) => Header::Ports(source, (position % 60_000) as u16 + 3),
-                header => header,
+                Header::Unknown | Header::Icmp(..) | Header::Type(_) => header,
             },
             ..packet(0)
         };

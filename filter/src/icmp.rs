@@ -66,11 +66,9 @@ impl Selectors {
             _ => false,
         };
         let many = |a: IpAddr| a.is_multicast() || a == IpAddr::V4(Ipv4Addr::BROADCAST);
-        !error
-            && !(self.fragment && hidden)
-            && !many(self.destination)
-            && !many(self.source)
-            && !self.source.is_unspecified()
+        let many = many(self.destination) || many(self.source);
+        let unanswerable = error || self.fragment && hidden || many;
+        !unanswerable && !self.source.is_unspecified()
     }
 
     /// Whether this is an ICMP error that can be about that packet.

@@ -128,14 +128,13 @@ impl Upper {
         if a.is_empty() || b.is_empty() {
             return Err(ServiceError::EmptyRange);
         }
-        match self {
-            Self::Icmp { types, codes, .. }
-                if *codes != (0..=u8::MAX) && types.start() != types.end() =>
-            {
-                Err(ServiceError::CodeWithoutType)
-            }
-            _ => Ok(()),
+        if let Self::Icmp { types, codes, .. } = self
+            && *codes != (0..=u8::MAX)
+            && types.start() != types.end()
+        {
+            return Err(ServiceError::CodeWithoutType);
         }
+        Ok(())
     }
 
     /// Whether a later fragment of matching traffic would match too: nothing is asked that only

@@ -269,7 +269,7 @@ fn the_rule_that_decides_is_the_first_match() {
         let day: u8 = u.int_in_range(0..=6)?;
         let at = UnixTime::from_secs(u64::from(day) * 86_400);
         let in_force = set.in_force(at, &());
-        let said = set.explain(&p, &in_force);
+        let said = set.explain(p, &in_force);
         let found = said.decided_by().map(|t| (t.position, t.rule));
         assert_eq!(found, set.scan(&p, &in_force));
         let untold = found.map_or(set.rules().len(), |(at, _)| at + 1);
@@ -341,7 +341,7 @@ fn defensive_filters_are_explained_as_they_are_looked_up() {
         }
         let mut filter = Filter::new(Arc::new(RuleSet::new(vec![rule(u)?], 1)));
         filter.install_defensive(table, later, &mut ());
-        let all = filter.explain(&p, later);
+        let all = filter.explain(p, later);
         assert_eq!(all.rules.is_none(), hit.blocked.is_some());
         if let Some(rules) = &all.rules {
             let decided = rules.decided_by().map(|t| t.position);

@@ -165,7 +165,7 @@ fn what_arrives_came_as_its_rule_says() {
                     tunnel,
                     rule: RuleId(0),
                 },
-                _ => drop(DENIED),
+                Action::Deny | _ => drop(DENIED),
             };
             assert_eq!(decide(&mut f, &out, meta), expected, "{action:?} {sa:?}");
         }

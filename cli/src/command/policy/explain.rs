@@ -214,7 +214,10 @@ impl<'a> Explained<'a> {
             };
             let what = match outcome {
                 Decided::Protect(id) => format!("send it through tunnel {}", self.tunnel(id)),
-                _ => "permit".into(),
+                Decided::Permit
+                | Decided::Deny
+                | Decided::NotThroughTunnel
+                | Decided::UnexpectedTunnel => "permit".into(),
             };
             return format!(
                 "{what}: no rule matches, but what this error is about matches rule {} {}, whose \
