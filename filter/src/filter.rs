@@ -7,6 +7,7 @@ use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, EventSink};
 use hostward_hook::hooks::earlier;
 use hostward_hook::ident::{RuleId, TunnelId};
+use hostward_hook::layout::proto;
 use hostward_hook::meta::Direction;
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
@@ -422,7 +423,8 @@ impl Filter {
         let rules = &self.rules;
         let rule = found.and_then(|id| Some((id, self.edits.rule(rules, id.0 as usize)?)));
         let Some((id, rule)) = rule else {
-            return match self.quotes_tunnel(packet) {
+            let icmp = matches!(packet.layout().protocol(), proto::ICMP | proto::ICMPV6);
+            return match icmp.then(|| self.quotes_tunnel(packet)).flatten() {
                 Some(quoted) => self.permit_error(cx, packet, &quoted),
                 None => self.imply_deny(cx, packet),
             };

@@ -30,7 +30,7 @@ impl fmt::Display for PacketTextError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacketProblem {
-    /// The text is longer than [`PacketText::MAX`] bytes.
+    /// The text is longer than [`PacketText::MAX`](super::PacketText::MAX) bytes.
     #[error("the text is too long")]
     TooLong,
     /// No such word.
