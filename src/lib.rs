@@ -30,6 +30,8 @@ pub use hostward_filter as filter;
 pub use hostward_hook as hook;
 pub use hostward_ids as ids;
 pub use hostward_policy as policy;
+#[cfg(feature = "smf")]
+pub use hostward_smf as smf;
 pub use hostward_zert as zert;
 
 /// Runs the examples of the manual.

@@ -11,7 +11,7 @@ use hostward_hook as hook;
 #[cfg(feature = "alloc")]
 use {
     hostward as guard, hostward_filter as filter, hostward_ids as ids, hostward_policy as policy,
-    hostward_zert as zert,
+    hostward_smf as smf, hostward_zert as zert,
 };
 
 use hook::frame::SliceFrame;
@@ -160,6 +160,23 @@ fn alloc_tier() -> Result<(), i32> {
     let layout = policy::format(&language, &sources, id);
     if messages.has_errors() || layout.as_deref() != Ok("IpService Web\n{\n  Protocol Tcp\n}\n") {
         return Err(7);
+    }
+    records()
+}
+
+/// A record through a file and back.
+#[cfg(feature = "alloc")]
+fn records() -> Result<(), i32> {
+    let frame = smf::DumpFrame::new(false, smf::SmfDate(0x0126_326f), smf::SmfTime(0), "SYS1");
+    let mut bytes = [0; smf::DumpFrame::LEN];
+    let mut reader = smf::file::Reader::new();
+    if frame.encode(&mut bytes).is_err() || reader.feed(&bytes) != bytes.len() {
+        return Err(8);
+    }
+    reader.end();
+    let record = reader.next_record().map_err(|_| 8)?.ok_or(8)?;
+    if smf::Record::decode(record.bytes) != Ok(smf::Record::DumpFrame(frame)) {
+        return Err(8);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod classify;
 pub mod inspect;
 pub mod policy;
 pub mod rules;
+pub mod smf;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -20,8 +21,8 @@ use clap::{Parser, Subcommand};
 pub enum Outcome {
     /// Everything was done: 0.
     Done,
-    /// A capture could not be read, or not to its end, a policy has errors, or output could not be
-    /// written: 1.
+    /// A capture could not be read, or not to its end, a policy or a record has errors, or output
+    /// could not be written: 1.
     Failed,
     /// The command line is wrong, or a policy file named there cannot be read: 2.
     Usage,
@@ -49,7 +50,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "Exit codes:
   0  everything was done
-  1  a capture could not be read to its end, a policy has errors, or the output could not be written
+  1  a capture could not be read to its end, a policy or a record has errors, or the output could not be written
   2  the command line is wrong, or a policy file on it cannot be read";
 
 /// The sub-commands.
@@ -64,6 +65,8 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Take over rules of other programs
     Rules(rules::RulesArgs),
+    /// Look into files of SMF records
+    Smf(smf::SmfArgs),
 }
 
 impl Command {
@@ -73,6 +76,7 @@ impl Command {
             Self::Classify(classify) => classify.run(),
             Self::Policy(policy) => policy.run(),
             Self::Rules(rules) => rules.run(),
+            Self::Smf(smf) => smf.run(),
         }
     }
 }
