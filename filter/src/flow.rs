@@ -54,25 +54,32 @@ pub(crate) struct Circumstances {
     class: u8,
 }
 
+/// Protocols of which rules select types; their headers have no ports.
+const fn has_types(protocol: u8) -> bool {
+    matches!(
+        protocol,
+        proto::ICMP | proto::ICMPV6 | proto::OSPF | proto::MOBILITY
+    )
+}
+
+const fn has_ports(protocol: u8) -> bool {
+    matches!(
+        protocol,
+        proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
+    )
+}
+
 impl Circumstances {
     /// Those of a packet whose flow's key has all that rules select by; `None` for others: AH that
     /// nobody opened, and protocols with types.
     #[inline]
     pub(crate) fn of(packet: &Packet<'_>) -> Option<Self> {
         let l: &Layout = packet.layout();
-        let typed = matches!(
-            l.protocol(),
-            proto::ICMP | proto::ICMPV6 | proto::OSPF | proto::MOBILITY
-        );
-        if typed || l.fragment() != Fragment::Whole || l.has(seen::AH) {
+        if l.fragment() != Fragment::Whole || l.has(seen::AH) {
             return None;
         }
         // A transport header that cannot be read has no ports, as those of other packets may.
-        let ported = matches!(
-            l.protocol(),
-            proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
-        );
-        if ported && l.ports().is_none() {
+        if l.ports().is_none() && (has_types(l.protocol()) || has_ports(l.protocol())) {
             return None;
         }
         let opening = match l.tcp_flags() {

@@ -457,7 +457,7 @@ impl<S: Default> FlowTable<S> {
             .filter(|(_, (tags, _))| **tags != 0)
             .flat_map(|(bucket, (_, slots))| {
                 let used = slots.iter().enumerate().filter(|(_, h)| h.used);
-                used.map(move |(way, h)| FlowId::new((bucket * WAYS + way), h.epoch))
+                used.map(move |(way, h)| FlowId::new(bucket * WAYS + way, h.epoch))
             })
     }
 

@@ -1,5 +1,7 @@
 //! Notes of flows: see [`Note`].
 
+use core::hint::select_unpredictable;
+
 use super::super::Note;
 use super::super::canonical::is_v4;
 use super::{FlowTable, Found};
@@ -14,15 +16,11 @@ impl<S: Default> FlowTable<S> {
             return Note::default();
         };
         let [_, initiator, responder, halves] = hot.addrs;
-        match found.from {
-            Side::Initiator => Note {
-                word: initiator,
-                half: halves as u32,
-            },
-            Side::Responder => Note {
-                word: responder,
-                half: (halves >> 32) as u32,
-            },
+        // Who sends next nobody can predict: no branch.
+        let answers = found.from == Side::Responder;
+        Note {
+            word: select_unpredictable(answers, responder, initiator),
+            half: (halves >> (u32::from(answers) * 32)) as u32,
         }
     }
 
