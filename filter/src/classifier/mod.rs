@@ -1,6 +1,7 @@
 #![doc = include_str!("../../docs/classifier.md")]
 
 mod build;
+mod flat;
 mod intern;
 mod key;
 mod map;
@@ -46,9 +47,10 @@ impl<A: Address> Classifier<A> {
     /// account.
     #[must_use]
     pub fn new(patterns: Vec<Pattern<A>>) -> Self {
+        let level = Level::detect();
         Self {
-            slices: Arc::new(Slices::build(patterns)),
-            level: Level::detect(),
+            slices: Arc::new(Slices::build(level, patterns)),
+            level,
         }
     }
 
@@ -62,7 +64,7 @@ impl<A: Address> Classifier<A> {
     #[inline]
     #[must_use]
     pub fn first_match(&self, key: &Key<A>) -> Option<u32> {
-        let n = self.slices.get(key);
+        let n = self.slices.get(self.level, key);
         (n != NONE).then_some(n)
     }
 

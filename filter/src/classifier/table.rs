@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::swap;
 
-use super::build::{Budget, Builder, Placed};
+use super::build::{Budget, Builder, Placed, spend};
 use super::key::{Address, Key, Pattern, Service};
 use super::map::AddressMap;
 use super::numbers::Numbers;
@@ -31,21 +31,28 @@ fn split(
     placed: &[[Placed; 2]],
     (ns, nd): (u32, u32),
     cuts: u32,
+    left: &mut usize,
 ) -> Option<Vec<Part>> {
+    let work = WORK + placed.len() * WORK_PER_RULE;
     let mut budget = Budget {
-        work: WORK + placed.len() * (WORK_PER_RULE >> (cuts / 2)),
+        work: work.min(*left),
         bytes: (BYTES >> cuts) + placed.len() * BYTES_PER_RULE,
     };
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
-    let mut small = Budget {
-        work: WORK * 8,
-        bytes: SMALL,
-    };
-    if placed.len() <= 4096
-        && let Some(part) = builder.part(&all, (nd, ns), false, &mut small)
-    {
-        return Some(vec![part]);
+    if placed.len() <= 4096 {
+        let mut small = Budget {
+            // Worth more than the limit: most sets of this size are never cut.
+            work: if cuts == 0 { WORK * 8 } else { work }.min(*left),
+            bytes: SMALL,
+        };
+        let before = small.work;
+        let part = builder.part(&all, (nd, ns), false, &mut small);
+        *left -= before - small.work;
+        if let Some(part) = part {
+            return Some(vec![part]);
+        }
+        budget.work = budget.work.min(*left);
     }
     let narrower = |p: &Placed| {
         let rows = p.rows.1 - p.rows.0;
@@ -69,23 +76,24 @@ fn split(
             by_source.push(*s);
         }
     }
-    let mut parts = Vec::new();
-    if !by_destination.is_empty() {
-        parts.push(builder.part(&by_destination, (nd, ns), false, &mut budget)?);
-    }
-    if !by_source.is_empty() {
-        parts.push(builder.part(&by_source, (ns, nd), true, &mut budget)?);
-    }
-    if !rest.is_empty() {
-        parts.push(builder.part(&rest, (nd, ns), false, &mut budget)?);
-    }
-    Some(parts)
+    let lists = [
+        (by_destination, (nd, ns), false),
+        (by_source, (ns, nd), true),
+        (rest, (nd, ns), false),
+    ];
+    let before = budget.work;
+    let parts = lists.iter().filter(|(list, ..)| !list.is_empty());
+    let parts = parts
+        .map(|(list, counts, by_source)| builder.part(list, *counts, *by_source, &mut budget))
+        .collect();
+    *left -= before - budget.work;
+    parts
 }
 
 /// A set whose tables take more work or room than this is cut in two (see [`super::slices`]).
 /// Ordinary sets take 10 to 350 steps and 20 to 500 bytes a rule.
 const WORK: usize = 1 << 20;
-const WORK_PER_RULE: usize = 4096;
+const WORK_PER_RULE: usize = 1024;
 const BYTES: usize = 5 << 20;
 const BYTES_PER_RULE: usize = 900;
 
@@ -158,15 +166,17 @@ impl<A: Address> Intervals<A> {
 
 impl<A: Address> Table<A> {
     /// Tables for the patterns; `None` where they would take too much. `cuts` says how often the
-    /// set was cut in two already.
-    pub(super) fn build(patterns: &[Pattern<A>], cuts: u32) -> Option<Self> {
+    /// set was cut in two already, `left` how many steps of work there are for all that remains.
+    pub(super) fn build(patterns: &[Pattern<A>], cuts: u32, left: &mut usize) -> Option<Self> {
+        // The addresses and services are sorted, and every pattern looked up in them.
+        spend(left, patterns.len() * 64)?;
         let live = || (0u32..).zip(patterns).filter(|(_, p)| !p.is_empty());
         let sources = Intervals::new(live().map(|(_, p)| p.source));
         let destinations = Intervals::new(live().map(|(_, p)| p.destination));
         let mut distinct: Vec<Service> = live().map(|(_, p)| p.service).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        let services = Classes::build(&distinct);
+        let services = Classes::build(&distinct, left);
         let placed: Vec<[Placed; 2]> = live()
             .map(|(rule, p)| {
                 let (s, d) = (sources.place(p.source), destinations.place(p.destination));
@@ -186,9 +196,9 @@ impl<A: Address> Table<A> {
                 [by_destination, by_source]
             })
             .collect();
-        let builder = Builder::new(&services, &distinct);
+        let builder = Builder::new(&services, &distinct, left)?;
         let (ns, nd) = (sources.count(), destinations.count());
-        let mut parts = split(&builder, &placed, (ns, nd), cuts)?;
+        let mut parts = split(&builder, &placed, (ns, nd), cuts, left)?;
         let (mut source, mut destination) = (Numbers::Same, Numbers::Same);
         // With one part the addresses lead to its rows and columns at once.
         if let [part] = parts.as_mut_slice() {

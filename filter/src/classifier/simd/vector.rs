@@ -11,6 +11,8 @@ use crate::classifier::map::FAN;
 /// The methods may only be called where the processor has the implementer's instructions.
 pub(super) trait Vector: Copy {
     const LANES: usize;
+    /// Some of the lanes.
+    type Lanes: Copy;
     unsafe fn load(from: &[u32]) -> Self;
     unsafe fn store(self, to: &mut [u32]);
     unsafe fn splat(n: u32) -> Self;
@@ -24,6 +26,16 @@ pub(super) trait Vector: Copy {
     unsafe fn and_not(self, other: Self) -> Self;
     /// All bits of the lanes where `self` is above `other`.
     unsafe fn above(self, other: Self) -> Self;
+    unsafe fn xor(self, other: Self) -> Self;
+    /// Which lanes are zero.
+    unsafe fn zero(self) -> Self::Lanes;
+    /// Those of `lanes` where `self` is not above `other`, both numbers with a sign.
+    unsafe fn up_to(self, other: Self, lanes: Self::Lanes) -> Self::Lanes;
+    unsafe fn both(one: Self::Lanes, other: Self::Lanes) -> Self::Lanes;
+    /// One bit for each lane.
+    unsafe fn bits(lanes: Self::Lanes) -> u32;
+    /// The lower of both in these lanes, elsewhere `other`.
+    unsafe fn min_where(self, lanes: Self::Lanes, other: Self) -> Self;
     /// Whether any bit is set.
     unsafe fn any(self) -> bool;
     /// How many keys of the node but the first are not above `high`.
@@ -48,6 +60,7 @@ pub(super) trait Vector: Copy {
 
 impl Vector for __m512i {
     const LANES: usize = 16;
+    type Lanes = __mmask16;
     #[inline(always)]
     unsafe fn load(from: &[u32]) -> Self {
         debug_assert!(from.len() >= Self::LANES);
@@ -106,6 +119,34 @@ impl Vector for __m512i {
         unsafe { _mm512_maskz_set1_epi32(_mm512_cmpgt_epu32_mask(self, other), -1) }
     }
     #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_xor_si512(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn zero(self) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm512_testn_epi32_mask(self, self) }
+    }
+    #[inline(always)]
+    unsafe fn up_to(self, other: Self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_cmple_epi32_mask(lanes, self, other) }
+    }
+    #[inline(always)]
+    unsafe fn both(one: Self::Lanes, other: Self::Lanes) -> Self::Lanes {
+        one & other
+    }
+    #[inline(always)]
+    unsafe fn bits(lanes: Self::Lanes) -> u32 {
+        lanes.into()
+    }
+    #[inline(always)]
+    unsafe fn min_where(self, lanes: Self::Lanes, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_min_epu32(other, lanes, self, other) }
+    }
+    #[inline(always)]
     unsafe fn any(self) -> bool {
         // SAFETY: as above.
         unsafe { _mm512_test_epi32_mask(self, self) != 0 }
@@ -152,6 +193,7 @@ impl Vector for __m512i {
 
 impl Vector for __m256i {
     const LANES: usize = 8;
+    type Lanes = __m256i;
     #[inline(always)]
     unsafe fn load(from: &[u32]) -> Self {
         debug_assert!(from.len() >= Self::LANES);
@@ -213,6 +255,36 @@ impl Vector for __m256i {
                 _mm256_andnot_si256(not_above, Self::splat(u32::MAX))
             }
         }
+    }
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_xor_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn zero(self) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm256_cmpeq_epi32(self, Self::splat(0)) }
+    }
+    #[inline(always)]
+    unsafe fn up_to(self, other: Self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm256_andnot_si256(_mm256_cmpgt_epi32(self, other), lanes) }
+    }
+    #[inline(always)]
+    unsafe fn both(one: Self::Lanes, other: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm256_and_si256(one, other) }
+    }
+    #[inline(always)]
+    unsafe fn bits(lanes: Self::Lanes) -> u32 {
+        // SAFETY: as above.
+        unsafe { _mm256_movemask_ps(_mm256_castsi256_ps(lanes)).cast_unsigned() }
+    }
+    #[inline(always)]
+    unsafe fn min_where(self, lanes: Self::Lanes, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { other.min(_mm256_blendv_epi8(Self::splat(u32::MAX), self, lanes)) }
     }
     #[inline(always)]
     unsafe fn any(self) -> bool {
