@@ -63,6 +63,8 @@ pub(super) struct Services {
     /// By [`Key::a`]; entry 65,536 is for hidden numbers. Empty where no rule asks for `a`.
     pub(super) a: Vec<u16>,
     pub(super) b: Vec<u16>,
+    /// The protocols that are asked for, in order: from 1 on their classes in `protocol`.
+    pub(super) asked: Vec<u8>,
     /// By protocol, 256 more for a hidden one.
     pub(super) protocol: Vec<u16>,
     /// By environment and class. Empty where no rule asks for either.
@@ -136,6 +138,8 @@ impl Services {
             Protocol::Opaque => class == u32::from(opaque),
             Protocol::Is(p) => asked.binary_search(&p).is_ok_and(|n| class == n as u32 + 1),
         });
+
+        out.asked = asked;
 
         // Environments and security classes.
         let contextual = services

@@ -96,8 +96,7 @@ unsafe fn pairs<V: Vector>(list: &[[u32; 2]], places: V) -> [V; 2] {
             return [V::splat(0); 2];
         };
         let places = places.min(V::splat(last));
-        let base: *const u8 = list.as_ptr().cast();
-        [places.gather::<8>(base), places.gather::<8>(base.add(4))]
+        places.gather_pairs(list.as_ptr().cast())
     }
 }
 
@@ -290,6 +289,31 @@ unsafe fn flat<V: Vector, const F: usize>(
     }
 }
 
+/// With more protocols than this their classes are looked up: that takes longer than a few comparisons.
+const COMPARED: usize = 6;
+
+/// The classes of protocols, 256 more for hidden ones.
+#[inline(always)]
+unsafe fn protocols<V: Vector>(services: &Services, protocol: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        if services.asked.len() > COMPARED {
+            return list_of(&services.protocol, protocol);
+        }
+        // The class less one, so that all bits stand for class 0.
+        let mut class = V::splat(u32::MAX);
+        let mut number = V::splat(0);
+        for asked in &services.asked {
+            let same = protocol.xor(V::splat(u32::from(*asked))).zero();
+            class = number.min_where(same, class);
+            number = number.add(V::splat(1));
+        }
+        let hidden = V::splat(1 << 8);
+        let opaque = protocol.and(hidden).xor(hidden).zero();
+        number.min_where(opaque, class).add(V::splat(1))
+    }
+}
+
 #[inline(always)]
 unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut Lane, n: usize) {
     let steps = fields
@@ -306,7 +330,7 @@ unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut La
             let byte = V::splat(0xff);
             let hidden = rest.right(24);
             let protocol = rest.and(byte).or(hidden.and(V::splat(2)).left(7));
-            let mut kind = list_of(&services.protocol, protocol);
+            let mut kind = protocols(services, protocol);
             if services.is_contextual() {
                 let e = list_of(&services.environment, rest.right(8).and(V::splat(0x7f)));
                 let c = list_of(&services.class, rest.right(16).and(byte));

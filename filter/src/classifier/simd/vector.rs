@@ -49,7 +49,13 @@ pub(super) trait Vector: Copy {
     ///
     /// All of them must be inside one allocation.
     unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self;
-    /// The same, masked with `keep`, only in lanes where `entry` is even; the others keep `entry`.
+    /// Reads eight bytes at `base + 8 * self` in each lane: the lower halves and the upper ones.
+    ///
+    /// # Safety
+    ///
+    /// As for `gather`.
+    unsafe fn gather_pairs(self, base: *const u8) -> [Self; 2];
+    /// The same as `gather`, masked with `keep`, only in lanes where `entry` is even; the others keep `entry`.
     ///
     /// # Safety
     ///
@@ -174,6 +180,25 @@ impl Vector for __m512i {
     unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
         // SAFETY: as above, and the caller's promise about the places.
         unsafe { _mm512_i32gather_epi32::<SCALE>(self, base.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn gather_pairs(self, base: *const u8) -> [Self; 2] {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe {
+            // Half as many loads as for each half of the pairs on its own.
+            let (one, two) = (
+                _mm512_castsi512_si256(self),
+                _mm512_extracti64x4_epi64::<1>(self),
+            );
+            let one = _mm512_i32gather_epi64::<8>(one, base.cast());
+            let two = _mm512_i32gather_epi64::<8>(two, base.cast());
+            let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = _mm512_or_si512(even, Self::splat(1));
+            [
+                _mm512_permutex2var_epi32(one, even, two),
+                _mm512_permutex2var_epi32(one, odd, two),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn gather_even<const SCALE: i32>(
@@ -321,6 +346,25 @@ impl Vector for __m256i {
     unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
         // SAFETY: as above, and the caller's promise about the places.
         unsafe { _mm256_i32gather_epi32::<SCALE>(base.cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn gather_pairs(self, base: *const u8) -> [Self; 2] {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe {
+            let (one, two) = (
+                _mm256_castsi256_si128(self),
+                _mm256_extracti128_si256::<1>(self),
+            );
+            let one = _mm256_castsi256_ps(_mm256_i32gather_epi64::<8>(base.cast(), one));
+            let two = _mm256_castsi256_ps(_mm256_i32gather_epi64::<8>(base.cast(), two));
+            // Lanes 0, 1, 4, 5 and 2, 3, 6, 7 of the eight: put into order behind.
+            let even = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(one, two));
+            let odd = _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(one, two));
+            [
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(even),
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(odd),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn gather_even<const SCALE: i32>(
