@@ -40,6 +40,10 @@ pub(super) mod stage {
         false
     }
 
+    pub(crate) const fn joined(_: Level, _: &[u32], _: &mut Lane, _: &mut Lane, _: usize) -> bool {
+        false
+    }
+
     pub(crate) const fn flat_one<const F: usize>(
         _: Level,
         _: &Flat,

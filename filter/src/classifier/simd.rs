@@ -289,6 +289,23 @@ unsafe fn flat<V: Vector, const F: usize>(
     }
 }
 
+/// As the portable stage.
+#[inline(always)]
+unsafe fn joined<V: Vector>(list: &[u32], places: &mut Lane, upper: &mut Lane, n: usize) {
+    let steps = places
+        .0
+        .chunks_exact_mut(V::LANES)
+        .zip(upper.0.chunks_exact_mut(V::LANES));
+    // SAFETY: see the functions called; chunks have `LANES` numbers.
+    unsafe {
+        for (place, upper) in steps.take(n.div_ceil(V::LANES)) {
+            let both = list_of(list, V::load(place));
+            both.and(V::splat(0xffff)).store(place);
+            both.right(16).store(upper);
+        }
+    }
+}
+
 /// With more protocols than this their classes are looked up: that takes longer than a few comparisons.
 const COMPARED: usize = 6;
 
@@ -568,6 +585,7 @@ pub(super) mod stage {
     stage!(upper(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize));
     stage!(flat_one<const F: usize>(flat: &Flat, words: &Words<F>, out: &mut u32));
     stage!(flat<const F: usize>(flat: &Flat, words: &WordLanes, best: &mut Lane, n: usize));
+    stage!(joined(list: &[u32], places: &mut Lane, upper: &mut Lane, n: usize));
     stage!(services(services: &Services, fields: &Fields, out: &mut Lane, n: usize));
     stage!(part(
         part: &Part,

@@ -10,7 +10,7 @@ use super::map::AddressMap;
 use super::numbers::Numbers;
 use super::part::{Form, Part};
 use super::services::Classes;
-use super::{Level, NONE, stage};
+use super::{Level, NONE, at, stage};
 
 /// The compiled form of a set.
 #[derive(Clone, Debug)]
@@ -19,6 +19,40 @@ pub(super) struct Table<A: Address> {
     pub(super) destination: A::Map,
     pub(super) services: Classes,
     pub(super) parts: Vec<Part>,
+    joint: Option<Joint>,
+}
+
+/// What two parts make of the intervals: the number of the first in the lower half, that of the second
+/// in the upper one, so that one load serves both.
+#[derive(Clone, Debug)]
+struct Joint {
+    source: Vec<u32>,
+    destination: Vec<u32>,
+}
+
+impl Joint {
+    /// Takes the numbers of two parts from them, if all are short.
+    fn take(one: &mut Part, two: &mut Part, ns: u32, nd: u32) -> Option<Self> {
+        let short = |part: &mut Part| {
+            let short = |n: &Numbers| matches!(n, Numbers::Short(_));
+            part.rows().is_some_and(|rows| short(rows)) && short(&part.columns)
+        };
+        if !short(one) || !short(two) {
+            return None;
+        }
+        let (source, destination) = (
+            [one.take_numbers(true)?, two.take_numbers(true)?],
+            [one.take_numbers(false)?, two.take_numbers(false)?],
+        );
+        let join = |count: u32, [one, two]: [Numbers; 2]| {
+            let both = |interval| one.get(interval) | two.get(interval) << 16;
+            (0..count).map(both).collect()
+        };
+        Some(Self {
+            source: join(ns, source),
+            destination: join(nd, destination),
+        })
+    }
 }
 
 /// Keys that go through the stages together.
@@ -164,6 +198,20 @@ impl<A: Address> Intervals<A> {
     }
 }
 
+/// The lower half of a number.
+const LOWER: u32 = 0xffff;
+
+/// Both halves of the numbers at these places, the lower ones in place of the places.
+fn joined(level: Level, list: &[u32], places: &mut Lane, upper: &mut Lane, n: usize) {
+    if stage::joined(level, list, places, upper, n) {
+        return;
+    }
+    for (place, upper) in places.0.iter_mut().zip(&mut upper.0).take(n) {
+        let both = at(list, *place);
+        (*place, *upper) = (both & LOWER, both >> 16);
+    }
+}
+
 impl<A: Address> Table<A> {
     /// Tables for the patterns; `None` where they would take too much. `cuts` says how often the
     /// set was cut in two already, `left` how many steps of work there are for all that remains.
@@ -214,11 +262,16 @@ impl<A: Address> Table<A> {
                 Form::Lists(_) => {}
             }
         }
+        let joint = match parts.as_mut_slice() {
+            [one, two] => Joint::take(one, two, ns, nd),
+            _ => None,
+        };
         Some(Self {
             source: sources.map(&source),
             destination: destinations.map(&destination),
             services,
             parts,
+            joint,
         })
     }
 
@@ -228,6 +281,15 @@ impl<A: Address> Table<A> {
         let [source, destination] = A::Map::get_both(maps, [key.source, key.destination]);
         let class = self.services.get(key);
         let mut best = NONE;
+        if let (Some(joint), [one, two]) = (&self.joint, self.parts.as_slice()) {
+            let (s, d) = (
+                at(&joint.source, source),
+                at(&joint.destination, destination),
+            );
+            let first = one.get((s & LOWER, d & LOWER), class, &self.services, key);
+            let second = two.get((s >> 16, d >> 16), class, &self.services, key);
+            return first.min(second);
+        }
         for part in &self.parts {
             best = best.min(part.get((source, destination), class, &self.services, key));
         }
@@ -270,8 +332,24 @@ impl<A: Address> Table<A> {
                 *n = self.services.get(key);
             }
         }
-        for part in &self.parts {
-            let intervals = (&source, &destination);
+        // What each part makes of the intervals.
+        let (mut source_two, mut destination_two) = (source, destination);
+        if let Some(joint) = &self.joint {
+            joined(level, &joint.source, &mut source, &mut source_two, n);
+            joined(
+                level,
+                &joint.destination,
+                &mut destination,
+                &mut destination_two,
+                n,
+            );
+        }
+        for (nth, part) in self.parts.iter().enumerate() {
+            let intervals = if nth == 1 {
+                (&source_two, &destination_two)
+            } else {
+                (&source, &destination)
+            };
             if !table.is_some_and(|t| stage::part(level, part, intervals, &class, t, &mut best, n))
             {
                 part.get_batch(intervals, &class, &self.services, keys, &mut best);
@@ -286,6 +364,10 @@ impl<A: Address> Table<A> {
         self.source.bytes()
             + self.destination.bytes()
             + self.services.bytes()
+            + self
+                .joint
+                .as_ref()
+                .map_or(0, |j| (j.source.len() + j.destination.len()) * 4)
             + self.parts.iter().map(Part::bytes).sum::<usize>()
     }
 }
