@@ -28,6 +28,7 @@ pub use overlay::{Found, Full, Overlay};
 use portable::{Level, stage};
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use simd::{Level, stage};
+pub(crate) use slices::MOST_WORK;
 use slices::Slices;
 
 /// What [`Classifier::first_match_batch`] writes where no pattern fits.
@@ -47,9 +48,15 @@ impl<A: Address> Classifier<A> {
     /// account.
     #[must_use]
     pub fn new(patterns: Vec<Pattern<A>>) -> Self {
+        Self::within(patterns, &mut { MOST_WORK })
+    }
+
+    /// The same with at most so many steps of work, from which those it takes are taken: for several
+    /// classifiers that share what there is.
+    pub(crate) fn within(patterns: Vec<Pattern<A>>, work: &mut usize) -> Self {
         let level = Level::detect();
         Self {
-            slices: Arc::new(Slices::build(level, patterns)),
+            slices: Arc::new(Slices::build(level, patterns, work)),
             level,
         }
     }

@@ -24,7 +24,7 @@ const SHORTEST: usize = 512;
 /// tenth of it; when it is used up what remains is scanned.
 const WORK: usize = 1 << 22;
 const WORK_PER_PATTERN: usize = 9216;
-const MOST_WORK: usize = 1 << 28;
+pub(crate) const MOST_WORK: usize = 1 << 28;
 
 /// A run of patterns.
 #[derive(Clone, Debug)]
@@ -34,6 +34,10 @@ struct Slice<A: Address> {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "slices are few, and a box were one load more for every packet"
+)]
 enum Form<A: Address> {
     Table(Table<A>),
     /// The patterns are scanned.
@@ -48,9 +52,11 @@ pub(super) struct Slices<A: Address> {
 }
 
 impl<A: Address> Slices<A> {
-    pub(super) fn build(level: Level, patterns: Vec<Pattern<A>>) -> Self {
+    /// Takes the work it does from `work`, which is what there is at most.
+    pub(super) fn build(level: Level, patterns: Vec<Pattern<A>>, work: &mut usize) -> Self {
+        let most = (WORK + patterns.len() * WORK_PER_PATTERN).min(*work);
         let mut cutter = Cutter {
-            left: (WORK + patterns.len() * WORK_PER_PATTERN).min(MOST_WORK),
+            left: most,
             likely: usize::MAX,
             slices: Vec::new(),
         };
@@ -60,6 +66,7 @@ impl<A: Address> Slices<A> {
             SCAN_VECTORS
         };
         cutter.cut(&patterns, 0, 0, scan);
+        *work -= most - cutter.left;
         let cuts = cutter.slices;
         let mut ends: Vec<u32> = cuts.iter().skip(1).map(|(first, _)| *first).collect();
         ends.push(patterns.len() as u32);
@@ -239,5 +246,60 @@ impl<A: Address> Cutter<A> {
             return;
         }
         self.slices.push((first, table));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever work there is for compiling, the answers are those of a scan; what there is no work
+    /// for is scanned.
+    #[test]
+    fn answers_do_not_depend_on_the_work_there_is() {
+        let random = |n: u32| n.wrapping_mul(0x9e37_79b9).rotate_left(n % 32);
+        let range = |n: u32, long: u32| {
+            let low = random(n) & !long;
+            (low, low | long)
+        };
+        let patterns: Vec<Pattern<u32>> = (0..3000)
+            .map(|n| Pattern {
+                source: range(n, u32::MAX >> (n % 24)),
+                destination: range(n + 7, u32::MAX >> (n % 7 + n % 5)),
+                ..Pattern::ANY
+            })
+            .collect();
+        let keys: Vec<Key<u32>> = (0..500)
+            .map(|n| Key {
+                source: random(n * 3),
+                destination: random(n + 7),
+                ..Key::default()
+            })
+            .collect();
+        let expect: Vec<u32> = keys
+            .iter()
+            .map(|k| {
+                let found = patterns.iter().position(|p| p.matches(k));
+                found.map_or(NONE, |n| n as u32)
+            })
+            .collect();
+        let level = Level::detect();
+        let mut forms = Vec::new();
+        for work in [0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, MOST_WORK] {
+            let mut left = work;
+            let slices = Slices::build(level, patterns.clone(), &mut left);
+            assert!(left <= work);
+            let got: Vec<u32> = keys.iter().map(|k| slices.get(level, k)).collect();
+            assert_eq!(got, expect, "{work}");
+            for (keys, expect) in keys.chunks(BATCH).zip(expect.chunks(BATCH)) {
+                let mut got = [7; BATCH];
+                let got = &mut got[..keys.len()];
+                slices.get_batch(level, keys, got);
+                assert_eq!(got, expect, "{work}");
+            }
+            forms.push(slices.count());
+        }
+        assert_eq!(forms.first(), Some(&(0, 1)));
+        assert!(forms.iter().any(|(tables, _)| *tables > 0), "{forms:?}");
     }
 }
