@@ -411,7 +411,7 @@ fn number_rows(
             changed = true;
         }
         if changed {
-            spend(&mut budget.work, active.len() + INTERN)?;
+            spend(&mut budget.work, active.len() * 2 + INTERN)?;
             row = lists.intern(&active);
         }
         rows.push(row);

@@ -23,7 +23,7 @@ const SHORTEST: usize = 512;
 /// Steps of work that compiling a list may take in all, a few nanoseconds each. Ordinary sets take a
 /// tenth of it; when it is used up what remains is scanned.
 const WORK: usize = 1 << 22;
-const WORK_PER_PATTERN: usize = 9216;
+const WORK_PER_PATTERN: usize = 8192;
 pub(crate) const MOST_WORK: usize = 1 << 28;
 
 /// A run of patterns.
