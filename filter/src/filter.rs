@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, EventSink};
+use hostward_hook::flow::Note;
 use hostward_hook::hooks::earlier;
 use hostward_hook::ident::{RuleId, TunnelId};
 use hostward_hook::layout::proto;
@@ -360,6 +361,28 @@ impl PacketFilter for Filter {
             };
         }
         self.look_up(cx, packet, slot)
+    }
+
+    /// Answers where the flow's note says that a rule in force now permits such packets and tells
+    /// nothing of them.
+    #[inline]
+    fn decide_noted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        note: Note,
+    ) -> Option<Verdict> {
+        self.refresh(cx.now.wall);
+        let rule = Circumstances::of(packet)?.noted(self.epoch, note)?;
+        cx.generation = self.rules.generation();
+        cx.rule = Some(rule);
+        self.tally.hit(Some(rule));
+        Some(Verdict::Continue)
+    }
+
+    #[inline]
+    fn note(&self, slot: &Remembered, side: Side) -> Option<Note> {
+        slot.note(side)
     }
 
     /// A fragment that is about to be put together is refused when the first rule that matches it
