@@ -26,6 +26,7 @@ pub use counters::Counters;
 pub use detail::Detail;
 pub use guard::{Guard, Slots};
 
+pub use hostward_crypto as crypto;
 pub use hostward_filter as filter;
 pub use hostward_hook as hook;
 pub use hostward_ids as ids;

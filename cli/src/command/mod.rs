@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod policy;
 pub mod rules;
 pub mod smf;
+pub mod speed;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -67,6 +68,8 @@ pub enum Command {
     Rules(rules::RulesArgs),
     /// Look into files of SMF records
     Smf(smf::SmfArgs),
+    /// Measure what things take on this machine
+    Speed(speed::SpeedArgs),
 }
 
 impl Command {
@@ -77,6 +80,7 @@ impl Command {
             Self::Policy(policy) => policy.run(),
             Self::Rules(rules) => rules.run(),
             Self::Smf(smf) => smf.run(),
+            Self::Speed(speed) => speed.run(),
         }
     }
 }
