@@ -5,7 +5,10 @@
 //! [`Provider::supports`](crate::Provider::supports), and the answer for every pair is in
 //! `docs/crypto-backends.md`.
 
-#![allow(clippy::len_without_is_empty, reason = "lengths in octets of what is never empty")]
+#![allow(
+    clippy::len_without_is_empty,
+    reason = "lengths in octets of what is never empty"
+)]
 
 use core::fmt;
 
