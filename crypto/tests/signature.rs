@@ -295,15 +295,21 @@ fn wycheproof_rsa_pss() {
                     .der
                     .windows(11)
                     .any(|octets| octets == [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]);
-                let wanted = if plain && own {
-                    test.result
-                } else {
-                    tally.count(if plain {
-                        "another salt or mask: must not fit"
-                    } else {
-                        "id-RSASSA-PSS: must not fit"
-                    });
-                    TestResult::Invalid
+                let wanted = match (plain, own, test.result) {
+                    (true, true, wanted) => wanted,
+                    (true, false, TestResult::Invalid) => {
+                        // It may be one with the salt that is right here.
+                        tally.count("skipped, no signature with another salt or mask");
+                        continue;
+                    }
+                    (true, false, _) => {
+                        tally.count("another salt or mask: must not fit");
+                        TestResult::Invalid
+                    }
+                    (false, ..) => {
+                        tally.count("id-RSASSA-PSS: must not fit");
+                        TestResult::Invalid
+                    }
                 };
                 vector(
                     &mut tally,
@@ -449,8 +455,8 @@ fn private_keys_that_are_wrong_are_refused_with_the_reason() {
         let mut zero = p256.to_vec();
         zero[36..68].fill(0);
         assert!(!matches!(why(&zero), "taken" | "none of its kinds"));
-        // The last octet of the modulus, of the private exponent, of a prime.
-        for at in [300, 500, 600, 700] {
+        // An octet of the modulus, of the first prime, of the second.
+        for at in [280, 600, 750] {
             let mut other = rsa2048.to_vec();
             other[at] ^= 2;
             assert_eq!(why(&other), "its parts do not fit together", "{at}");
@@ -474,12 +480,11 @@ fn a_provider_takes_the_first_backend_that_knows_the_key() {
     let (_, p256) = KEYS[6];
     // PrivateKeyInfo, ECPrivateKey and its octet string without the public key.
     let mut bare = p256[..68].to_vec();
-    bare[2] -= 0x44;
+    bare[2] -= 70;
     bare.remove(1);
-    assert_eq!(bare[25], 0x6d);
-    bare[25] -= 0x44;
-    assert_eq!(bare[27], 0x6b);
-    bare[27] -= 0x44;
+    assert_eq!((bare[27], bare[29]), (0x6d, 0x6b));
+    bare[27] -= 70;
+    bare[29] -= 70;
     for backend in backends() {
         match backend.signer(&bare) {
             None => assert_eq!(backend.name(), "ring"),
