@@ -88,15 +88,20 @@ fn hybrids_are_their_parts_one_after_the_other() {
         (Group::P256MlKem768, Group::P256, Group::MlKem768),
         (Group::P384MlKem1024, Group::P384, Group::MlKem1024),
     ] {
-        let private = |group, initiator| match (group, initiator) {
-            (Group::MlKem768 | Group::MlKem1024, true) => 64,
-            (Group::P384, _) => 48,
-            _ => 32,
+        let private = |group, initiator| {
+            if matches!(group, Group::MlKem768 | Group::MlKem1024) && initiator {
+                64
+            } else if group == Group::P384 {
+                48
+            } else {
+                32
+            }
         };
         let dot = |group| -> &[u8] {
-            match group {
-                Group::P256 | Group::P384 => &[4],
-                _ => &[],
+            if matches!(group, Group::P256 | Group::P384) {
+                &[4]
+            } else {
+                &[]
             }
         };
         let own = [random(private(first, true)), random(private(second, true))];

@@ -182,12 +182,15 @@ fn ran(tally: &Tally, scheme: Scheme, fits: usize, fits_not: usize) {
 }
 
 fn hash(function: HashFunction) -> Option<Hash> {
-    match function {
-        HashFunction::Sha2_256 => Some(Hash::Sha256),
-        HashFunction::Sha2_384 => Some(Hash::Sha384),
-        HashFunction::Sha2_512 => Some(Hash::Sha512),
-        _ => None,
-    }
+    let known = [
+        (HashFunction::Sha2_256, Hash::Sha256),
+        (HashFunction::Sha2_384, Hash::Sha384),
+        (HashFunction::Sha2_512, Hash::Sha512),
+    ];
+    known
+        .into_iter()
+        .find(|(theirs, _)| *theirs == function)
+        .map(|(_, ours)| ours)
 }
 
 #[test]

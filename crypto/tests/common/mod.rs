@@ -62,10 +62,12 @@ pub fn unhex(text: &str) -> Vec<u8> {
     if text == "-" {
         return Vec::new();
     }
-    assert!(text.len() % 2 == 0, "{text}");
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+    let digit = |octet: &u8| char::from(*octet).to_digit(16).unwrap() as u8;
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    assert!(rest.is_empty(), "{text}");
+    pairs
+        .iter()
+        .map(|[high, low]| digit(high) << 4 | digit(low))
         .collect()
 }
 
