@@ -190,8 +190,16 @@ pub(crate) struct RsaPrivate<'a> {
     /// RSAPrivateKey in DER (RFC 8017 §A.1.2).
     pub(crate) der: &'a [u8],
     /// Length of the modulus.
+    #[cfg_attr(
+        not(feature = "ring"),
+        expect(dead_code, reason = "ring has limits of its own")
+    )]
     pub(crate) bits: usize,
     /// Length of the public exponent.
+    #[cfg_attr(
+        not(feature = "ring"),
+        expect(dead_code, reason = "ring has limits of its own")
+    )]
     pub(crate) exponent_bits: usize,
     /// RSAPublicKey in DER.
     public: Vec<u8>,
@@ -200,6 +208,10 @@ pub(crate) struct RsaPrivate<'a> {
 pub(crate) struct EcPrivate<'a> {
     pub(crate) curve: Curve,
     /// As long as the curve's field.
+    #[cfg_attr(
+        not(any(feature = "ring", feature = "rustcrypto")),
+        expect(dead_code, reason = "AWS-LC reads the whole key again")
+    )]
     pub(crate) scalar: &'a [u8],
     /// 4, x, y.
     pub(crate) public: Option<&'a [u8]>,
