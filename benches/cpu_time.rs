@@ -242,8 +242,17 @@ fn known_flows() {
         let decide = |t: &mut FlowTable<Remembered>, found: Found, packet: &Packet<'_>| {
             let (mut events, mut actions) = ((), ());
             let mut cx = Cx::new(packet.meta.now, &mut events, &mut actions);
-            let slot = t.slot_mut(found.id).map(|(_, s)| (found.from, s));
-            let _ = black_box(f.borrow_mut().decide(&mut cx, packet, slot));
+            let mut f = f.borrow_mut();
+            let mut verdict = f.decide_noted(&mut cx, packet, t.note(found));
+            if verdict.is_none()
+                && let Some((_, slot)) = t.slot_mut(found.id)
+            {
+                verdict = Some(f.decide(&mut cx, packet, Some((found.from, &mut *slot))));
+                if let Some(note) = f.note(slot, found.from) {
+                    t.set_note(found, note);
+                }
+            }
+            let _ = black_box(verdict);
         };
         table(
             &format!(
@@ -266,7 +275,6 @@ fn known_flows() {
                         for k in keys.chunks(256) {
                             let found = &mut found[..k.len()];
                             t.lookup_batch(k, found);
-                            t.touch(found);
                             for found in found.iter() {
                                 decide(&mut t, found.unwrap(), black_box(packet));
                             }

@@ -11,11 +11,14 @@ mod support;
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, AddressSpec, Filter, Logging, Rule, RuleSet, Upper};
+use hostward::filter::{
+    Action, AddressSpec, DENIED, Filter, IMPLIED_DENY, Logging, Rule, RuleRouting, RuleSet, Upper,
+};
 use hostward::hook::event::{Class, EventQueue, OwnedEvent, OwnedValue};
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::frame::VecFrame;
 use hostward::hook::hooks::Interest;
+use hostward::hook::meta::Routing;
 use hostward::hook::reason::{FRAGMENT_OVERLAP, NOT_IP};
 use hostward::hook::{Control, FlowKey, FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
 use hostward::ids::Ids;
@@ -235,8 +238,8 @@ fn a_deny_for_fragments_meets_them_before_they_are_put_together() {
     let no_fragments = Rule::new("no fragments", Action::Deny).fragments_only();
     let rules = vec![no_fragments, Rule::new("all", Action::Permit)];
     for (mode, last) in [
-        (Mode::Enforce, Verdict::Drop(hostward::filter::DENIED)),
-        (Mode::Observe, Verdict::Drop(hostward::filter::DENIED)),
+        (Mode::Enforce, Verdict::Drop(DENIED)),
+        (Mode::Observe, Verdict::Drop(DENIED)),
     ] {
         let config = GuardConfig {
             mode,
@@ -253,6 +256,80 @@ fn a_deny_for_fragments_meets_them_before_they_are_put_together() {
         }
         let verdict = guard.packet(&mut frame(&whole), meta(&whole, at(2)), &mut ());
         assert_eq!(verdict, Verdict::Continue);
+    }
+}
+
+// Routed fragments are passed on as they came, so each is judged by what it shows: only the first
+// has ports, and a rule that asks for ports matches no other.
+#[test]
+fn fragments_that_are_forwarded_are_judged_one_by_one() {
+    let either = |rule: Rule| rule.routing(RuleRouting::Either);
+    let permit = |name: &str| either(Rule::new(name, Action::Permit));
+    let query = udp(CLIENT, (SERVER.0, 53), &[7; 100]);
+    let parts = fragments(&query, 10, 48);
+    let (no, ok) = (Verdict::Drop(IMPLIED_DENY), Verdict::Continue);
+    let deny = Verdict::Drop(DENIED);
+    let port = Upper::udp(53..=53);
+    let fragments_only = either(Rule::new("f", Action::Deny).fragments_only());
+    for (rules, wanted) in [
+        (vec![permit("all")], [ok, ok, ok]),
+        (
+            vec![permit("udp").upper(Upper::udp(0..=65_535))],
+            [ok, ok, ok],
+        ),
+        // The classifier takes such rules, though the policy language does not.
+        (vec![permit("dns").upper(port.clone())], [ok, no, no]),
+        (
+            vec![
+                either(Rule::new("dns", Action::Deny).upper(port)),
+                permit("all"),
+            ],
+            [deny, ok, ok],
+        ),
+        (vec![fragments_only.clone(), permit("all")], [deny; 3]),
+        (vec![permit("all"), fragments_only], [ok, ok, ok]),
+        (vec![Rule::new("local", Action::Permit)], [no, no, no]),
+        (
+            vec![permit("tcp").upper(Upper::tcp(0..=65_535))],
+            [no, no, no],
+        ),
+    ] {
+        let set = Arc::new(RuleSet::new(rules, 1));
+        let mut g = Guard::new(GuardConfig::default(), HashKey::new([3; 16]))
+            .filter(Filter::new(Arc::clone(&set)));
+        let mut frames: Vec<_> = parts.iter().map(|p| frame(p)).collect();
+        let meta = Meta::new(Point::Forward, at(1)).with_routing(Routing::Routed);
+        let verdicts: Vec<_> = frames
+            .iter_mut()
+            .map(|f| g.packet(f, meta, &mut ()))
+            .collect();
+        assert_eq!(verdicts, wanted, "{set:?}");
+        for (frame, part) in frames.iter().zip(&parts) {
+            assert_eq!(frame.bytes(), part, "each goes on as it came");
+        }
+        assert_eq!(g.flows().len(), 0, "fragments show no flow");
+    }
+    // An IPv6 fragment behind which extension headers go on does not even show its protocol.
+    let v6 = |more: u8, offset: u8| {
+        let mut p = vec![0x60, 0, 0, 0, 0, 24, 44, 64];
+        p.extend([0x20; 16]);
+        p.extend([0x30; 16]);
+        p.extend([60, 0, 0, offset << 3 | more, 0, 0, 0, 1]);
+        p.extend([17, 0, 1, 4, 0, 0, 0, 0]);
+        p.extend([0, 9, 0, 53, 0, 8, 0, 0]);
+        p
+    };
+    for (upper, wanted) in [
+        (Upper::udp(0..=65_535), [ok, no]),
+        (Upper::Opaque, [no, ok]),
+        (Upper::Any, [ok, ok]),
+    ] {
+        let set = Arc::new(RuleSet::new(vec![permit("r").upper(upper)], 1));
+        let mut g =
+            Guard::new(GuardConfig::default(), HashKey::new([3; 16])).filter(Filter::new(set));
+        let meta = Meta::new(Point::Forward, at(1)).with_routing(Routing::Routed);
+        let verdicts = [v6(1, 0), v6(0, 3)].map(|p| g.packet(&mut frame(&p), meta, &mut ()));
+        assert_eq!(verdicts, wanted);
     }
 }
 

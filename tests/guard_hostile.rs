@@ -11,12 +11,16 @@ mod support;
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, Filter, Rule, RuleSet, Settings, Upper};
+use hostward::filter::defensive::{Defense, DefenseConfig, DefensiveFilter, Request, Target};
+use hostward::filter::{
+    Action, DEFENSIVE_BLOCKED, Filter, NOT_THROUGH_TUNNEL, Rule, RuleSet, Settings, Tunnels,
+    UNEXPECTED_TUNNEL, Upper,
+};
 use hostward::hook::action::Cx;
 use hostward::hook::event::{Class, EventQueue, OwnedValue};
 use hostward::hook::flow::{FlowConfig, FlowState, HashKey};
 use hostward::hook::frame::VecFrame;
-use hostward::hook::ident::SaId;
+use hostward::hook::ident::{SaId, TunnelId};
 use hostward::hook::reason::NESTING_TOO_DEEP;
 use hostward::hook::{
     FrameBuf, Instant, Meta, Now, Packet, PacketTransform, Point, UnixTime, Verdict,
@@ -211,6 +215,30 @@ impl PacketTransform for Peel {
     }
 }
 
+/// What [`Peel`] opens is a tunnel of the host's own, of which rules say nothing.
+#[derive(Debug)]
+struct Aside;
+
+impl Tunnels for Aside {
+    fn tunnel_of(&self, _: SaId) -> Option<TunnelId> {
+        None
+    }
+
+    fn concerns_rules(&self, _: SaId) -> bool {
+        false
+    }
+}
+
+/// What [`Peel`] opens came through tunnel 0.
+#[derive(Debug)]
+struct Zero;
+
+impl Tunnels for Zero {
+    fn tunnel_of(&self, sa: SaId) -> Option<TunnelId> {
+        (sa == SaId(1)).then_some(TunnelId(0))
+    }
+}
+
 fn wrap(inner: &[u8], mine: u8) -> Vec<u8> {
     let mut p = tcp(CLIENT, SERVER, "S", 1, 0, b"");
     p.truncate(20);
@@ -225,7 +253,8 @@ fn wrap(inner: &[u8], mine: u8) -> Vec<u8> {
 
 #[test]
 fn what_is_not_opened_is_judged_as_it_stands() {
-    let mut g = Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel).filter(web());
+    let mut g = Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel)
+        .filter(web().tunnels(Arc::new(Aside)));
     let syn = tcp(CLIENT, SERVER, "S", 1, 0, b"");
     assert!(
         judge(&mut g, &wrap(&syn, 0), 0).is_refused(),
@@ -257,7 +286,7 @@ fn a_batch_equals_its_packets_whatever_happens_inside() {
                 ..GuardConfig::default()
             };
             Guard::with_ipsec(config, HashKey::new([3; 16]), Peel)
-                .filter(web())
+                .filter(web().tunnels(Arc::new(Aside)))
                 .ids(Ids::default())
                 .zert(Zert::default())
         };
@@ -318,13 +347,15 @@ fn a_batch_equals_its_packets_whatever_happens_inside() {
 #[test]
 fn with_pre_decap_protected_packets_are_filtered_before_they_are_opened() {
     let rules = |esp: bool, pre_decap: bool| {
-        let mut rules = vec![Rule::new("web", Action::Permit).upper(Upper::Protocol(6))];
+        let web = Action::Ipsec(TunnelId(0));
+        let mut rules = vec![Rule::new("web", web).upper(Upper::Protocol(6))];
         if esp {
             rules.push(Rule::new("esp", Action::Permit).upper(Upper::Protocol(50)));
         }
         let mut settings = Settings::default();
         settings.pre_decap = pre_decap;
-        Filter::new(Arc::new(RuleSet::new(rules, 1).with_settings(settings)))
+        let set = RuleSet::new(rules, 1).with_settings(settings);
+        Filter::new(Arc::new(set)).tunnels(Arc::new(Zero))
     };
     let syn = tcp(CLIENT, SERVER, "S", 1, 0, b"");
     for (esp, pre_decap, passes) in [
@@ -336,5 +367,79 @@ fn with_pre_decap_protected_packets_are_filtered_before_they_are_opened() {
             Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel).filter(rules(esp, pre_decap));
         let verdict = judge(&mut g, &wrap(&syn, 1), 0);
         assert_eq!(verdict.is_continue(), passes, "{esp} {pre_decap}");
+        // Inside another tunnel the same.
+        let verdict = judge(&mut g, &wrap(&wrap(&syn, 1), 1), 0);
+        assert_eq!(verdict.is_continue(), passes, "{esp} {pre_decap}");
     }
+}
+
+// RFC 4301 §5.2: what was opened has to match a rule that demands that tunnel, and only that.
+#[test]
+fn what_was_opened_meets_rules_for_tunnels_only() {
+    let syn = tcp(CLIENT, SERVER, "S", 1, 0, b"");
+    for (action, clear, opened) in [
+        (
+            Action::Permit,
+            Verdict::Continue,
+            Verdict::Drop(UNEXPECTED_TUNNEL),
+        ),
+        (
+            Action::Ipsec(TunnelId(0)),
+            Verdict::Drop(NOT_THROUGH_TUNNEL),
+            Verdict::Continue,
+        ),
+        (
+            Action::Ipsec(TunnelId(1)),
+            Verdict::Drop(NOT_THROUGH_TUNNEL),
+            Verdict::Drop(NOT_THROUGH_TUNNEL),
+        ),
+    ] {
+        let set = Arc::new(RuleSet::new(vec![Rule::new("r", action)], 1));
+        let mut g = Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel)
+            .filter(Filter::new(set).tunnels(Arc::new(Zero)));
+        // In turn, so that each meets a flow that the other made, if it made one.
+        for _ in 0..3 {
+            assert_eq!(judge(&mut g, &syn, 0), clear, "{action:?}");
+            assert_eq!(judge(&mut g, &wrap(&syn, 1), 0), opened, "{action:?}");
+        }
+    }
+}
+
+/// Whom a defensive filter blocks does not make the host open packets.
+#[test]
+fn defensive_filters_meet_protected_packets() {
+    let mut defense = Defense::new();
+    let configs = [("A".into(), DefenseConfig::default())].into();
+    let add = Request::Add {
+        target: Target::Stack("A".into()),
+        filter: DefensiveFilter::new("f").source("10.0.0.9".parse().unwrap()),
+    };
+    for request in [Request::Refresh(configs), add] {
+        defense.handle(request, at(0), &mut ()).unwrap();
+    }
+    let mut filter = web();
+    filter.install_defensive(defense.table("A").unwrap(), at(0), &mut ());
+    let mut g = Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel).filter(filter);
+    // Opened, it would come from somebody else.
+    let mut inner = tcp(([10, 0, 0, 8], 9), SERVER, "S", 1, 0, b"");
+    support::fix_checksum(&mut inner);
+    let verdict = judge(&mut g, &wrap(&inner, 1), 0);
+    assert_eq!(verdict, Verdict::Drop(DEFENSIVE_BLOCKED));
+}
+
+/// A datagram of which a part came through a tunnel and a part did not is none.
+#[test]
+fn clear_fragments_do_not_complete_what_came_through_a_tunnel() {
+    let rule = Rule::new("vpn", Action::Ipsec(TunnelId(0)));
+    let set = Arc::new(RuleSet::new(vec![rule], 1));
+    let mut g = Guard::with_ipsec(config(), HashKey::new([3; 16]), Peel)
+        .filter(Filter::new(set).tunnels(Arc::new(Zero)));
+    let whole = support::udp(CLIENT, SERVER, &[7; 64]);
+    let [first, last] = &fragments(&whole, 9, 40)[..] else {
+        panic!("two parts")
+    };
+    assert_eq!(judge(&mut g, first, 0), Verdict::Consumed);
+    assert_eq!(judge(&mut g, &wrap(last, 1), 0), Verdict::Consumed);
+    assert_eq!(judge(&mut g, &wrap(first, 1), 0), Verdict::Continue);
+    assert_eq!(judge(&mut g, last, 0), Verdict::Drop(NOT_THROUGH_TUNNEL));
 }

@@ -126,6 +126,142 @@ fn of_many_rules_those_for_the_addresses_are_shown() {
     assert!(!all.contains("more"), "{all}");
 }
 
+/// A branch office behind a tunnel, and a web server for all.
+const TUNNEL: &str = "IpFilterPolicy
+{
+  IpFilterRuleRef Branch
+  IpFilterRuleRef Web
+}
+IpFilterRule Branch
+{
+  IpDestAddr 10.2.0.0/16
+  IpService
+  {
+    Protocol Tcp
+  }
+  IpDynVpnActionRef Gold
+  IpGenericFilterAction protect
+  {
+    IpFilterAction IpSec
+  }
+}
+IpFilterRule Web
+{
+  IpService
+  {
+    SourcePortRange 80
+    Protocol Tcp
+  }
+  IpGenericFilterAction pass
+  {
+    IpFilterAction Permit
+    DiscardAction ICMP
+  }
+}
+IpDynVpnAction Gold
+{
+  IpDataOffer
+  {
+  }
+}
+";
+
+#[test]
+fn what_came_through_a_tunnel_is_explained() {
+    let ask = |packet: &str| {
+        let mut command = command(&["policy", "explain", "--packet", packet, "-"]);
+        let output = feed(&mut command, TUNNEL.as_bytes());
+        let said = text(&output.stdout);
+        let (_, decision) = said.split_once("\nDecision: ").unwrap_or(("", ""));
+        let mut command = crate::command(&["policy", "explain", "--json", "--packet", packet, "-"]);
+        let output = feed(&mut command, TUNNEL.as_bytes());
+        let [object] = &lines(&output)[..] else {
+            panic!("one line");
+        };
+        (
+            decision.trim_end().to_owned(),
+            object["decision"].as_str().unwrap().to_owned(),
+            object["excused_by"]["number"].as_u64(),
+            object["tunnel"].as_str().map(ToOwned::to_owned),
+        )
+    };
+    let gold = || Some("Gold".to_owned());
+    for (packet, decision, name, excused, tunnel) in [
+        (
+            "in tcp 10.2.0.9:2000 > 10.1.1.1:22 through Gold",
+            "permit, it came through tunnel Gold, by rule 1 Branch",
+            "permit",
+            None,
+            gold(),
+        ),
+        (
+            "in tcp 10.2.0.9:2000 > 10.1.1.1:22",
+            "deny, it came in the clear and not through tunnel Gold, by rule 1 Branch",
+            "not_through_tunnel",
+            None,
+            gold(),
+        ),
+        (
+            "in tcp 10.2.0.9:2000 > 10.1.1.1:22 through *",
+            "deny, it came through another tunnel and not through tunnel Gold, by rule 1 Branch",
+            "not_through_tunnel",
+            None,
+            gold(),
+        ),
+        (
+            "in tcp 10.3.0.9:2000 > 10.1.1.1:80 through Gold",
+            "deny, it came through a tunnel and the rule is not for tunnels, by rule 2 Web; the \
+             sender is told (ICMP)",
+            "unexpected_tunnel",
+            None,
+            None,
+        ),
+        (
+            "out tcp 10.1.1.1:22 > 10.2.0.9:2000",
+            "send it through tunnel Gold, by rule 1 Branch",
+            "protect",
+            None,
+            gold(),
+        ),
+        (
+            "in icmp 192.0.2.1 > 10.1.1.1 type 3 code 1 through Gold about tcp syn 10.1.1.1:22 > \
+             10.2.0.9:80",
+            "permit: no rule matches, but what this error is about matches rule 1 Branch, whose \
+             tunnel it belongs to",
+            "permit",
+            Some(1),
+            gold(),
+        ),
+        (
+            "in icmp 192.0.2.1 > 10.1.1.1 type 3 code 1 about tcp 10.1.1.1:22 > 10.2.0.9:80",
+            "deny, no rule matches",
+            "deny",
+            None,
+            None,
+        ),
+        (
+            "out icmp 10.1.1.1 > 10.2.0.9 type 3 code 3 about tcp 10.2.0.9:80 > 10.1.1.1:22",
+            "send it through tunnel Gold: no rule matches, but what this error is about matches \
+             rule 1 Branch, whose tunnel it belongs to",
+            "protect",
+            Some(1),
+            gold(),
+        ),
+    ] {
+        let said = ask(packet);
+        assert_eq!(
+            said,
+            (decision.to_owned(), name.to_owned(), excused, tunnel),
+            "{packet}"
+        );
+    }
+    let packet = "in tcp 10.2.0.9:2000 > 10.1.1.1:22 through Silver";
+    let mut command = command(&["policy", "explain", "--packet", packet, "-"]);
+    let output = feed(&mut command, TUNNEL.as_bytes());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no rule names a tunnel `Silver`"));
+}
+
 #[test]
 fn json_has_every_rule() {
     let policy = long(30);

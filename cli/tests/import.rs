@@ -1068,6 +1068,62 @@ fn what_stands_inside_a_tunnel_is_not_asked_of_the_packet() {
     );
 }
 
+// A table with the flag `dormant` hooks no chain: it decides nothing, so nothing of it is imported.
+#[test]
+fn a_dormant_table_is_told_and_not_imported() {
+    let ruleset = |flags: &str| {
+        format!(
+            r#"{{"nftables": [
+            {{"chain": {{"family": "ip", "table": "off", "name": "input", "handle": 1,
+                "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}}}},
+            {{"rule": {{"family": "ip", "table": "off", "chain": "input", "handle": 2, "expr": [
+                {{"match": {{"op": "==", "right": 7, "left": {{"meta": {{"key": "mark"}}}}}}}},
+                {{"accept": null}}]}}}},
+            {{"rule": {{"family": "ip", "table": "off", "chain": "input", "handle": 3, "expr": [
+                {{"match": {{"op": "==", "right": "10.0.0.1", "left":
+                    {{"payload": {{"protocol": "ip", "field": "saddr"}}}}}}}},
+                {{"drop": null}}]}}}},
+            {{"table": {{"family": "ip", "name": "off", "handle": 7 {flags}}}}},
+            {{"table": {{"family": "inet", "name": "off", "handle": 8}}}},
+            {{"chain": {{"family": "inet", "table": "off", "name": "in", "handle": 1,
+                "type": "filter", "hook": "input", "prio": 5, "policy": "accept"}}}},
+            {{"rule": {{"family": "inet", "table": "off", "chain": "in", "handle": 3, "expr": [
+                {{"match": {{"op": "==", "right": "10.0.0.2", "left":
+                    {{"payload": {{"protocol": "ip", "field": "saddr"}}}}}}}},
+                {{"drop": null}}]}}}}]}}"#
+        )
+    };
+    let from = |last: u8| Selectors {
+        source: [10, 0, 0, last].into(),
+        destination: [10, 0, 0, 9].into(),
+        protocol: Some(47),
+        header: Header::Unknown,
+        fragment: false,
+        opening: Opening::Unknown,
+        direction: Direction::Inbound,
+        routing: Routing::Local,
+        security_class: 0,
+    };
+    let permitted = |dump: &str| {
+        let set = rules(&imported(dump, Format::NftJson).policy);
+        [1, 2, 3].map(|last| permits(&set, &from(last)))
+    };
+    assert_eq!(permitted(&ruleset("")), [false, false, true]);
+    for flags in [
+        r#", "flags": "dormant""#,
+        r#", "flags": ["owner", "dormant"]"#,
+    ] {
+        let dump = ruleset(flags);
+        assert_eq!(permitted(&dump), [true, false, true], "{flags}");
+        let all = told(&dump, Format::NftJson);
+        let [(place, Kind::Note, reason)] = &all[..] else {
+            panic!("{all:?}");
+        };
+        assert_eq!(place, "table ip off");
+        assert!(reason.contains("dormant"), "{reason}");
+    }
+}
+
 #[test]
 fn denies_are_left_out_on_request_only() {
     let dump = "*filter

@@ -19,10 +19,13 @@ const ROUNDS: usize = 31;
 const NONCE: [u8; 12] = [7; 12];
 const AAD: [u8; 8] = [9; 8];
 
-/// One way to seal or open: works on the buffer so many times.
+/// Works on the buffer so many times.
+type Run = Box<dyn FnMut(usize, &mut [u8])>;
+
+/// One way to seal.
 struct Way {
     name: String,
-    run: Box<dyn FnMut(usize, &mut [u8])>,
+    run: Run,
     times: Vec<Duration>,
 }
 

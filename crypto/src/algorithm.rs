@@ -513,7 +513,7 @@ pub enum Kind {
     Cipher,
     /// One block of AES.
     Block,
-    /// [`Hash`].
+    /// [`Hash`](enum@Hash).
     Hash,
     /// [`Mac`], and with it [`Prf`] and HKDF.
     Mac,

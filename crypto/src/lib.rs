@@ -24,6 +24,8 @@ pub mod fips;
 pub mod hash;
 pub mod hkdf;
 mod hybrid;
+#[cfg(any(feature = "rustcrypto", feature = "ring", feature = "aws-lc-rs"))]
+mod key;
 pub mod mac;
 pub mod prf;
 pub mod provider;

@@ -34,12 +34,11 @@ use crate::signature::Signer;
 /// assert_eq!(&data, b"payload");
 ///
 /// // What it lacks is refused when it is asked for, and says so.
-/// let refusal = provider.exchange(hostward_crypto::Group::X448, &mut NoRandom).err().unwrap();
-/// assert_eq!(refusal.to_string(), "x448 is not offered by rustcrypto");
-/// # struct NoRandom;
-/// # impl hostward_crypto::Random for NoRandom {
-/// #     fn fill(&mut self, _: &mut [u8]) -> Result<(), hostward_crypto::Failed> { Err(hostward_crypto::Failed) }
-/// # }
+/// let refusal = Provider::default().aead(Aead::ChaCha20Poly1305, &[7; 32]).err().unwrap();
+/// assert_eq!(
+///     refusal.to_string(),
+///     "chacha20-poly1305 is not offered by a provider without backends"
+/// );
 /// # Ok::<(), hostward_crypto::Refusal>(())
 /// ```
 #[derive(Clone, Debug, Default)]

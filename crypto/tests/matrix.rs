@@ -1,6 +1,7 @@
 //! `docs/crypto-backends.md` is what the backends say of themselves. `UPDATE_DOCS=1` writes it; that needs all
 //! four backends, and without one of them only the others' columns are compared.
 #![allow(
+    clippy::wildcard_enum_match_arm,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -75,7 +76,9 @@ fn the_page_is_what_the_backends_do() {
         let key = (algorithm.kind().to_string(), algorithm.to_string());
         write!(page_is, "| {} | {} |", key.0, key.1).unwrap();
         for (at, name) in NAMES.iter().enumerate() {
+            let x448 = algorithm == Algorithm::Exchange(Group::X448);
             let cell = match built.iter().find(|(built, _)| built == name) {
+                Some((name, _)) if x448 && *name == "rustcrypto" => "feature `x448`",
                 Some((_, provider)) if does(provider, algorithm) => "yes",
                 Some(_) => "",
                 None => written.get(&key).map_or("", |cells| cells[at].as_str()),

@@ -15,7 +15,7 @@ use hostward_hook::meta::Direction;
 
 use crate::address::AddressSpec;
 use crate::classifier::{
-    Address, Classifier, HIDDEN_PROTOCOL, Key, NONE, Pattern, Protocol, Service,
+    Address, Classifier, HIDDEN_PROTOCOL, Key, MOST_WORK, NONE, Pattern, Protocol, Service,
 };
 use crate::rule::Rule;
 use crate::rule_set::InForce;
@@ -26,8 +26,8 @@ use crate::time::TimeCondition;
 
 /// So many sets of time conditions get a classifier of their own.
 const GROUPS: usize = 8;
-/// Rule sets that stand for more simple filters than this are not compiled but scanned: awkward
-/// ones of a million took a minute to compile.
+/// Rule sets that stand for more simple filters than this are not compiled but scanned: a million
+/// take up to two gibibytes while they are compiled, whatever budget of work there is.
 const MOST: usize = 1 << 17;
 /// Packets that are looked at together.
 const BATCH: usize = 128;
@@ -107,10 +107,13 @@ impl Compiled {
                 }
             }
         }
+        // All classifiers of the set share the work there is.
+        let mut work = MOST_WORK;
+        let groups = lists.into_iter().map(|list| list.compile(&mut work));
         Self {
             scans: false,
-            groups: lists.into_iter().map(Patterns::compile).collect(),
-            others: (!other_rules.is_empty()).then(|| others.compile()),
+            groups: groups.collect(),
+            others: (!other_rules.is_empty()).then(|| others.compile(&mut work)),
             other_rules,
         }
     }
@@ -224,10 +227,10 @@ impl Group {
 }
 
 impl<A: Address> Part<A> {
-    fn new(list: Vec<(Pattern<A>, u32)>) -> Self {
+    fn new(list: Vec<(Pattern<A>, u32)>, work: &mut usize) -> Self {
         let (patterns, owners) = list.into_iter().unzip();
         Self {
-            classifier: Classifier::new(patterns),
+            classifier: Classifier::within(patterns, work),
             owners,
         }
     }
@@ -284,11 +287,11 @@ impl<A: Address> Keys<A> {
 }
 
 impl Patterns {
-    fn compile(self) -> Group {
+    fn compile(self, work: &mut usize) -> Group {
         Group {
             witness: self.witness,
-            v4: Part::new(self.v4),
-            v6: Part::new(self.v6),
+            v4: Part::new(self.v4, work),
+            v6: Part::new(self.v6, work),
         }
     }
 

@@ -43,6 +43,12 @@ pub enum EditError {
 }
 
 impl Edits {
+    /// No edits.
+    pub(crate) const NONE: Self = Self {
+        removed: Vec::new(),
+        added: Vec::new(),
+    };
+
     /// The most rules that are added, and the most that are taken out.
     pub const MOST: usize = 64;
 
@@ -99,6 +105,25 @@ impl Edits {
     /// number of each, in events, is that of the rules of the set plus its place here.
     pub fn added(&self) -> impl Iterator<Item = (usize, &Rule)> {
         self.added.iter().map(|(p, r)| (*p as usize, r))
+    }
+
+    /// The rules of the edited set in the order they are tried, each with its number.
+    pub fn rules<'r>(&'r self, set: &'r RuleSet) -> impl Iterator<Item = (usize, &'r Rule)> {
+        let count = set.rules().len();
+        let mut added = (count..).zip(&self.added).peekable();
+        let mut own = set.rules().iter().enumerate().peekable();
+        core::iter::from_fn(move || {
+            loop {
+                let next = own.peek().map_or(count, |(at, _)| *at);
+                if let Some((n, (_, rule))) = added.next_if(|(_, (p, _))| *p as usize <= next) {
+                    return Some((n, rule));
+                }
+                let (at, rule) = own.next()?;
+                if self.removed.binary_search(&(at as u32)).is_err() {
+                    return Some((at, rule));
+                }
+            }
+        })
     }
 
     /// The positions of the rules taken out.
@@ -165,18 +190,7 @@ impl RuleSet {
     /// The edited set, compiled: to be installed in place of the set and its edits.
     #[must_use]
     pub fn with_edits(&self, edits: &Edits, generation: u64) -> Self {
-        let mut rules = Vec::new();
-        let mut added = edits.added.iter().peekable();
-        let removed = |at: usize| edits.removed.binary_search(&(at as u32)).is_ok();
-        for (at, rule) in self.rules().iter().enumerate() {
-            while let Some((_, rule)) = added.next_if(|(p, _)| *p as usize <= at) {
-                rules.push(rule.clone());
-            }
-            if !removed(at) {
-                rules.push(rule.clone());
-            }
-        }
-        rules.extend(added.map(|(_, rule)| rule.clone()));
+        let rules = edits.rules(self).map(|(_, rule)| rule.clone()).collect();
         self.with_rules(rules, generation)
     }
 }

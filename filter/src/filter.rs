@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, EventSink};
+use hostward_hook::flow::Note;
 use hostward_hook::hooks::earlier;
-use hostward_hook::ident::{RuleId, SaId, TunnelId};
+use hostward_hook::ident::{RuleId, TunnelId};
+use hostward_hook::layout::proto;
 use hostward_hook::meta::Direction;
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
@@ -22,7 +24,8 @@ use crate::rule_set::{InForce, RuleSet};
 use crate::selectors::Selectors;
 use crate::tally::Tally;
 use crate::time::LocalTime;
-use crate::told::{About, Decision};
+use crate::told::{About, Decision, ErrorPermitted};
+use crate::tunnels::{Arrival, Outcome, Tunnels};
 
 hostward_hook::codes! {
     /// Codes of the IP filter.
@@ -43,6 +46,10 @@ hostward_hook::codes! {
     DEFENSIVE_SUPPRESSED = 2007, "filter-defensive-suppressed";
     /// Messages about a rule were not told because of the log limit; their number.
     LOG_SUPPRESSED = 2008, "filter-log-suppressed";
+    /// The packet came through a tunnel, and the rule it matches demands none.
+    UNEXPECTED_TUNNEL = 2009, "filter-unexpected-tunnel";
+    /// No rule matched an ICMP error, and it was permitted for the packet that it quotes.
+    ICMP_ERROR_PERMITTED = 2010, "filter-icmp-error-permitted";
     /// A defensive filter was added.
     DEFENSIVE_ADDED = 2011, "filter-defensive-added";
     /// A defensive filter was changed.
@@ -51,19 +58,9 @@ hostward_hook::codes! {
     DEFENSIVE_DELETED = 2013, "filter-defensive-deleted";
     /// The lifetime of a defensive filter is over.
     DEFENSIVE_EXPIRED = 2014, "filter-defensive-expired";
-}
-
-/// Tells which tunnel a security association belongs to, for packets that came through one.
-pub trait Tunnels {
-    /// The tunnel of an association.
-    fn tunnel_of(&self, sa: SaId) -> Option<TunnelId>;
-}
-
-/// No tunnels: nothing ever came through one.
-impl Tunnels for () {
-    fn tunnel_of(&self, _: SaId) -> Option<TunnelId> {
-        None
-    }
+    /// A stack has more defensive filters than it may: those of a restart or for all stacks are
+    /// kept, new ones are refused.
+    DEFENSIVE_OVERFULL = 2015, "filter-defensive-overfull";
 }
 
 /// The IP filter of one worker: shared rule sets and what is in force of them.
@@ -71,12 +68,13 @@ impl Tunnels for () {
 /// Until a policy is installed the default rules are in force; without default rules that is the
 /// implied deny for everything.
 #[derive(Clone, Debug)]
-pub struct Filter<T = ()> {
+pub struct Filter {
     /// The set in force, and what was changed of it since.
     rules: Arc<RuleSet>,
     edits: Arc<Edits>,
-    defaults: Arc<RuleSet>,
-    policy: Option<Arc<RuleSet>>,
+    /// Both tables, each with its edits, whichever is in force.
+    defaults: Table,
+    policy: Option<Table>,
     /// The operator wants the default rules although there is a policy.
     defaults_wanted: bool,
     in_force: InForce,
@@ -86,43 +84,60 @@ pub struct Filter<T = ()> {
     local: Arc<dyn LocalTime>,
     /// What stands in front of the rules.
     defensive: Watch,
-    tunnels: T,
+    tunnels: Arc<dyn Tunnels>,
+}
+
+/// A rule set and what was changed of it since it was installed.
+#[derive(Clone, Debug)]
+struct Table {
+    rules: Arc<RuleSet>,
+    edits: Arc<Edits>,
+}
+
+impl Table {
+    fn new(rules: Arc<RuleSet>) -> Self {
+        Self {
+            rules,
+            edits: Arc::default(),
+        }
+    }
 }
 
 impl Filter {
     /// A filter with a policy in force.
     #[must_use]
     pub fn new(policy: Arc<RuleSet>) -> Self {
-        Self::with_tunnels(policy, ())
-    }
-
-    /// A filter with default rules and no policy yet.
-    #[must_use]
-    pub fn with_defaults(defaults: Arc<RuleSet>) -> Self {
-        let mut filter = Self::new(Arc::clone(&defaults));
-        filter.defaults = defaults;
-        filter.policy = None;
-        filter
-    }
-}
-
-impl<T> Filter<T> {
-    /// A filter that can tell which tunnel a packet came through.
-    #[must_use]
-    pub fn with_tunnels(policy: Arc<RuleSet>, tunnels: T) -> Self {
         Self {
             in_force: InForce::outdated(),
             epoch: 1,
             tally: Tally::new(&policy),
             rules: Arc::clone(&policy),
             edits: Arc::default(),
-            defaults: Arc::new(RuleSet::defaults(Vec::new(), 0)),
-            policy: Some(policy),
+            defaults: Table::new(Arc::new(RuleSet::defaults(Vec::new(), 0))),
+            policy: Some(Table::new(policy)),
             defaults_wanted: false,
             local: Arc::new(()),
             defensive: Watch::default(),
-            tunnels,
+            tunnels: Arc::new(()),
         }
+    }
+
+    /// A filter with default rules and no policy yet.
+    #[must_use]
+    pub fn with_defaults(defaults: Arc<RuleSet>) -> Self {
+        let mut filter = Self::new(Arc::clone(&defaults));
+        filter.defaults = Table::new(defaults);
+        filter.policy = None;
+        filter
+    }
+
+    /// The same filter, knowing which tunnel a packet came through. Without it whatever came
+    /// through a security association is discarded.
+    #[must_use]
+    pub fn tunnels(mut self, tunnels: Arc<dyn Tunnels>) -> Self {
+        self.tunnels = tunnels;
+        self.epoch += 1;
+        self
     }
 
     /// The same filter where conditions in local time mean the host's.
@@ -138,7 +153,7 @@ impl<T> Filter<T> {
     /// wants them.
     #[must_use]
     pub fn defaults(mut self, defaults: Arc<RuleSet>) -> Self {
-        self.defaults = defaults;
+        self.defaults = Table::new(defaults);
         self.choose();
         self
     }
@@ -153,6 +168,7 @@ impl<T> Filter<T> {
     /// average and at once, 0 (as at first) for any number. What is suppressed is counted and told.
     #[must_use]
     pub fn log_limit(mut self, messages: u32) -> Self {
+        self.tally.give_up(&self.rules, &self.edits, 0);
         self.tally.limit_to(messages);
         self
     }
@@ -171,16 +187,24 @@ impl<T> Filter<T> {
     }
 
     /// Installs a policy, between two packets. It is in force at once, unless the operator
-    /// [wants the default rules](Self::use_defaults).
+    /// [wants the default rules](Self::use_defaults). The set that is installed already keeps its
+    /// edits.
     pub fn install(&mut self, policy: Arc<RuleSet>) {
-        self.policy = Some(policy);
+        let installed = self.policy.as_ref().map(|table| &table.rules);
+        if !installed.is_some_and(|rules| Arc::ptr_eq(rules, &policy)) {
+            self.policy = Some(Table::new(policy));
+        }
         self.choose();
     }
 
     /// Puts edits of the rule set in force, in place of those before: they hold from the next packet
-    /// on, until another set is installed.
+    /// on, until another set is installed. They belong to that set: while the operator has the
+    /// other table in force they wait, and come back with it.
     pub fn edit(&mut self, edits: Arc<Edits>) {
-        self.tally.make_room(&self.rules, &edits);
+        self.tally.make_room(&self.rules, &self.edits, &edits);
+        let policy = self.policy.as_mut().filter(|_| !self.defaults_wanted);
+        let table = policy.unwrap_or(&mut self.defaults);
+        table.edits = Arc::clone(&edits);
         self.edits = edits;
         self.epoch += 1;
     }
@@ -248,11 +272,11 @@ impl<T> Filter<T> {
 
     fn choose(&mut self) {
         let policy = self.policy.as_ref().filter(|_| !self.defaults_wanted);
-        let rules = Arc::clone(policy.unwrap_or(&self.defaults));
-        if !Arc::ptr_eq(&rules, &self.rules) {
-            self.tally.carry(&self.rules, &self.edits, &rules);
+        let Table { rules, edits } = policy.unwrap_or(&self.defaults).clone();
+        if !Arc::ptr_eq(&rules, &self.rules) || !Arc::ptr_eq(&edits, &self.edits) {
+            self.tally.carry(&self.rules, &self.edits, &rules, &edits);
             self.rules = rules;
-            self.edits = Arc::default();
+            self.edits = edits;
         }
         self.in_force = InForce::outdated();
         self.epoch += 1;
@@ -279,6 +303,30 @@ impl<T> Filter<T> {
         self.rules.settings().pre_decap
     }
 
+    /// What happens to a protected packet of this host before anybody opens it: defensive filters
+    /// stand in front of that, too, and with [`pre_decap`](Self::pre_decap) so do the rules. They
+    /// judge it as a packet in the clear, also one that came inside another: what it carries has to
+    /// have come through the right tunnel, and is judged when that is known.
+    pub fn before_opening(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
+        let mut packet = *packet;
+        packet.meta.sa = None;
+        if self.pre_decap() {
+            return self.decide(cx, &packet, None);
+        }
+        cx.generation = self.rules.generation();
+        let Some(selectors) = Selectors::of(&packet) else {
+            return Verdict::Drop(IMPLIED_DENY);
+        };
+        let defended = self.defensive.look_up(cx, &packet, &selectors, false);
+        defended.unwrap_or(Verdict::Continue)
+    }
+
+    /// Through which tunnel a packet came.
+    #[must_use]
+    pub fn arrival(&self, packet: &Packet<'_>) -> Arrival {
+        Arrival::of(&packet.meta, &*self.tunnels)
+    }
+
     /// What the rules say about a packet at a wall time, without telling anyone: the position and
     /// the first rule that matches, `None` for the implied deny.
     pub fn first_match(&mut self, p: &Selectors, at: UnixTime) -> Option<(RuleId, &Rule)> {
@@ -288,7 +336,7 @@ impl<T> Filter<T> {
     }
 }
 
-impl<T: Tunnels> PacketFilter for Filter<T> {
+impl PacketFilter for Filter {
     type Slot = Remembered;
 
     fn decide(
@@ -313,6 +361,28 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
             };
         }
         self.look_up(cx, packet, slot)
+    }
+
+    /// Answers where the flow's note says that a rule in force now permits such packets and tells
+    /// nothing of them.
+    #[inline]
+    fn decide_noted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        note: Note,
+    ) -> Option<Verdict> {
+        self.refresh(cx.now.wall);
+        let rule = Circumstances::of(packet)?.noted(self.epoch, note)?;
+        cx.generation = self.rules.generation();
+        cx.rule = Some(rule);
+        self.tally.hit(Some(rule));
+        Some(Verdict::Continue)
+    }
+
+    #[inline]
+    fn note(&self, slot: &Remembered, side: Side) -> Option<Note> {
+        slot.note(side)
     }
 
     /// A fragment that is about to be put together is refused when the first rule that matches it
@@ -340,7 +410,7 @@ impl<T: Tunnels> PacketFilter for Filter<T> {
     }
 }
 
-impl<T: Tunnels> Filter<T> {
+impl Filter {
     /// Decides by the defensive filters and the rules, and lets the flow remember.
     fn look_up(
         &mut self,
@@ -362,7 +432,8 @@ impl<T: Tunnels> Filter<T> {
             && defended.is_none()
         {
             let rule = found.and_then(|at| self.edits.rule(&self.rules, at));
-            let quiet = rule.is_some_and(|r| r.action == Action::Permit && !r.logging.tells(true));
+            let quiet = rule.is_some_and(|r| r.action == Action::Permit && !r.logging.tells(true))
+                && now.is_clear();
             known.remember(side, self.epoch, now, found, quiet);
         }
         self.judge(cx, packet, found)
@@ -372,39 +443,109 @@ impl<T: Tunnels> Filter<T> {
     #[inline]
     fn judge(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, found: Option<usize>) -> Verdict {
         let found = found.map(|at| RuleId(at as u32));
-        self.tally.hit(found);
-        cx.rule = found;
         let rules = &self.rules;
         let rule = found.and_then(|id| Some((id, self.edits.rule(rules, id.0 as usize)?)));
         let Some((id, rule)) = rule else {
-            let settings = rules.settings();
-            if settings.logging && settings.log_implicit {
-                tell(rules, &mut self.tally, cx, packet, IMPLIED_DENY, None);
-            }
-            return refuse(settings.implicit_discard, IMPLIED_DENY);
+            let icmp = matches!(packet.layout().protocol(), proto::ICMP | proto::ICMPV6);
+            return match icmp.then(|| self.quotes_tunnel(packet)).flatten() {
+                Some(quoted) => self.permit_error(cx, packet, &quoted),
+                None => self.imply_deny(cx, packet),
+            };
         };
-        let (code, verdict) = match rule.action {
-            Action::Permit => (PERMITTED, Verdict::Continue),
-            Action::Deny => (DENIED, refuse(rule.discard, DENIED)),
-            Action::Ipsec(tunnel) if packet.meta.direction() == Direction::Outbound => {
-                (PERMITTED, Verdict::Protect { tunnel, rule: id })
-            }
-            // RFC 4301 section 5.2: inbound traffic that must be protected has to have come
-            // through the tunnel that the rule names.
-            Action::Ipsec(tunnel) => {
-                let through = packet.meta.sa.and_then(|sa| self.tunnels.tunnel_of(sa));
-                if through == Some(tunnel) {
-                    (PERMITTED, Verdict::Continue)
-                } else {
-                    (NOT_THROUGH_TUNNEL, refuse(rule.discard, NOT_THROUGH_TUNNEL))
-                }
+        self.tally.hit(found);
+        cx.rule = found;
+        let arrival = Arrival::of(&packet.meta, &*self.tunnels);
+        let outcome = Outcome::of(rule.action, packet.meta.direction(), arrival);
+        let verdict = match outcome {
+            Outcome::Permit => Verdict::Continue,
+            Outcome::Protect(tunnel) => Verdict::Protect { tunnel, rule: id },
+            Outcome::Deny | Outcome::NotThroughTunnel | Outcome::UnexpectedTunnel => {
+                refuse(rule.discard, outcome.code(), packet)
             }
         };
-        if rule.logging.tells(code == PERMITTED) && rules.settings().logging {
-            tell(rules, &mut self.tally, cx, packet, code, Some((id, rule)));
+        if rule.logging.tells(outcome.permits()) && rules.settings().logging {
+            let matched = Some((id, rule));
+            let code = outcome.code();
+            tell(rules, &mut self.tally, cx, packet, code, matched, arrival);
         }
         verdict
     }
+
+    /// No rule matched.
+    fn imply_deny(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
+        self.tally.hit(None);
+        cx.rule = None;
+        let settings = self.rules.settings();
+        if settings.logging && settings.log_implicit {
+            let arrival = Arrival::of(&packet.meta, &*self.tunnels);
+            let (rules, tally) = (&self.rules, &mut self.tally);
+            tell(rules, tally, cx, packet, IMPLIED_DENY, None, arrival);
+        }
+        refuse(settings.implicit_discard, IMPLIED_DENY, packet)
+    }
+
+    /// Whether a packet that no rule matches is an ICMP error about traffic of a tunnel, and stays
+    /// with that traffic: what it quotes is what a rule sends into the tunnel that the error came
+    /// through (RFC 4301 section 6.2), or it leaves and quotes what had to come through a tunnel.
+    #[cold]
+    fn quotes_tunnel(&self, packet: &Packet<'_>) -> Option<Quoted> {
+        let selectors = Selectors::quoted_by(packet)?;
+        let at = self
+            .edits
+            .first_match(&self.rules, &selectors, &self.in_force)?;
+        let rule = self.edits.rule(&self.rules, at)?;
+        let arrival = Arrival::of(&packet.meta, &*self.tunnels);
+        Some(Quoted {
+            rule: RuleId(at as u32),
+            tunnel: rule
+                .action
+                .tunnel_of_error(packet.meta.direction(), arrival)?,
+            selectors,
+        })
+    }
+
+    /// Lets an ICMP error pass for what it quotes.
+    #[cold]
+    fn permit_error(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, quoted: &Quoted) -> Verdict {
+        let &Quoted {
+            rule: id, tunnel, ..
+        } = quoted;
+        cx.rule = Some(id);
+        self.tally.hit(Some(id));
+        let rule = self.edits.rule(&self.rules, id.0 as usize);
+        if let Some(rule) = rule
+            && rule.logging.tells(true)
+            && self.rules.settings().logging
+            && cx.events.wants(Class::Decision)
+            && let Some(selectors) = Selectors::of(packet)
+            && self.tally.admit(Some(id), cx.now.mono)
+        {
+            let detail = ErrorPermitted {
+                rule: Arc::clone(&rule.name),
+                extension: rule.extension(&quoted.selectors).unwrap_or(0),
+                tunnel: self.rules.tunnel(tunnel).map(|t| Arc::clone(&t.name)),
+                about: About::new(packet, &selectors),
+                quoted: quoted.selectors,
+            };
+            let mut event = cx.event(ICMP_ERROR_PERMITTED, Class::Decision, &detail);
+            event.rule = Some(id);
+            event.key = packet.key();
+            cx.events.emit(&event);
+        }
+        match packet.meta.direction() {
+            Direction::Inbound => Verdict::Continue,
+            Direction::Outbound => Verdict::Protect { tunnel, rule: id },
+        }
+    }
+}
+
+/// The packet that an ICMP error quotes, and what the rules say about it.
+struct Quoted {
+    selectors: Selectors,
+    /// The rule that it matches first.
+    rule: RuleId,
+    /// The tunnel that the rule demands.
+    tunnel: TunnelId,
 }
 
 /// Tells of a decision, unless nobody wants to know or the rule's log limit is reached.
@@ -416,6 +557,7 @@ fn tell(
     packet: &Packet<'_>,
     code: Reason,
     rule: Option<(RuleId, &Rule)>,
+    arrival: Arrival,
 ) {
     let Some(selectors) = Selectors::of(packet).filter(|_| cx.events.wants(Class::Decision)) else {
         return;
@@ -435,6 +577,10 @@ fn tell(
         extension: rule.and_then(|(_, r)| r.extension(&selectors)).unwrap_or(0),
         group: rule.and_then(|(_, r)| r.group.clone()),
         tunnel: tunnel.map(|t| Arc::clone(&t.name)),
+        through: match arrival {
+            Arrival::Opened(Some(through)) => rules.tunnel(through).map(|t| Arc::clone(&t.name)),
+            Arrival::Opened(None) | Arrival::Clear => None,
+        },
         permit: code == PERMITTED,
         about: About::new(packet, &selectors),
     };
@@ -444,15 +590,18 @@ fn tell(
     cx.events.emit(&event);
 }
 
-const fn refuse(discard: Discard, reason: Reason) -> Verdict {
+/// A refusal, told to the sender if it is to be and may be.
+fn refuse(discard: Discard, reason: Reason, packet: &Packet<'_>) -> Verdict {
     match discard {
-        Discard::Silent => Verdict::Drop(reason),
-        Discard::Icmp => Verdict::Reject(reason),
+        Discard::Icmp if Selectors::of(packet).is_some_and(|p| p.may_be_answered()) => {
+            Verdict::Reject(reason)
+        }
+        Discard::Silent | Discard::Icmp => Verdict::Drop(reason),
     }
 }
 
 /// Deadlines are those of counts of suppressed messages.
-impl<T> Timers for Filter<T> {
+impl Timers for Filter {
     fn next_deadline(&self) -> Option<Instant> {
         earlier(self.defensive.next_deadline(), self.tally.next_deadline())
     }

@@ -9,6 +9,7 @@
 //! a rule comes into force or goes out of it. Packets that a defensive filter matches are not
 //! remembered, so one that expires ends no epoch.
 
+use hostward_hook::flow::Note;
 use hostward_hook::ident::RuleId;
 use hostward_hook::layout::{Fragment, Layout, proto, seen, tcp_flags};
 use hostward_hook::meta::Meta;
@@ -51,6 +52,23 @@ const IMPLIED: u32 = u32::MAX;
 pub(crate) struct Circumstances {
     context: u8,
     class: u8,
+    /// It came through a security association: the rule alone does not decide it then.
+    opened: bool,
+}
+
+/// Protocols of which rules select types; their headers have no ports.
+const fn has_types(protocol: u8) -> bool {
+    matches!(
+        protocol,
+        proto::ICMP | proto::ICMPV6 | proto::OSPF | proto::MOBILITY
+    )
+}
+
+const fn has_ports(protocol: u8) -> bool {
+    matches!(
+        protocol,
+        proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
+    )
 }
 
 impl Circumstances {
@@ -59,19 +77,11 @@ impl Circumstances {
     #[inline]
     pub(crate) fn of(packet: &Packet<'_>) -> Option<Self> {
         let l: &Layout = packet.layout();
-        let typed = matches!(
-            l.protocol(),
-            proto::ICMP | proto::ICMPV6 | proto::OSPF | proto::MOBILITY
-        );
-        if typed || l.fragment() != Fragment::Whole || l.has(seen::AH) {
+        if l.fragment() != Fragment::Whole || l.has(seen::AH) {
             return None;
         }
         // A transport header that cannot be read has no ports, as those of other packets may.
-        let ported = matches!(
-            l.protocol(),
-            proto::TCP | proto::UDP | proto::SCTP | proto::DCCP | proto::UDP_LITE
-        );
-        if ported && l.ports().is_none() {
+        if l.ports().is_none() && (has_types(l.protocol()) || has_ports(l.protocol())) {
             return None;
         }
         let opening = match l.tcp_flags() {
@@ -86,7 +96,33 @@ impl Circumstances {
         Some(Self {
             context: context.index(),
             class: meta.security_class,
+            opened: meta.sa.is_some(),
         })
+    }
+
+    /// Whether it came through no security association.
+    pub(crate) const fn is_clear(self) -> bool {
+        !self.opened
+    }
+}
+
+impl Circumstances {
+    /// These and an epoch as one word, which is never zero: that of a [`Note`] that answers for them.
+    /// `None` from epoch 2^48 on, which does not fit beside them, and for what came through a security
+    /// association: whether it may is looked at for each packet.
+    #[inline(always)]
+    const fn stamp(self, epoch: u64) -> Option<u64> {
+        if self.opened || epoch >> 48 != 0 {
+            return None;
+        }
+        Some(epoch << 16 | (self.context as u64) << 8 | self.class as u64)
+    }
+
+    /// The rule that permits a packet and tells nothing of it, if a note says so.
+    #[inline(always)]
+    pub(crate) fn noted(self, epoch: u64, note: Note) -> Option<RuleId> {
+        let word = self.stamp(epoch)?;
+        (word == note.word).then_some(RuleId(note.half))
     }
 }
 
@@ -94,11 +130,7 @@ impl Remembered {
     /// The rule that matches a packet, or that none does; `None` when that is not remembered.
     #[inline(always)]
     pub(crate) fn recall(&self, side: Side, epoch: u64, now: Circumstances) -> Option<Recalled> {
-        let [initiator, responder] = &self.sides;
-        let entry = match side {
-            Side::Initiator => initiator,
-            Side::Responder => responder,
-        };
+        let entry = self.side(side);
         if entry.epoch != epoch || entry.at != now {
             return None;
         }
@@ -107,6 +139,25 @@ impl Remembered {
         } else {
             Recalled::Rule((entry.rule != IMPLIED).then_some(entry.rule as usize))
         })
+    }
+
+    /// What a flow's [`Note`] is to say of this side: a quiet permit.
+    #[inline]
+    pub(crate) fn note(&self, side: Side) -> Option<Note> {
+        let entry = self.side(side);
+        let word = entry.at.stamp(entry.epoch).filter(|_| entry.quiet)?;
+        Some(Note {
+            word,
+            half: entry.rule,
+        })
+    }
+
+    const fn side(&self, side: Side) -> &Entry {
+        let [initiator, responder] = &self.sides;
+        match side {
+            Side::Initiator => initiator,
+            Side::Responder => responder,
+        }
     }
 
     pub(crate) fn remember(

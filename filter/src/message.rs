@@ -1,7 +1,8 @@
 //! Events as the log lines of z/OS: message ids and fields.
 //!
 //! A sink that writes a log hands its events to [`Message::of`], off the packet path. A blank
-//! follows each `=`, as in the originals. What the reference marks unconfirmed is in this file
+//! follows each `=`, as in the originals. `Interface=` is the interface's address where the host
+//! tells it, else its name. What the reference marks unconfirmed is in this file
 //! only.
 
 use alloc::string::String;
@@ -14,11 +15,12 @@ use hostward_hook::time::UnixTime;
 
 use crate::address::AddressSpec;
 use crate::defensive::{DefensiveDirection, DefensiveFilter, DefensiveMode};
-use crate::filter::NOT_THROUGH_TUNNEL;
+use crate::filter::{NOT_THROUGH_TUNNEL, UNEXPECTED_TUNNEL};
 use crate::selectors::{Header, Selectors};
 use crate::service::{RuleRouting, Upper};
 use crate::told::{
-    About, Decision, DefenseEvent, DefensiveMatch, Happened, RuleSuppressed, Suppressed,
+    About, Decision, DefenseEvent, DefensiveMatch, ErrorPermitted, Happened, Overfull,
+    RuleSuppressed, Suppressed,
 };
 
 /// A log line: its message id and its text.
@@ -45,15 +47,11 @@ impl Message {
         let mut text = stamp(event.now.wall);
         let id = if let Some(d) = any.downcast_ref::<Decision>() {
             decision(&mut text, d, event, names)
+        } else if let Some(d) = any.downcast_ref::<ErrorPermitted>() {
+            error(&mut text, d, names)
         } else if let Some(d) = any.downcast_ref::<DefensiveMatch>() {
-            packet(
-                &mut text,
-                &d.filter.name,
-                d.extension,
-                &d.about,
-                names,
-                true,
-            );
+            rule(&mut text, &d.filter.name, d.extension);
+            packet(&mut text, &d.about, names, true);
             tail(&mut text, &d.about, names);
             match d.mode {
                 DefensiveMode::Block => "EZD1721I",
@@ -81,6 +79,10 @@ impl Message {
                 d.rule, d.count
             );
             "HWF2008I"
+        } else if let Some(d) = any.downcast_ref::<Overfull>() {
+            let Overfull { stack, count, max } = d;
+            let _ = write!(text, " stack= {stack} filters= {count} limit= {max}");
+            "HWF2015I"
         } else {
             return None;
         };
@@ -89,17 +91,41 @@ impl Message {
 }
 
 fn decision(text: &mut String, d: &Decision, event: &Event<'_>, names: &dyn Names) -> &'static str {
-    let mismatch = event.code == NOT_THROUGH_TUNNEL;
-    packet(text, &d.rule, d.extension, &d.about, names, !mismatch);
+    let mismatch = matches!(event.code, NOT_THROUGH_TUNNEL | UNEXPECTED_TUNNEL);
+    rule(text, &d.rule, d.extension);
+    packet(text, &d.about, names, !mismatch);
     let tunnel = d.tunnel.as_deref().unwrap_or("N/A");
     if mismatch {
-        let _ = write!(text, " tunnelID= {tunnel} decap_tunnelID= N/A");
+        // A tunnel that no rule names has no name here.
+        let through = match (&d.through, d.about.sa) {
+            (Some(name), _) => name,
+            (None, Some(_)) => "Unknown",
+            (None, None) => "N/A",
+        };
+        let _ = write!(text, " tunnelID= {tunnel} decap_tunnelID= {through}");
         tail(text, &d.about, names);
         return "EZD0833I";
     }
     let _ = write!(text, " vpnaction= {tunnel} tunnelID= N/A");
     tail(text, &d.about, names);
     if d.permit { "EZD0814I" } else { "EZD0815I" }
+}
+
+/// An ICMP error and what it quotes.
+fn error(text: &mut String, d: &ErrorPermitted, names: &dyn Names) -> &'static str {
+    packet(text, &d.about, names, true);
+    let tunnel = d.tunnel.as_deref().unwrap_or("N/A");
+    let interface = names.interface(d.about.interface).unwrap_or("*");
+    let q = &d.quoted;
+    let _ = write!(
+        text,
+        " tunnelID= {tunnel} ifcname= {interface} embsipaddr= {} embdipaddr= {} embproto= {}",
+        q.source,
+        q.destination,
+        Protocol(q.protocol),
+    );
+    tags(text, q);
+    "EZD0836I"
 }
 
 fn defense(text: &mut String, d: &DefenseEvent) -> &'static str {
@@ -123,19 +149,17 @@ fn defense(text: &mut String, d: &DefenseEvent) -> &'static str {
     }
 }
 
-/// The part that all lines about a packet begin with.
-fn packet(
-    text: &mut String,
-    rule: &str,
-    extension: u32,
-    about: &About,
-    names: &dyn Names,
-    class: bool,
-) {
+/// The rule that a line about a packet names.
+fn rule(text: &mut String, rule: &str, extension: u32) {
+    let _ = write!(text, " filter rule= {rule} ext= {extension}");
+}
+
+/// The packet that a line is about.
+fn packet(text: &mut String, about: &About, names: &dyn Names, class: bool) {
     let s = &about.selectors;
     let _ = write!(
         text,
-        " filter rule= {rule} ext= {extension} sipaddr= {} dipaddr= {} proto= {}",
+        " sipaddr= {} dipaddr= {} proto= {}",
         s.source,
         s.destination,
         Protocol(s.protocol),
@@ -145,8 +169,13 @@ fn packet(
         Direction::Inbound => 'I',
         Direction::Outbound => 'O',
     };
-    let interface = names.interface(about.interface).unwrap_or("*");
-    let _ = write!(text, " Interface= {interface} ( {way} )");
+    let _ = match names.interface_address(about.interface) {
+        Some(address) => write!(text, " Interface= {address} ( {way} )"),
+        None => {
+            let interface = names.interface(about.interface).unwrap_or("*");
+            write!(text, " Interface= {interface} ( {way} )")
+        }
+    };
     if class {
         let _ = write!(text, " secclass= {}", s.security_class);
     }

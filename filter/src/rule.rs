@@ -58,7 +58,8 @@ pub enum Discard {
     /// Nothing.
     #[default]
     Silent,
-    /// ICMP: administratively prohibited.
+    /// ICMP: administratively prohibited, unless it must not be answered
+    /// ([`Selectors::may_be_answered`]). The host that sends the answers limits their rate.
     Icmp,
 }
 

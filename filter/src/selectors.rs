@@ -90,6 +90,18 @@ pub enum Opening {
     Continues,
 }
 
+impl Opening {
+    /// What a TCP segment with these flags does.
+    #[inline]
+    pub(crate) const fn of_flags(flags: u8) -> Self {
+        if flags & (tcp_flags::SYN | tcp_flags::ACK) == tcp_flags::SYN {
+            Self::Opens
+        } else {
+            Self::Continues
+        }
+    }
+}
+
 impl Selectors {
     /// The selectors of a packet; `None` when it has no readable IP header.
     #[must_use]
@@ -166,11 +178,5 @@ fn header(packet: &Packet<'_>, protocol: u8) -> Header {
 
 #[inline]
 fn opening(l: &Layout) -> Opening {
-    match l.tcp_flags() {
-        None => Opening::Unknown,
-        Some(flags) if flags & (tcp_flags::SYN | tcp_flags::ACK) == tcp_flags::SYN => {
-            Opening::Opens
-        }
-        Some(_) => Opening::Continues,
-    }
+    l.tcp_flags().map_or(Opening::Unknown, Opening::of_flags)
 }

@@ -119,6 +119,24 @@ impl Upper {
         }
     }
 
+    /// Whether its ranges and codes make sense.
+    ///
+    /// # Errors
+    /// [`ServiceError::EmptyRange`], [`ServiceError::CodeWithoutType`].
+    pub fn check(&self) -> Result<(), ServiceError> {
+        let (a, b) = self.ranges();
+        if a.is_empty() || b.is_empty() {
+            return Err(ServiceError::EmptyRange);
+        }
+        if let Self::Icmp { types, codes, .. } = self
+            && *codes != (0..=u8::MAX)
+            && types.start() != types.end()
+        {
+            return Err(ServiceError::CodeWithoutType);
+        }
+        Ok(())
+    }
+
     /// Whether a later fragment of matching traffic would match too: nothing is asked that only
     /// the first fragment shows.
     #[must_use]
@@ -213,6 +231,27 @@ pub struct Service {
     pub fragments_only: bool,
 }
 
+/// What of a service does not go together, as administrators are told. A rule set takes such a
+/// service, too, and it matches what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// A range runs backwards.
+    #[error("a range of ports, types or codes ends before it begins")]
+    EmptyRange,
+    /// A code without one type.
+    #[error("a code needs one type")]
+    CodeWithoutType,
+    /// Who may open connections, and the protocol is not TCP.
+    #[error("only TCP connections are opened")]
+    ConnectNotTcp,
+    /// Selectors that forwarded fragments do not show.
+    #[error(
+        "a filter for forwarded traffic must not ask for ports, types or codes: fragments do not show them"
+    )]
+    RoutedSelectors,
+}
+
 /// How a rule's two ends stand to a packet's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a packet has two ends")]
@@ -266,6 +305,21 @@ impl Service {
     pub const fn fragments_only(mut self) -> Self {
         self.fragments_only = true;
         self
+    }
+
+    /// Whether its parts go together.
+    ///
+    /// # Errors
+    /// The first [`ServiceError`] there is.
+    pub fn check(&self) -> Result<(), ServiceError> {
+        self.upper.check()?;
+        if self.connect != Connect::Any && self.upper.protocol() != Some(proto::TCP) {
+            return Err(ServiceError::ConnectNotTcp);
+        }
+        if self.routing != RuleRouting::Local && !self.upper.fits_fragments() {
+            return Err(ServiceError::RoutedSelectors);
+        }
+        Ok(())
     }
 
     /// Whether a packet is of this service when the rule's ends stand to it like that.

@@ -37,14 +37,10 @@ impl Tally {
         }
     }
 
-    /// Counts for another set; rules that are the same in both, name and content, keep theirs.
-    pub(crate) fn carry(&mut self, from: &RuleSet, edits: &Edits, to: &RuleSet) {
-        for (at, limiter) in self.limiters.iter_mut().enumerate() {
-            if let Some(count) = limiter.take() {
-                let rule = name(from, edits, at);
-                self.gone.push(RuleSuppressed { rule, count });
-            }
-        }
+    /// Counts for another set with edits of its own; rules that are the same in both sets, name and
+    /// content, keep theirs.
+    pub(crate) fn carry(&mut self, from: &RuleSet, edits: &Edits, to: &RuleSet, new: &Edits) {
+        self.give_up(from, edits, 0);
         let mut hits = vec![0; to.rules().len() + 1];
         if let Some(implied) = hits.first_mut() {
             *implied = self.implied();
@@ -61,8 +57,19 @@ impl Tally {
                 *hits = self.hits.get(at + 1).copied().unwrap_or(0);
             }
         }
+        hits.resize(hits.len() + new.added().count(), 0);
         self.hits = hits;
         self.limit_to(self.limit);
+    }
+
+    /// Sets what was suppressed about the rules at these places and behind them aside, to be told.
+    pub(crate) fn give_up(&mut self, set: &RuleSet, edits: &Edits, from: usize) {
+        for (at, limiter) in self.limiters.iter_mut().enumerate().skip(from) {
+            if let Some(count) = limiter.take() {
+                let rule = name(set, edits, at);
+                self.gone.push(RuleSuppressed { rule, count });
+            }
+        }
     }
 
     /// Sets the log limit of every rule: messages in five minutes, 0 for any number.
@@ -75,9 +82,11 @@ impl Tally {
         }
     }
 
-    /// Makes room for the rules that edits add; those counted before begin anew.
-    pub(crate) fn make_room(&mut self, set: &RuleSet, edits: &Edits) {
+    /// Makes room for the rules that edits add in place of those before: they begin anew, and what
+    /// was suppressed about those before is told.
+    pub(crate) fn make_room(&mut self, set: &RuleSet, before: &Edits, edits: &Edits) {
         let own = set.rules().len() + 1;
+        self.give_up(set, before, own);
         self.hits.truncate(own);
         self.hits.resize(own + edits.added().count(), 0);
         if self.limit > 0 {

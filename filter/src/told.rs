@@ -5,7 +5,7 @@ use core::any::Any;
 
 use hostward_hook::Packet;
 use hostward_hook::event::{Detail, FieldVisitor, Value};
-use hostward_hook::ident::InterfaceId;
+use hostward_hook::ident::{InterfaceId, SaId};
 use hostward_hook::meta::{Direction, Routing};
 
 use crate::defensive::{DefensiveFilter, DefensiveMode, EntryId};
@@ -21,6 +21,8 @@ pub struct About {
     pub interface: InterfaceId,
     /// Length of the packet in bytes, from the IP header on.
     pub length: usize,
+    /// The security association it came through.
+    pub sa: Option<SaId>,
 }
 
 impl About {
@@ -31,6 +33,7 @@ impl About {
             selectors: *selectors,
             interface: packet.meta.interface,
             length: packet.layout().end(),
+            sa: packet.meta.sa,
         }
     }
 
@@ -44,6 +47,9 @@ impl About {
             Header::Type(kind) => v.field("type", Value::U64(kind.into())),
             // Ports stand in the envelope.
             Header::Ports(..) | Header::Unknown => {}
+        }
+        if let Some(SaId(sa)) = self.sa {
+            v.field("sa", Value::U64(sa.into()));
         }
         let inbound = s.direction == Direction::Inbound;
         let direction = if inbound { "inbound" } else { "outbound" };
@@ -72,6 +78,8 @@ pub struct Decision {
     pub group: Option<Arc<str>>,
     /// Name of the tunnel the rule demands, if any and known.
     pub tunnel: Option<Arc<str>>,
+    /// Name of the tunnel it came through, if any and known.
+    pub through: Option<Arc<str>>,
     /// Whether the packet passes.
     pub permit: bool,
     /// The packet.
@@ -88,9 +96,61 @@ impl Detail for Decision {
         if let Some(tunnel) = &self.tunnel {
             v.field("tunnel", Value::Str(tunnel));
         }
+        if let Some(through) = &self.through {
+            v.field("through", Value::Str(through));
+        }
         let action = if self.permit { "permit" } else { "deny" };
         v.field("action", Value::Str(action));
         self.about.visit(v);
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+/// An ICMP error that no rule matched, permitted for the packet that it quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorPermitted {
+    /// Name of the rule that the quoted packet matches.
+    pub rule: Arc<str>,
+    /// Number of the rule's simple filter that the quoted packet matches, from 1.
+    pub extension: u32,
+    /// Name of the tunnel of that rule, if known.
+    pub tunnel: Option<Arc<str>>,
+    /// The error.
+    pub about: About,
+    /// The packet that it quotes, in its own direction.
+    pub quoted: Selectors,
+}
+
+impl Detail for ErrorPermitted {
+    fn visit(&self, v: &mut dyn FieldVisitor) {
+        v.field("rule", Value::Str(&self.rule));
+        v.field("extension", Value::U64(self.extension.into()));
+        if let Some(tunnel) = &self.tunnel {
+            v.field("tunnel", Value::Str(tunnel));
+        }
+        v.field("action", Value::Str("permit"));
+        self.about.visit(v);
+        let q = &self.quoted;
+        v.field("quoted_source", Value::Addr(q.source));
+        v.field("quoted_destination", Value::Addr(q.destination));
+        if let Some(protocol) = q.protocol {
+            v.field("quoted_protocol", Value::U64(protocol.into()));
+        }
+        let (first, second) = match q.header {
+            Header::Ports(..) => ("quoted_source_port", "quoted_destination_port"),
+            Header::Icmp(..) => ("quoted_type", "quoted_code"),
+            Header::Type(_) | Header::Unknown => ("quoted_type", ""),
+        };
+        if let Some((x, y)) = q.header.values() {
+            v.field(first, Value::U64(x.into()));
+            if !second.is_empty() {
+                v.field(second, Value::U64(y.into()));
+            }
+        }
     }
 
     fn as_any(&self) -> Option<&dyn Any> {
@@ -221,6 +281,30 @@ impl Detail for DefenseEvent {
         v.field("lifetime", Value::U64(self.filter.lifetime.into()));
         v.field("log", Value::Bool(self.filter.log));
         v.field("log_limit", Value::U64(self.log_limit.into()));
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+/// A stack with more defensive filters than it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Overfull {
+    /// The stack.
+    pub stack: Arc<str>,
+    /// How many it has, all of them in force.
+    pub count: usize,
+    /// How many it may have; until there are fewer no new ones are taken.
+    pub max: usize,
+}
+
+impl Detail for Overfull {
+    fn visit(&self, v: &mut dyn FieldVisitor) {
+        v.field("stack", Value::Str(&self.stack));
+        v.field("count", Value::U64(self.count as u64));
+        v.field("max", Value::U64(self.max as u64));
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

@@ -18,11 +18,11 @@ use hostward_filter::defensive::{
     Target, decode,
 };
 use hostward_filter::{
-    Action, AddressSpec, DEFENSIVE_BLOCKED, DefenseEvent, DefensiveMatch, Filter, Rule,
-    RuleRouting, RuleSet, Suppressed, Upper,
+    Action, AddressSpec, DEFENSIVE_BLOCKED, DEFENSIVE_OVERFULL, DefenseEvent, DefensiveMatch,
+    Filter, Rule, RuleRouting, RuleSet, ServiceError, Suppressed, Upper,
 };
 use hostward_hook::action::Cx;
-use hostward_hook::event::{Class, Event, EventSink};
+use hostward_hook::event::{Class, Event, EventQueue, EventSink};
 use hostward_hook::meta::{Meta, Point, Routing};
 use hostward_hook::time::{Instant, Now, UnixTime};
 use hostward_hook::{Packet, PacketFilter, Timers, Verdict};
@@ -440,11 +440,11 @@ fn what_is_out_of_range_is_refused_and_changes_nothing() {
             DefensiveFilter::new("x".repeat(33)),
             DefenseError::Name("x".repeat(33)),
         ),
-        (backwards, DefenseError::EmptyRange),
-        (f().upper(code), DefenseError::CodeWithoutType),
+        (backwards, ServiceError::EmptyRange.into()),
+        (f().upper(code), ServiceError::CodeWithoutType.into()),
         (
             f().routing(RuleRouting::Either).upper(Upper::tcp(80..=80)),
-            DefenseError::RoutedSelectors,
+            ServiceError::RoutedSelectors.into(),
         ),
     ] {
         assert_eq!(add(&mut defense, on("A"), filter, at(0)), Err(error));
@@ -480,6 +480,152 @@ fn what_is_out_of_range_is_refused_and_changes_nothing() {
     assert_eq!(
         defense.handle(missing, at(0), &mut ()),
         Err(DefenseError::UnknownFilter("g".into()))
+    );
+}
+
+/// A stack that is not named any more keeps what it was told last: filters that only simulated do
+/// not begin to block, and nobody who was excluded is blocked.
+#[test]
+fn a_stack_that_is_not_named_any_more_keeps_mode_and_exclusions() {
+    let mut simulating = config();
+    simulating.mode = StackMode::Simulate;
+    let mut excluding = config();
+    excluding.exclude = vec![spec("10.0.0.9")];
+    let mut defense = configured(&[("A", simulating), ("B", excluding.clone())]);
+    for stack in ["A", "B"] {
+        add(&mut defense, on(stack), DefensiveFilter::new("f"), at(0)).unwrap();
+    }
+    let before = ["A", "B"].map(|s| defense.table(s).unwrap());
+    let refresh = |stacks: &[(&str, DefenseConfig)]| {
+        let stacks = stacks.iter().map(|(n, c)| (Arc::from(*n), c.clone()));
+        Request::Refresh(stacks.collect())
+    };
+    defense.handle(refresh(&[]), at(1), &mut ()).unwrap();
+    for (stack, before) in ["A", "B"].into_iter().zip(before) {
+        let after = defense.table(stack).unwrap();
+        assert_eq!(after.entries(), before.entries());
+        assert_eq!(after.exclusions(), before.exclusions());
+        assert_eq!(after.mode(), before.mode());
+        assert_eq!(
+            add(&mut defense, on(stack), DefensiveFilter::new("g"), at(1)),
+            Err(DefenseError::UnknownStack(stack.into()))
+        );
+    }
+    // Filters for all stacks do not come to it, until it is named again.
+    add(
+        &mut defense,
+        Target::Global,
+        DefensiveFilter::new("g"),
+        at(1),
+    )
+    .unwrap();
+    assert_eq!(names(&mut defense, on("B"), at(1)), ["f.2"]);
+    defense
+        .handle(refresh(&[("B", excluding)]), at(1), &mut ())
+        .unwrap();
+    assert_eq!(names(&mut defense, on("B"), at(1)), ["g.1", "f.2"]);
+}
+
+/// A bound never takes protection away: what was saved, and what is for all stacks, is in force
+/// beyond it, and that is told. New filters wait until there is room.
+#[test]
+fn what_was_saved_is_in_force_beyond_a_lower_bound() {
+    let bounded = |most| {
+        let mut c = config();
+        c.max_filters = most;
+        c
+    };
+    let mut defense = configured(&[("A", bounded(4))]);
+    let mut store = MemoryStore::default();
+    for n in 0..4 {
+        let name = format!("f{n}");
+        add(&mut defense, on("A"), DefensiveFilter::new(name), at(0)).unwrap();
+    }
+    defense.persist(&mut store).unwrap();
+    let mut again = configured(&[("A", bounded(2))]);
+    let mut lines = EventQueue::new(9);
+    assert_eq!(again.restore(&mut store, at(1), &mut lines).unwrap(), []);
+    assert_eq!(names(&mut again, on("A"), at(1)).len(), 4);
+    assert_eq!(again.table("A").unwrap().entries().len(), 4);
+    let over: Vec<_> = again
+        .overfull()
+        .map(|o| (o.stack, o.count, o.max))
+        .collect();
+    assert_eq!(over, [("A".into(), 4, 2)]);
+    let codes: Vec<_> = lines.iter().map(|e| e.code).collect();
+    assert_eq!(codes, [DEFENSIVE_OVERFULL]);
+    let full = DefenseError::Full {
+        stack: "A".into(),
+        max: 2,
+    };
+    let more = |defense: &mut Defense| {
+        add(defense, on("A"), DefensiveFilter::new("more"), at(1)).map(|_| ())
+    };
+    assert_eq!(more(&mut again), Err(full.clone()));
+    for name in ["f0", "f1"] {
+        let delete = Request::Delete {
+            target: on("A"),
+            selection: Selection::name(name),
+        };
+        again.handle(delete, at(1), &mut ()).unwrap();
+        assert_eq!(more(&mut again), Err(full.clone()));
+    }
+    assert_eq!(again.overfull().count(), 0);
+    let delete = Request::Delete {
+        target: on("A"),
+        selection: Selection::name("f2"),
+    };
+    again.handle(delete, at(1), &mut ()).unwrap();
+    assert_eq!(more(&mut again), Ok(()));
+}
+
+#[test]
+fn filters_for_all_stacks_come_to_a_stack_that_is_full() {
+    let mut c = config();
+    c.max_filters = 1;
+    let mut defense = configured(&[("A", c.clone())]);
+    add(
+        &mut defense,
+        Target::Global,
+        DefensiveFilter::new("g"),
+        at(0),
+    )
+    .unwrap();
+    add(&mut defense, on("A"), DefensiveFilter::new("f"), at(0)).unwrap_err();
+    let mut wide = c.clone();
+    wide.max_filters = 9;
+    let refresh = |a: &DefenseConfig, b: &DefenseConfig| {
+        let stacks = [("A".into(), a.clone()), ("B".into(), b.clone())];
+        Request::Refresh(stacks.into())
+    };
+    defense.handle(refresh(&wide, &c), at(0), &mut ()).unwrap();
+    add(&mut defense, on("A"), DefensiveFilter::new("f"), at(0)).unwrap();
+    let mut inactive = c.clone();
+    inactive.mode = StackMode::Inactive;
+    defense
+        .handle(refresh(&wide, &inactive), at(0), &mut ())
+        .unwrap();
+    for name in ["g2", "g3"] {
+        add(
+            &mut defense,
+            Target::Global,
+            DefensiveFilter::new(name),
+            at(0),
+        )
+        .unwrap();
+    }
+    let mut lines = EventQueue::new(9);
+    defense
+        .handle(refresh(&wide, &c), at(0), &mut lines)
+        .unwrap();
+    assert_eq!(names(&mut defense, on("B"), at(0)), ["g3.1", "g2.1", "g.1"]);
+    assert_eq!(defense.overfull().count(), 1);
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|e| e.code == DEFENSIVE_OVERFULL)
+            .count(),
+        1
     );
 }
 

@@ -15,6 +15,7 @@ use hostward_filter::{
     RuleSet, TimeCondition, TimeOfDay, Tunnels, Upper, Zone,
 };
 use hostward_hook::action::Cx;
+use hostward_hook::flow::Note;
 use hostward_hook::ident::{SaId, TunnelId};
 use hostward_hook::layout::proto;
 use hostward_hook::meta::{Meta, Point, Routing};
@@ -47,14 +48,19 @@ fn at(seconds: u64) -> Now {
     )
 }
 
-/// Decides with and without what the flow remembers; both must agree.
+/// Decides with and without what the flow remembers, with and without its notes; all must agree.
 struct Twice {
-    flow: Filter<Tunnel>,
-    bare: Filter<Tunnel>,
+    noted: Filter,
+    notes: [Note; 2],
+    noted_slot: Remembered,
+    flow: Filter,
+    bare: Filter,
     slot: Remembered,
+    /// How many packets a note decided.
+    by_note: usize,
 }
 
-#[derive(Clone)]
+#[derive(Debug)]
 struct Tunnel;
 
 impl Tunnels for Tunnel {
@@ -65,15 +71,20 @@ impl Tunnels for Tunnel {
 
 impl Twice {
     fn new(rules: Vec<Rule>) -> Self {
-        let filter = Filter::with_tunnels(Arc::new(RuleSet::new(rules, 1)), Tunnel);
+        let filter = Filter::new(Arc::new(RuleSet::new(rules, 1))).tunnels(Arc::new(Tunnel));
         Self {
+            noted: filter.clone(),
+            notes: [Note::default(); 2],
+            noted_slot: Remembered::default(),
             flow: filter.clone(),
             bare: filter,
             slot: Remembered::default(),
+            by_note: 0,
         }
     }
 
-    fn each(&mut self, change: impl Fn(&mut Filter<Tunnel>)) {
+    fn each(&mut self, change: impl Fn(&mut Filter)) {
+        change(&mut self.noted);
         change(&mut self.flow);
         change(&mut self.bare);
     }
@@ -88,6 +99,19 @@ impl Twice {
             .bare
             .decide(&mut Cx::new(meta.now, &mut (), &mut ()), &packet, None);
         assert_eq!(remembered, looked_up, "{meta:?} {side:?}");
+        let (mut events, mut actions) = ((), ());
+        let mut cx = Cx::new(meta.now, &mut events, &mut actions);
+        let note = &mut self.notes[side.index()];
+        let noted = self.noted.decide_noted(&mut cx, &packet, *note);
+        self.by_note += usize::from(noted.is_some());
+        let noted = noted.unwrap_or_else(|| {
+            let slot = Some((side, &mut self.noted_slot));
+            let verdict = self.noted.decide(&mut cx, &packet, slot);
+            *note = self.noted.note(&self.noted_slot, side).unwrap_or(*note);
+            verdict
+        });
+        assert_eq!(noted, looked_up, "by note: {meta:?} {side:?}");
+        assert_eq!(self.noted.hits(), self.bare.hits());
         assert_eq!(
             self.flow.hits(),
             self.bare.hits(),
@@ -113,6 +137,7 @@ fn a_new_rule_set_counts_for_the_next_packet_of_a_known_flow() {
         let verdict = both.decide(&data, inbound(at(0)), Side::Initiator);
         assert_eq!(verdict, Verdict::Continue);
     }
+    assert_eq!(both.by_note, 2, "a quiet permit is noted at once");
     let deny = Arc::new(RuleSet::new(vec![Rule::new("none", Action::Deny)], 2));
     both.each(|f| f.install(Arc::clone(&deny)));
     assert!(

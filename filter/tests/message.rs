@@ -5,18 +5,19 @@
     reason = "a failing test may panic"
 )]
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hostward_filter::defensive::{
     Changes, Defense, DefenseConfig, DefensiveFilter, DefensiveMode, Request, Selection, Target,
 };
 use hostward_filter::{
-    Action, AddressSpec, Discard, Filter, Logging, Message, Rule, RuleSet, Tunnel, TunnelKind,
-    Upper,
+    Action, AddressSpec, Discard, Edits, Filter, Logging, Message, Rule, RuleSet, Tunnel,
+    TunnelKind, Tunnels, Upper,
 };
 use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, Event, EventSink};
-use hostward_hook::ident::{InterfaceId, Names, TunnelId};
+use hostward_hook::ident::{InterfaceId, Names, SaId, TunnelId};
 use hostward_hook::meta::{Meta, Point, Routing};
 use hostward_hook::time::{Instant, Now, UnixTime};
 use hostward_hook::{Packet, PacketFilter, Timers};
@@ -25,7 +26,11 @@ struct Links;
 
 impl Names for Links {
     fn interface(&self, id: InterfaceId) -> Option<&str> {
-        (id == InterfaceId(3)).then_some("OSA3")
+        matches!(id, InterfaceId(3 | 4)).then_some("OSA3")
+    }
+
+    fn interface_address(&self, id: InterfaceId) -> Option<IpAddr> {
+        (id == InterfaceId(4)).then_some([192, 0, 2, 1].into())
     }
 }
 
@@ -130,6 +135,104 @@ fn decisions_have_the_ids_and_fields_of_zos() {
         [
             "EZD0815I 2026-09-21T14:13:20.000000Z filter rule=  ext= 0 sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= TCP(6) sport= Unknown dport= Unknown Interface= OSA3 ( I ) secclass= 7 dest= routed len= 40 vpnaction= N/A tunnelID= N/A ifcname= OSA3 fragment= Y"
         ]
+    );
+}
+
+/// Association 1 is of tunnel 0, 2 of tunnel 1 without name.
+#[derive(Debug)]
+struct Known;
+
+impl Tunnels for Known {
+    fn tunnel_of(&self, sa: SaId) -> Option<TunnelId> {
+        sa.0.checked_sub(1).map(TunnelId)
+    }
+}
+
+#[test]
+fn tunnels_are_named() {
+    let rules = vec![
+        Rule::new("web", Action::Permit)
+            .upper(Upper::Protocol(6))
+            .logging(Logging::Deny),
+        Rule::new("vpn", Action::Ipsec(TunnelId(0)))
+            .upper(Upper::udp(0..=65_535))
+            .logging(Logging::Yes),
+    ];
+    let set = RuleSet::new(rules, 1).with_tunnels(vec![Tunnel::new("Gold", TunnelKind::Dynamic)]);
+    let mut filter = Filter::new(Arc::new(set)).tunnels(Arc::new(Known));
+    let meta = Meta::new(Point::LocalIn, at(0))
+        .with_interface(InterfaceId(3))
+        .with_security_class(7);
+    let mut lines = Lines::default();
+    let datagram = ipv4(17, &[0, 53, 0, 53, 0, 8, 0, 0]);
+    decide(
+        &mut filter,
+        &ipv4(6, &TCP),
+        meta.with_sa(SaId(1)),
+        &mut lines,
+    );
+    decide(
+        &mut filter,
+        &ipv4(6, &TCP),
+        meta.with_sa(SaId(2)),
+        &mut lines,
+    );
+    decide(&mut filter, &datagram, meta.with_sa(SaId(2)), &mut lines);
+    decide(&mut filter, &datagram, meta.with_sa(SaId(1)), &mut lines);
+    // 192.0.2.1 sent the datagram that this error is about.
+    let mut error = vec![3, 1, 0, 0, 0, 0, 0, 0];
+    let mut quoted = datagram;
+    quoted[12..16].copy_from_slice(&[192, 0, 2, 1]);
+    quoted[16..20].copy_from_slice(&[10, 9, 9, 9]);
+    error.extend(quoted);
+    decide(
+        &mut filter,
+        &ipv4(1, &error),
+        meta.with_sa(SaId(1)),
+        &mut lines,
+    );
+    assert_eq!(
+        lines.0,
+        [
+            "EZD0833I 2026-09-21T14:13:20.000000Z filter rule= web ext= 2 sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= TCP(6) sport= 49152 dport= 80 Interface= OSA3 ( I ) dest= local len= 40 tunnelID= N/A decap_tunnelID= Gold ifcname= OSA3 fragment= N",
+            "EZD0833I 2026-09-21T14:13:20.000000Z filter rule= web ext= 2 sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= TCP(6) sport= 49152 dport= 80 Interface= OSA3 ( I ) dest= local len= 40 tunnelID= N/A decap_tunnelID= Unknown ifcname= OSA3 fragment= N",
+            "EZD0833I 2026-09-21T14:13:20.000000Z filter rule= vpn ext= 2 sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= UDP(17) sport= 53 dport= 53 Interface= OSA3 ( I ) dest= local len= 28 tunnelID= Gold decap_tunnelID= Unknown ifcname= OSA3 fragment= N",
+            "EZD0814I 2026-09-21T14:13:20.000000Z filter rule= vpn ext= 2 sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= UDP(17) sport= 53 dport= 53 Interface= OSA3 ( I ) secclass= 7 dest= local len= 28 vpnaction= Gold tunnelID= N/A ifcname= OSA3 fragment= N",
+            "EZD0836I 2026-09-21T14:13:20.000000Z sipaddr= 10.0.0.9 dipaddr= 192.0.2.1 proto= ICMP(1) type= 3 code= 1 Interface= OSA3 ( I ) secclass= 7 dest= local len= 56 tunnelID= Gold ifcname= OSA3 embsipaddr= 192.0.2.1 embdipaddr= 10.9.9.9 embproto= UDP(17) sport= 53 dport= 53",
+        ]
+    );
+}
+
+#[test]
+fn an_interface_shows_its_address() {
+    let all = Rule::new("all", Action::Permit).logging(Logging::Yes);
+    let mut filter = Filter::new(Arc::new(RuleSet::new(vec![all], 1)));
+    let mut lines = Lines::default();
+    let meta = Meta::new(Point::LocalIn, at(0)).with_interface(InterfaceId(4));
+    decide(&mut filter, &ipv4(6, &TCP), meta, &mut lines);
+    let line = lines.0.concat();
+    assert!(line.contains(" Interface= 192.0.2.1 ( I ) "), "{line}");
+    assert!(line.contains(" ifcname= OSA3 "), "{line}");
+}
+
+#[test]
+fn what_was_suppressed_about_an_added_rule_is_told_when_it_goes() {
+    let set = Arc::new(RuleSet::new(Vec::new(), 1));
+    let mut filter = Filter::new(Arc::clone(&set)).log_limit(1);
+    let noisy = Rule::new("noisy", Action::Deny).logging(Logging::Yes);
+    let edits = Edits::default().insert(&set, 0, noisy).unwrap();
+    filter.edit(Arc::new(edits));
+    let meta = Meta::new(Point::LocalIn, at(0));
+    for _ in 0..4 {
+        decide(&mut filter, &ipv4(6, &TCP), meta, &mut Lines::default());
+    }
+    filter.edit(Arc::default());
+    let mut lines = Lines::default();
+    assert!(filter.next_deadline().is_some());
+    filter.handle_deadline(&mut Cx::new(at(1), &mut lines, &mut ()));
+    assert_eq!(
+        lines.0,
+        ["HWF2008I 2026-09-21T14:13:21.000000Z filter rule= noisy suppressed_count= 3"]
     );
 }
 

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use etherparse::PacketBuilder;
 use hostward_filter::{
-    Action, AddressSpec, Connect, DENIED, Discard, Filter, IMPLIED_DENY, Logging,
-    NOT_THROUGH_TUNNEL, Rule, RuleDirection, RuleRouting, RuleSet, Upper,
+    Action, AddressSpec, Connect, DENIED, Discard, Filter, Header, IMPLIED_DENY, Logging,
+    NOT_THROUGH_TUNNEL, Opening, Rule, RuleDirection, RuleRouting, RuleSet, Selectors, Upper,
 };
 use hostward_hook::action::Cx;
 use hostward_hook::event::EventQueue;
 use hostward_hook::ident::{RuleId, SaId, TunnelId};
-use hostward_hook::meta::{Meta, Point, Routing};
+use hostward_hook::meta::{Direction, Meta, Point, Routing};
 use hostward_hook::time::Now;
 use hostward_hook::{Packet, PacketFilter, Verdict};
 
@@ -173,6 +173,7 @@ fn hidden_ports_match_only_rules_that_ask_for_none() {
 // RFC 4301 §5.2: inbound traffic that must be protected has to have come through the tunnel.
 #[test]
 fn traffic_that_must_be_protected_is() {
+    #[derive(Debug)]
     struct One;
     impl hostward_filter::Tunnels for One {
         fn tunnel_of(&self, sa: SaId) -> Option<TunnelId> {
@@ -181,7 +182,7 @@ fn traffic_that_must_be_protected_is() {
     }
     let mut rule = web_server();
     rule.action = Action::Ipsec(TunnelId(9));
-    let mut filter = Filter::with_tunnels(Arc::new(RuleSet::new(vec![rule], 1)), One);
+    let mut filter = Filter::new(Arc::new(RuleSet::new(vec![rule], 1))).tunnels(Arc::new(One));
     let mut decide = |bytes: &[u8], meta: Meta| {
         filter.decide(
             &mut Cx::new(meta.now, &mut (), &mut ()),
@@ -201,6 +202,62 @@ fn traffic_that_must_be_protected_is() {
         Verdict::Drop(NOT_THROUGH_TUNNEL)
     );
     assert_eq!(decide(&from, inbound().with_sa(SaId(5))), Verdict::Continue);
+}
+
+// RFC 1122 §3.2.2, RFC 4443 §2.4: what must not be answered with an error is discarded in silence.
+#[test]
+fn only_what_may_be_answered_is() {
+    let v4 = |source: [u8; 4], destination: [u8; 4], protocol, header, fragment| Selectors {
+        source: source.into(),
+        destination: destination.into(),
+        protocol: Some(protocol),
+        header,
+        fragment,
+        opening: Opening::Unknown,
+        direction: Direction::Inbound,
+        routing: Routing::Local,
+        security_class: 0,
+    };
+    let (a, b, ports) = ([10, 0, 0, 9], [192, 0, 2, 1], Header::Ports(1, 2));
+    let icmp = |kind| v4(a, b, 1, Header::Icmp(kind, 0), false);
+    for kind in 0..=255 {
+        let error = matches!(kind, 3 | 4 | 5 | 11 | 12);
+        assert_eq!(icmp(kind).may_be_answered(), !error, "{kind}");
+        let mut v6 = icmp(kind);
+        (v6.source, v6.destination) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
+        v6.protocol = Some(58);
+        let error = matches!(kind, 1..=4 | 137);
+        assert_eq!(v6.may_be_answered(), !error, "{kind}");
+    }
+    for (p, answered) in [
+        (v4(a, b, 17, ports, false), true),
+        (v4(a, b, 17, ports, true), true),
+        (v4(a, b, 17, Header::Unknown, true), false),
+        (v4(a, b, 17, Header::Unknown, false), true),
+        (v4(a, b, 1, Header::Unknown, false), false),
+        (v4(a, [224, 0, 0, 5], 17, ports, false), false),
+        (v4(a, [255; 4], 17, ports, false), false),
+        (v4([224, 0, 0, 5], b, 17, ports, false), false),
+        (v4([0; 4], b, 17, ports, false), false),
+    ] {
+        assert_eq!(p.may_be_answered(), answered, "{p:?}");
+    }
+    let deny = Rule::new("deny", Action::Deny).discard(Discard::Icmp);
+    let mut later = tcp(CLIENT, SERVER, false);
+    assert_eq!(
+        decide(vec![deny.clone()], &later, inbound()),
+        Verdict::Reject(DENIED)
+    );
+    later[6..8].copy_from_slice(&[0, 9]);
+    assert_eq!(decide(vec![deny], &later, inbound()), Verdict::Drop(DENIED));
+    let set = RuleSet::new(Vec::new(), 1).implicit(false, Discard::Icmp);
+    let mut filter = Filter::new(Arc::new(set));
+    let verdict = filter.decide(
+        &mut Cx::new(inbound().now, &mut (), &mut ()),
+        &Packet::parse(&later, inbound()),
+        None,
+    );
+    assert_eq!(verdict, Verdict::Drop(IMPLIED_DENY));
 }
 
 #[test]

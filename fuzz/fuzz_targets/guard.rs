@@ -1,16 +1,26 @@
 //! The whole guard: any packets at any times, single and batched, end in equal verdicts, and memory
-//! stays inside the bounds.
+//! stays inside the bounds. Some packets came through tunnels; what a filter says of a packet by
+//! itself is what it explains.
 //!
-//! The input is a list of packets: two bytes of length, one of flags, two of time in units of 64 ms.
+//! The input is a list of packets: two bytes of length, one of flags (out, cut, routed, three bits of
+//! association), two of time in units of 64 ms.
 #![no_main]
 
 use std::sync::Arc;
 
-use hostward::filter::{Action, AddressSpec, Filter, Logging, Rule, RuleSet};
+use hostward::filter::{
+    Action, AddressSpec, Filter, Logging, Outcome, Question, Rule, RuleRouting, RuleSet, Tunnels,
+    Upper,
+};
+use hostward::hook::action::Cx;
 use hostward::hook::event::EventQueue;
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::frame::VecFrame;
-use hostward::hook::{FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
+use hostward::hook::ident::{SaId, TunnelId};
+use hostward::hook::meta::Routing;
+use hostward::hook::{
+    FrameBuf, Instant, Meta, Now, Packet, PacketFilter, Point, UnixTime, Verdict,
+};
 use hostward::ids::Ids;
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig, Mode};
@@ -18,11 +28,57 @@ use libfuzzer_sys::fuzz_target;
 
 const CAPACITY: usize = 16;
 
-fn guard(mode: Mode) -> Guard {
+#[derive(Debug)]
+struct Known;
+
+impl Tunnels for Known {
+    fn tunnel_of(&self, sa: SaId) -> Option<TunnelId> {
+        (sa.0 < 3).then(|| TunnelId(sa.0 - 1))
+    }
+
+    fn concerns_rules(&self, sa: SaId) -> bool {
+        sa.0 < 5
+    }
+}
+
+fn filter() -> Filter {
     let mut deny = Rule::new("deny", Action::Deny);
     deny.source = "10.0.0.0/9".parse::<AddressSpec>().unwrap().into();
     deny.logging = Logging::Yes;
-    let rules = RuleSet::new(vec![deny, Rule::new("permit", Action::Permit)], 1);
+    let tunnel = Action::Ipsec(TunnelId(0));
+    // What is left over is ICMP and its kind: errors about the rest.
+    let rules = vec![
+        deny,
+        Rule::new("vpn", tunnel)
+            .upper(Upper::udp(0..=9_999))
+            .routing(RuleRouting::Either)
+            .logging(Logging::Yes),
+        Rule::new("udp", Action::Permit).upper(Upper::Protocol(17)),
+        Rule::new("tcp", Action::Permit).upper(Upper::Protocol(6)),
+        Rule::new("forward", Action::Permit)
+            .upper(Upper::Protocol(6))
+            .routing(RuleRouting::Routed),
+    ];
+    Filter::new(Arc::new(RuleSet::new(rules, 1))).tunnels(Arc::new(Known))
+}
+
+/// One packet by itself is decided as it is explained.
+fn explained(bytes: &[u8], meta: Meta) {
+    let packet = Packet::parse(bytes, meta);
+    let Some(asked) = Question::of(&packet, &Known) else {
+        return;
+    };
+    let mut filter = filter();
+    let said = filter.explain(asked, meta.now).rules.unwrap().outcome;
+    let verdict = filter.decide(&mut Cx::new(meta.now, &mut (), &mut ()), &packet, None);
+    match (verdict, said) {
+        (Verdict::Continue, Outcome::Permit) => {}
+        (Verdict::Protect { tunnel, .. }, Outcome::Protect(said)) => assert_eq!(tunnel, said),
+        (verdict, said) => assert!(verdict.is_refused() && !said.permits()),
+    }
+}
+
+fn guard(mode: Mode) -> Guard {
     let flows = FlowConfig {
         capacity: CAPACITY,
         ..FlowConfig::default()
@@ -35,7 +91,7 @@ fn guard(mode: Mode) -> Guard {
         },
         HashKey::new([7; 16]),
     )
-    .filter(Filter::new(Arc::new(rules)))
+    .filter(filter())
     .ids(Ids::default())
     .zert(Zert::default())
 }
@@ -54,10 +110,13 @@ fuzz_target!(|data: &[u8]| {
             Point::LocalOut
         };
         let now = Now::new(Instant::from_millis(ms), UnixTime::from_secs(1));
-        packets.push((
-            packet.to_vec(),
-            Meta::new(point, now).with_cut(flags & 2 != 0),
-        ));
+        let mut meta = Meta::new(point, now).with_cut(flags & 2 != 0);
+        if flags & 4 != 0 {
+            meta = meta.with_routing(Routing::Routed);
+        }
+        meta.sa = Some(SaId(u32::from(flags >> 3 & 7))).filter(|sa| sa.0 != 0);
+        explained(packet, meta);
+        packets.push((packet.to_vec(), meta));
         rest = next;
     }
     let mode = if data.len() % 2 == 0 {

@@ -5,7 +5,8 @@
 use std::sync::LazyLock;
 
 use hostward::filter::{
-    Action, Connect, InForce, PacketText, Rule, RuleDirection, RuleRouting, RuleSet, Upper,
+    Action, Connect, InForce, PacketText, Question, Rule, RuleDirection, RuleRouting, RuleSet,
+    Upper,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -40,6 +41,13 @@ fuzz_target!(|text: &str| {
                 said.decided_by().map(|t| t.position),
                 found.map(|(at, _)| at)
             );
+            if let Some(quoted) = packet.quoted {
+                assert_ne!(quoted.direction, packet.selectors.direction);
+                assert_eq!(quoted.source, packet.selectors.destination);
+                let asked = Question::from(packet.selectors).quoting(quoted);
+                let said = RULES.explain(asked, &everything);
+                assert!(said.excused_by.is_none(), "no rule demands a tunnel");
+            }
             let fast = RULES.first_match(&packet.selectors, &everything);
             assert_eq!(fast.map(|(at, _)| at), found.map(|(at, _)| at));
         }

@@ -90,6 +90,8 @@ fuzz_target!(|data: &[u8]| {
     let whole = file(data, data.len().max(1), Reader::new(), record);
     assert_eq!(file(data, 61, Reader::new(), |_| {}), whole);
     for form in [Form::Rdw, Form::Blocked, Form::Stripped] {
-        file(data, 500, Reader::with_form(form), |bytes| assert!(bytes.len() >= 18));
+        file(data, 500, Reader::with_form(form), |bytes| {
+            assert!(bytes.len() >= 18)
+        });
     }
 });

@@ -6,7 +6,7 @@
 //! guard is what one makes a trait object of.
 
 use crate::action::Cx;
-use crate::flow::FlowInfo;
+use crate::flow::{FlowInfo, Note};
 use crate::frame::FrameBuf;
 use crate::ident::{SaId, UserId};
 use crate::packet::Packet;
@@ -89,6 +89,28 @@ pub trait PacketFilter {
         packet: &Packet<'_>,
         slot: Option<(Side, &mut Self::Slot)>,
     ) -> Verdict;
+
+    /// Decides about a packet by what is [noted](Note) of its flow, without the flow's
+    /// slot; `None` when that does not tell. The verdict and what is counted and told are those of
+    /// [`decide`](Self::decide).
+    #[inline]
+    fn decide_noted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        note: Note,
+    ) -> Option<Verdict> {
+        let _ = (cx, packet, note);
+        None
+    }
+
+    /// What to [note](Note) of a flow after a packet of this side was decided, from
+    /// its slot; `None` to leave the note as it is.
+    #[inline]
+    fn note(&self, slot: &Self::Slot, side: Side) -> Option<Note> {
+        let _ = (slot, side);
+        None
+    }
 
     /// Decides about a fragment before it is put together with the others; the whole datagram
     /// comes to [`decide`](Self::decide) afterwards.

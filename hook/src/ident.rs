@@ -3,6 +3,8 @@
 //! All of them are plain numbers: names behind them (a rule's name, a user, a job) are looked up
 //! outside the packet path, through [`Names`].
 
+use core::net::IpAddr;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
@@ -51,6 +53,12 @@ id! {
 pub trait Names {
     /// The name of an interface.
     fn interface(&self, id: InterfaceId) -> Option<&str> {
+        let _ = id;
+        None
+    }
+
+    /// An address of an interface, the one that log lines show.
+    fn interface_address(&self, id: InterfaceId) -> Option<IpAddr> {
         let _ = id;
         None
     }

@@ -94,7 +94,11 @@ pub struct Meta {
     pub security_class: u8,
     /// Interface of arrival or departure.
     pub interface: InterfaceId,
-    /// The security association the packet came through, if any.
+    /// The security association the packet came through, if any: the last one that was opened.
+    ///
+    /// Rules that demand tunnels are about it, so a packet with one passes only by such a rule.
+    /// Encapsulation without protection (IP in IP, GRE, VXLAN) is no association: what it carried has
+    /// none, or the one that the packet around it came through.
     pub sa: Option<SaId>,
     /// Owner of the local socket, as far as the host knows.
     pub user: UserId,

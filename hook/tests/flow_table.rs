@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use hostward_hook::flow::{
-    Belongs, FlowConfig, FlowKey, FlowState, FlowTable, Found, HashKey, Room, TcpSegment,
+    Belongs, FlowConfig, FlowKey, FlowState, FlowTable, Found, HashKey, Note, Room, TcpSegment,
 };
+use hostward_hook::layout::proto;
 use hostward_hook::layout::tcp_flags::{ACK, FIN, RST, SYN};
 use hostward_hook::reason::{FLOW_SHARE_EXCEEDED, FLOW_TABLE_FULL};
 use hostward_hook::{Direction, FlowId, Instant, Meta, Now, Point, Side, UnixTime};
@@ -524,4 +525,47 @@ fn a_clock_set_back_does_not_stop_the_search_for_idle_flows() {
     assert!(t.sweep(Instant::from_micros(u64::MAX)).is_some());
     assert!(t.sweep(at(11).mono).is_some());
     assert!(t.sweep(at(11).mono).is_none());
+}
+
+#[test]
+fn notes_of_both_sides_stand_beside_the_keys_of_ipv4_and_go_with_the_flow() {
+    let note = |n: u32| Note {
+        word: u64::from(n) << 40 | 0xabcd,
+        half: !n,
+    };
+    let mut t = table(1_000, 3);
+    let keys: Vec<FlowKey> = (0..200u8)
+        .map(|n| FlowKey::v4([10, 0, 0, n, 10, 0, 1, 1], 1_000, 80, proto::UDP))
+        .collect();
+    for (n, k) in (0..).zip(&keys) {
+        open(&mut t, k, 1).unwrap();
+        let (there, back) = (t.lookup(k).unwrap(), t.lookup(&k.reversed()).unwrap());
+        assert_eq!(t.note(there), Note::default());
+        t.set_note(there, note(n));
+        assert_eq!(t.note(back), Note::default());
+        t.set_note(back, note(n + 1_000));
+    }
+    for (n, k) in (0..).zip(&keys) {
+        let found = t.lookup(k).unwrap();
+        assert_eq!(t.note(found), note(n));
+        let back = t.lookup(&k.reversed()).unwrap();
+        assert_eq!((back.id, back.from), (found.id, Side::Responder));
+        assert_eq!(t.note(back), note(n + 1_000));
+        t.set_note(found, Note::default());
+        assert_eq!(t.note(back), note(n + 1_000), "each side has its own");
+        t.remove(found.id);
+        assert_eq!(t.note(back), Note::default());
+        t.set_note(back, note(n));
+        open(&mut t, k, 2).unwrap();
+        let again = t.lookup(&k.reversed()).unwrap();
+        assert_eq!(t.note(again), Note::default(), "another flow begins anew");
+    }
+    let k = FlowKey::v6([7; 32], 1_000, 80, proto::UDP);
+    open(&mut t, &k, 1).unwrap();
+    let found = t.lookup(&k).unwrap();
+    t.set_note(found, note(1));
+    assert_eq!(
+        (t.note(found), t.lookup(&k)),
+        (Note::default(), Some(found))
+    );
 }

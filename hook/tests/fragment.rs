@@ -13,6 +13,7 @@ use arbtest::arbitrary::{self, Unstructured};
 use hostward_hook::checksum::{ChecksumState, verify};
 use hostward_hook::event::{EventQueue, OwnedValue};
 use hostward_hook::fragment::{Config, FragmentReassembler, Ipv4Overlap, Outcome};
+use hostward_hook::ident::SaId;
 use hostward_hook::reason::{self, Code};
 use hostward_hook::{Cx, Instant, Meta, Now, Packet, Point, Timers, UnixTime};
 
@@ -195,6 +196,30 @@ fn datagrams_are_told_apart() {
         panic!("incomplete")
     };
     assert_eq!(whole, ipv6(UDP, &[], &data));
+}
+
+// RFC 4301 §5.2: a datagram that came through an association holds nothing that did not.
+#[test]
+fn fragments_that_came_otherwise_do_not_mix() {
+    let data = udp(16);
+    let (first, last) = (
+        frag4(7, 0, true, &data[..8]),
+        frag4(7, 8, false, &data[8..]),
+    );
+    let mut r = FragmentReassembler::new(Config::default());
+    let mut push = |bytes: &[u8], sa: Option<u32>| {
+        let mut meta = Meta::new(Point::LocalIn, Now::default());
+        meta.sa = sa.map(SaId);
+        let packet = Packet::parse(bytes, meta);
+        let outcome = r.push(&packet, &mut Cx::new(meta.now, &mut (), &mut ()));
+        matches!(outcome, Outcome::Complete(_))
+    };
+    assert!(!push(&first, None));
+    assert!(!push(&last, Some(1)));
+    assert!(!push(&last, Some(2)));
+    assert!(push(&first, Some(2)));
+    assert!(push(&last, None));
+    assert!(push(&first, Some(1)));
 }
 
 // RFC 8200 §4.5: exact duplicates may be ignored.

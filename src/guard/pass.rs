@@ -7,6 +7,7 @@ use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, Room, TcpSegment
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::layout::{Fragment, Layout, proto};
+use hostward_hook::meta::Routing;
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
@@ -120,7 +121,9 @@ impl<T: PacketTransform> Core<T> {
                 let _ = self.ends(&mut answer, Verdict::Drop(NOT_IP));
                 return answer;
             }
-            let fragment = layout.fragment() != Fragment::Whole;
+            // Fragments for this host are judged as the datagram they become; those that are passed
+            // on each for itself, as what it shows.
+            let fragment = layout.fragment() != Fragment::Whole && meta.routing == Routing::Local;
             if fragment
                 && self.fragments.is_some()
                 && let Some(filter) = &mut self.filter
@@ -160,10 +163,8 @@ impl<T: PacketTransform> Core<T> {
                     let _ = self.ends(&mut answer, Verdict::Drop(NESTING_TOO_DEEP));
                     return answer;
                 }
-                if let Some(filter) = &mut self.filter
-                    && filter.pre_decap()
-                {
-                    let verdict = filter.decide(cx, &packet, None);
+                if let Some(filter) = &mut self.filter {
+                    let verdict = filter.before_opening(cx, &packet);
                     if self.ends(&mut answer, verdict) && !passes(verdict) {
                         return answer;
                     }
@@ -244,19 +245,17 @@ impl<T: PacketTransform> Core<T> {
             }
         }
 
-        let mut slots = found.and_then(|f| self.flows.slot_mut(f.id));
         let mut verdict = Verdict::Continue;
         if let Some(filter) = &mut self.filter {
-            let slot = found.zip(slots.as_mut());
-            let slot = slot.map(|(f, (_, s))| (f.from, &mut s.filter));
             let before = cx.rule;
-            verdict = filter.decide(cx, packet, slot);
+            verdict = decide(filter, &mut self.flows, cx, packet, found);
             // When only observing, the first refusal was the answer, and its rule stays named.
             if !answer.is_continue() {
                 cx.rule = before;
             }
         }
         if let Some(ids) = &mut self.ids {
+            let slots = found.and_then(|f| self.flows.slot_mut(f.id));
             let slot = slots.map(|(_, s)| &mut s.ids);
             let after = ids.after(cx, packet, slot, verdict);
             // What the filter sends into a tunnel can still be refused.
@@ -462,6 +461,28 @@ impl<T: PacketTransform> Core<T> {
     pub(super) fn generation(&self) -> u64 {
         self.filter.as_ref().map_or(0, |f| f.rules().generation())
     }
+}
+
+/// The filter's answer: by what is noted beside the flow's key if that tells, else with its slot.
+fn decide(
+    filter: &mut Filter,
+    flows: &mut FlowTable<Slots>,
+    cx: &mut Cx<'_>,
+    packet: &Packet<'_>,
+    found: Option<Found>,
+) -> Verdict {
+    let noted = found.and_then(|f| filter.decide_noted(cx, packet, flows.note(f)));
+    if let Some(verdict) = noted {
+        return verdict;
+    }
+    let Some((f, (_, slots))) = found.and_then(|f| Some((f, flows.slot_mut(f.id)?))) else {
+        return filter.decide(cx, packet, None);
+    };
+    let verdict = filter.decide(cx, packet, Some((f.from, &mut slots.filter)));
+    if let Some(note) = filter.note(&slots.filter, f.from) {
+        flows.set_note(f, note);
+    }
+    verdict
 }
 
 /// Whether a packet goes on: as it is, or into a tunnel.

@@ -10,8 +10,8 @@ use hostward_hook as hook;
 // A dependency that is never named is not loaded, and then proves nothing.
 #[cfg(feature = "alloc")]
 use {
-    hostward as guard, hostward_filter as filter, hostward_ids as ids, hostward_policy as policy,
-    hostward_smf as smf, hostward_zert as zert,
+    hostward as guard, hostward_crypto as crypto, hostward_filter as filter, hostward_ids as ids,
+    hostward_policy as policy, hostward_smf as smf, hostward_zert as zert,
 };
 
 use hook::frame::SliceFrame;
@@ -181,6 +181,69 @@ fn records() -> Result<(), i32> {
     Ok(())
 }
 
+/// Numbers that are not random: what is made of them protects nothing here.
+#[cfg(feature = "alloc")]
+struct Counter(u8);
+
+#[cfg(feature = "alloc")]
+impl crypto::Random for Counter {
+    fn fill(&mut self, to: &mut [u8]) -> Result<(), crypto::Failed> {
+        for octet in to {
+            self.0 = self.0.wrapping_mul(5).wrapping_add(1);
+            *octet = self.0;
+        }
+        Ok(())
+    }
+}
+
+/// An Ed25519 key in PKCS#8: RFC 8032 §7.1, test 1.
+#[cfg(feature = "alloc")]
+const ED25519: [u8; 48] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+    0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+    0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+];
+
+/// One call of each kind.
+#[cfg(feature = "alloc")]
+fn crypto_calls() -> Option<()> {
+    use crypto::algorithm::AesKey;
+    use crypto::signature::{Signer, Signing};
+    use crypto::{Aead, AeadKey, Cipher, Group, Hash, Mac, Prf, Provider, Scheme, backend};
+
+    let provider = Provider::of([backend::RUST_CRYPTO]);
+    let mut random = Counter(0);
+
+    let aead = provider.aead(Aead::AES_256_GCM, &[1; 32]).ok()?;
+    let (mut data, mut tag) = (*b"data", [0; 16]);
+    aead.seal(&[2; 12], b"", &mut data, &mut tag).ok()?;
+    aead.open(&[2; 12], b"", &mut data, &tag).ok()?;
+    (data == *b"data").then_some(())?;
+    provider
+        .cipher(Cipher::AesCbc(AesKey::Aes128), &[1; 16])
+        .ok()?;
+    provider.block(AesKey::Aes128, &[1; 16]).ok()?;
+    provider.digest(Hash::Sha256, &[b"a", b"b"]).ok()?;
+    provider.mac(Mac::AesCmac, &[1; 16]).ok()?.code(&[b"data"]);
+    provider.prf(Prf::AesXcbc, b"a key").ok()?.code(&[b"data"]);
+
+    for group in [Group::Modp2048, Group::P521, Group::X25519MlKem768] {
+        let begun = provider.exchange(group, &mut random).ok()?.ok()?;
+        let answer = provider
+            .answer(group, begun.public(), &mut random)
+            .ok()?
+            .ok()?;
+        (begun.finish(&answer.public).ok()? == answer.secret).then_some(())?;
+    }
+
+    let key = provider.signer(&ED25519).ok()?;
+    let Signing::Done(signature) = key.sign(Scheme::Ed25519, b"data", &mut random).ok()? else {
+        return None;
+    };
+    let verify = |octets| provider.verify(Scheme::Ed25519, key.public_key(), octets, &signature);
+    (verify(b"data") == Ok(Ok(())) && verify(b"date") == Ok(Err(crypto::Failed))).then_some(())
+}
+
 /// The C runtime calls it.
 // SAFETY: the one definition of main in this program, with the signature C expects of it when the
 // arguments are not looked at.
@@ -188,6 +251,8 @@ fn records() -> Result<(), i32> {
 extern "C" fn main(_: i32, _: *const *const u8) -> i32 {
     let result = core_tier();
     #[cfg(feature = "alloc")]
-    let result = result.and_then(|()| alloc_tier());
+    let result = result
+        .and_then(|()| alloc_tier())
+        .and_then(|()| crypto_calls().ok_or(8));
     result.err().unwrap_or(0)
 }

@@ -15,6 +15,9 @@ use super::{NONE, at};
 /// three levels.
 const TOP: u32 = 48;
 
+/// What it takes to number a list, in steps of work, besides its length.
+const INTERN: usize = 16;
+
 /// A part with more runs than this is not tried as a table.
 const TABLE_RUNS: usize = 60_000;
 
@@ -48,9 +51,16 @@ pub(super) struct Budget {
     pub(super) bytes: usize,
 }
 
-fn spend(budget: &mut usize, amount: usize) -> Option<()> {
+pub(super) fn spend(budget: &mut usize, amount: usize) -> Option<()> {
     *budget = budget.checked_sub(amount)?;
     Some(())
+}
+
+/// Whether so much was spent on so many of all rows that the rest would take far more than there is: then
+/// what is left is better spent on shorter slices. Rows differ, so that a part is given up only if it
+/// were to take twice its budget.
+const fn hopeless(spent: usize, budget: usize, (done, rows): (usize, usize)) -> bool {
+    spent > budget / 16 && spent / 2 > budget.saturating_mul(done) / rows
 }
 
 /// What all parts of a set share while they are built.
@@ -66,9 +76,15 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(classes: &'a Classes, services: &'a [Service]) -> Self {
+    /// `left` is what there is to spend on work.
+    pub(super) fn new(
+        classes: &'a Classes,
+        services: &'a [Service],
+        left: &mut usize,
+    ) -> Option<Self> {
         let (mut covered, mut words) = (Vec::new(), 0);
         if services.len() <= MATRIX {
+            spend(left, services.len() * services.len())?;
             words = services.len().div_ceil(32);
             covered.reserve_exact(words * services.len());
             for outer in services {
@@ -80,16 +96,19 @@ impl<'a> Builder<'a> {
             }
         }
         let inside = match classes {
-            Classes::Table(t) => (0..services.len() as u32).map(|s| t.inside(s)).collect(),
+            Classes::Table(t) => {
+                spend(left, services.len() * t.count as usize / 2)?;
+                (0..services.len() as u32).map(|s| t.inside(s)).collect()
+            }
             Classes::Direct(_) => Vec::new(),
         };
-        Self {
+        Some(Self {
             classes,
             services,
             covered,
             words,
             inside,
-        }
+        })
     }
 
     /// Tables for these rules, which are in order; `None` where they would exceed the budget.
@@ -112,10 +131,13 @@ impl<'a> Builder<'a> {
             dead: vec![0; self.words],
             ..Sweep::default()
         };
-        for row in 0..lists.len() as u32 {
+        let (work, rows) = (budget.work, lists.len());
+        for row in 0..rows as u32 {
             plan.begins.push(plan.runs.len() as u32);
             sweep.row(self, placed, lists.get(row), &columns, &mut plan, budget)?;
-            if plan.runs.len() * 8 + plan.cells.total() * 12 > budget.bytes {
+            let bytes = plan.runs.len() * 8 + plan.cells.total() * 12;
+            let progress = (row as usize + 1, rows);
+            if bytes > budget.bytes || hopeless(work - budget.work, work, progress) {
                 return None;
             }
         }
@@ -389,7 +411,7 @@ fn number_rows(
             changed = true;
         }
         if changed {
-            spend(&mut budget.work, active.len() + 1)?;
+            spend(&mut budget.work, active.len() * 2 + INTERN)?;
             row = lists.intern(&active);
         }
         rows.push(row);
@@ -447,7 +469,7 @@ impl Sweep {
                 &mut self.first,
                 &mut self.dead,
             )?;
-            spend(&mut budget.work, work)?;
+            spend(&mut budget.work, work + self.first.len() + INTERN)?;
             let cell = plan.cells.intern(&self.first);
             if last != Some(cell) {
                 plan.runs.push([column, cell]);
@@ -482,7 +504,7 @@ fn prune(
                 first.push(i);
             }
         }
-        return Some(active.len() * NEAR + 1);
+        return Some(active.len() * NEAR * 2 + 1);
     }
     dead.fill(0);
     for &i in active {

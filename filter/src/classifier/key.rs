@@ -14,6 +14,12 @@ pub trait Address: Copy + Ord + Debug + Default + Send + Sync + sealed::Sealed +
     const MAX: Self;
     #[doc(hidden)]
     type Map: AddressMap<Self>;
+    /// How many words of 32 bits it has.
+    #[doc(hidden)]
+    const WORDS: usize;
+    /// The words, the highest first, then zeros.
+    #[doc(hidden)]
+    fn words(self) -> [u32; 4];
     #[doc(hidden)]
     fn following(self) -> Option<Self>;
 }
@@ -22,6 +28,11 @@ impl Address for u32 {
     const MIN: Self = 0;
     const MAX: Self = Self::MAX;
     type Map = Map4;
+    const WORDS: usize = 1;
+    #[inline]
+    fn words(self) -> [u32; 4] {
+        [self, 0, 0, 0]
+    }
     fn following(self) -> Option<Self> {
         self.checked_add(1)
     }
@@ -31,6 +42,11 @@ impl Address for u128 {
     const MIN: Self = 0;
     const MAX: Self = Self::MAX;
     type Map = Map6;
+    const WORDS: usize = 4;
+    #[inline]
+    fn words(self) -> [u32; 4] {
+        [96, 64, 32, 0].map(|shift| (self >> shift) as u32)
+    }
     fn following(self) -> Option<Self> {
         self.checked_add(1)
     }

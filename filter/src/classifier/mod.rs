@@ -1,6 +1,7 @@
 #![doc = include_str!("../../docs/classifier.md")]
 
 mod build;
+mod flat;
 mod intern;
 mod key;
 mod map;
@@ -27,6 +28,7 @@ pub use overlay::{Found, Full, Overlay};
 use portable::{Level, stage};
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use simd::{Level, stage};
+pub(crate) use slices::MOST_WORK;
 use slices::Slices;
 
 /// What [`Classifier::first_match_batch`] writes where no pattern fits.
@@ -46,9 +48,16 @@ impl<A: Address> Classifier<A> {
     /// account.
     #[must_use]
     pub fn new(patterns: Vec<Pattern<A>>) -> Self {
+        Self::within(patterns, &mut { MOST_WORK })
+    }
+
+    /// The same with at most so many steps of work, from which those it takes are taken: for several
+    /// classifiers that share what there is.
+    pub(crate) fn within(patterns: Vec<Pattern<A>>, work: &mut usize) -> Self {
+        let level = Level::detect();
         Self {
-            slices: Arc::new(Slices::build(patterns)),
-            level: Level::detect(),
+            slices: Arc::new(Slices::build(level, patterns, work)),
+            level,
         }
     }
 
@@ -62,7 +71,7 @@ impl<A: Address> Classifier<A> {
     #[inline]
     #[must_use]
     pub fn first_match(&self, key: &Key<A>) -> Option<u32> {
-        let n = self.slices.get(key);
+        let n = self.slices.get(self.level, key);
         (n != NONE).then_some(n)
     }
 

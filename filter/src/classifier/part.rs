@@ -12,6 +12,7 @@
 
 use alloc::vec::Vec;
 use core::hint::select_unpredictable;
+use core::mem::replace;
 
 use super::key::Key;
 use super::numbers::{Number, Numbers, descend, number};
@@ -158,6 +159,25 @@ impl Part {
                 }
             }
         }
+    }
+
+    /// The numbers of rows, in the forms that have such a list.
+    pub(super) const fn rows(&mut self) -> Option<&mut Numbers> {
+        match &mut self.form {
+            Form::Short(t) => Some(&mut t.rows),
+            Form::Long(t) => Some(&mut t.rows),
+            Form::Lists(_) => None,
+        }
+    }
+
+    /// The numbers of the source's intervals, or of the destination's: each now has itself.
+    pub(super) fn take_numbers(&mut self, source: bool) -> Option<Numbers> {
+        let numbers = if self.by_source == source {
+            self.rows()?
+        } else {
+            &mut self.columns
+        };
+        Some(replace(numbers, Numbers::Same))
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,5 +1,6 @@
 //! Stands for the module with vector instructions where there are none.
 
+use super::flat::{Flat, WordLanes, Words};
 use super::map::{Map4, Map6};
 use super::part::Part;
 use super::services::Services;
@@ -36,6 +37,29 @@ pub(super) mod stage {
     }
 
     pub(crate) const fn upper(_: Level, _: &Map6, _: &Block<u128>, _: &mut Lane, _: usize) -> bool {
+        false
+    }
+
+    pub(crate) const fn joined(_: Level, _: &[u32], _: &mut Lane, _: &mut Lane, _: usize) -> bool {
+        false
+    }
+
+    pub(crate) const fn flat_one<const F: usize>(
+        _: Level,
+        _: &Flat,
+        _: &Words<F>,
+        _: &mut u32,
+    ) -> bool {
+        false
+    }
+
+    pub(crate) const fn flat<const F: usize>(
+        _: Level,
+        _: &Flat,
+        _: &WordLanes,
+        _: &mut Lane,
+        _: usize,
+    ) -> bool {
         false
     }
 

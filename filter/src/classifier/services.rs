@@ -6,6 +6,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::build::spend;
 use super::intern::Interner;
 use super::key::{ENVIRONMENTS, FULL, HIDDEN_NUMBERS, HIDDEN_PROTOCOL, Key, Protocol, Service};
 use super::{at, at16};
@@ -25,8 +26,8 @@ pub(super) enum Classes {
 }
 
 impl Classes {
-    pub(super) fn build(services: &[Service]) -> Self {
-        Services::build(services).map_or_else(|| Self::Direct(services.into()), Self::Table)
+    pub(super) fn build(services: &[Service], left: &mut usize) -> Self {
+        Services::build(services, left).map_or_else(|| Self::Direct(services.into()), Self::Table)
     }
 
     /// The service class of a key, where there are any.
@@ -62,6 +63,8 @@ pub(super) struct Services {
     /// By [`Key::a`]; entry 65,536 is for hidden numbers. Empty where no rule asks for `a`.
     pub(super) a: Vec<u16>,
     pub(super) b: Vec<u16>,
+    /// The protocols that are asked for, in order: from 1 on their classes in `protocol`.
+    pub(super) asked: Vec<u8>,
     /// By protocol, 256 more for a hidden one.
     pub(super) protocol: Vec<u16>,
     /// By environment and class. Empty where no rule asks for either.
@@ -82,8 +85,9 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Classes for these different services; `None` where the table would be too large.
-    pub(super) fn build(services: &[Service]) -> Option<Self> {
+    /// Classes for these different services; `None` where the table would be too large or take more
+    /// work than is left.
+    pub(super) fn build(services: &[Service], left: &mut usize) -> Option<Self> {
         // One bit more than services.
         let words = services.len() / 32 + 1;
         let a = Numbers::build(services.iter().map(|s| s.a).collect());
@@ -119,6 +123,8 @@ impl Services {
         if least > MAX_TABLE || least * words > MAX_WORK {
             return None;
         }
+        let classes = out.classes_a + out.classes_b + out.protocols + 512;
+        spend(left, classes as usize * services.len() / 2)?;
         let sets_a = sets(out.classes_a, services, |s, class| a.fits(s.a, class));
         let sets_b = sets(out.classes_b, services, |s, class| b.fits(s.b, class));
 
@@ -132,6 +138,8 @@ impl Services {
             Protocol::Opaque => class == u32::from(opaque),
             Protocol::Is(p) => asked.binary_search(&p).is_ok_and(|n| class == n as u32 + 1),
         });
+
+        out.asked = asked;
 
         // Environments and security classes.
         let contextual = services
@@ -160,6 +168,7 @@ impl Services {
         if size > MAX_TABLE || size.saturating_mul(words) > MAX_WORK {
             return None;
         }
+        spend(left, size * words / 2)?;
         out.table.reserve_exact(size + 1);
         let mut members = Interner::default();
         let mut kind = vec![0u32; words];

@@ -14,6 +14,8 @@ mod vector;
 
 use vector::Vector;
 
+use super::NONE;
+use super::flat::{Column, Flat, LANES, WordLanes, Words};
 use super::map::{FAN, Map4, Map6, Trie};
 use super::numbers::{Number, Numbers};
 use super::part::{Form, Lists, NODE, PAGE, Part, Positions, Table};
@@ -94,8 +96,7 @@ unsafe fn pairs<V: Vector>(list: &[[u32; 2]], places: V) -> [V; 2] {
             return [V::splat(0); 2];
         };
         let places = places.min(V::splat(last));
-        let base: *const u8 = list.as_ptr().cast();
-        [places.gather::<8>(base), places.gather::<8>(base.add(4))]
+        places.gather_pairs(list.as_ptr().cast())
     }
 }
 
@@ -172,6 +173,164 @@ unsafe fn upper<V: Vector>(map: &Map6, addresses: &Block<u128>, out: &mut Lane, 
     }
 }
 
+/// One key, `V::LANES` patterns at a time.
+#[inline(always)]
+unsafe fn flat_one<V: Vector, const F: usize>(flat: &Flat, words: &Words<F>, out: &mut u32) {
+    *out = NONE;
+    // Two blocks at a time: which of a few blocks has the answer cannot be predicted.
+    for (n, pair) in (0u32..).zip(flat.columns.chunks(flat.stride * 2)) {
+        let (one, two) = pair.split_at_checked(flat.stride).unwrap_or_default();
+        // SAFETY: see the function.
+        let fits = unsafe { fits::<V, F>(one, words) | fits::<V, F>(two, words) << LANES };
+        if fits != 0 {
+            *out = n * 2 * LANES as u32 + fits.trailing_zeros();
+            return;
+        }
+    }
+}
+
+/// One bit for each lane of a block that fits.
+#[inline(always)]
+unsafe fn fits<V: Vector, const F: usize>(block: &[Column], words: &Words<F>) -> u32 {
+    let Some((ranges, [mask, value, absent @ ..])) = block.split_at_checked(2 * F) else {
+        return 0;
+    };
+    let mut fits = 0;
+    for part in 0..LANES / V::LANES {
+        // SAFETY: see the functions called.
+        unsafe {
+            let rest = V::splat(words.rest).and(chunk(mask, part));
+            let mut lanes = rest.xor(chunk(value, part)).zero();
+            for (field, [low, length]) in words.fields.iter().zip(ranges.as_chunks().0) {
+                let above = V::splat(*field).sub(chunk(low, part));
+                lanes = above.up_to(chunk(length, part), lanes);
+            }
+            for (absent, bit) in absent.iter().zip(words.environment) {
+                let absent = V::splat(bit).and(chunk(absent, part));
+                lanes = V::both(lanes, absent.zero());
+            }
+            fits |= V::bits(lanes) << (part * V::LANES);
+        }
+    }
+    fits
+}
+
+/// One vector of a column.
+#[inline(always)]
+unsafe fn chunk<V: Vector>(column: &Column, part: usize) -> V {
+    let chunk = column.0.chunks_exact(V::LANES).nth(part);
+    // SAFETY: a chunk has `LANES` numbers, as a column has at least.
+    unsafe { V::load(chunk.unwrap_or(&column.0)) }
+}
+
+/// One vector of a lane.
+#[inline(always)]
+unsafe fn group<V: Vector>(lane: &Lane, group: usize) -> V {
+    let chunk = lane.0.chunks_exact(V::LANES).nth(group);
+    // SAFETY: a chunk has `LANES` numbers, as a lane has at least.
+    unsafe { V::load(chunk.unwrap_or(&lane.0)) }
+}
+
+/// A number of a column in all lanes.
+#[inline(always)]
+unsafe fn of<V: Vector>(column: &Column, n: usize) -> V {
+    // SAFETY: see the function.
+    unsafe { V::splat(column.0.get(n).copied().unwrap_or(0)) }
+}
+
+/// All patterns one after the other, `V::LANES` keys at a time.
+#[inline(always)]
+unsafe fn flat<V: Vector, const F: usize>(
+    flat: &Flat,
+    words: &WordLanes,
+    best: &mut Lane,
+    n: usize,
+) {
+    let groups = best.0.chunks_exact_mut(V::LANES).take(n.div_ceil(V::LANES));
+    // SAFETY: see the functions called; a chunk of a lane has `LANES` numbers.
+    unsafe {
+        for (place, best) in groups.enumerate() {
+            let mut fields = [V::splat(0); F];
+            for (field, lane) in fields.iter_mut().zip(&words.fields) {
+                *field = group(lane, place);
+            }
+            let rest = group::<V>(&words.rest, place);
+            let mut environment = [V::splat(0); 4];
+            for (bits, lane) in environment.iter_mut().zip(&words.environment) {
+                *bits = group(lane, place);
+            }
+            let mut first = V::splat(NONE);
+            let mut count = 0u32;
+            for block in flat.columns.chunks_exact(flat.stride) {
+                let Some((ranges, [mask, value, absent @ ..])) = block.split_at_checked(2 * F)
+                else {
+                    return;
+                };
+                let Some(ranges) = ranges.as_chunks().0.first_chunk::<F>() else {
+                    return;
+                };
+                for n in 0..LANES.min((flat.len - count) as usize) {
+                    let mut lanes = rest.and(of(mask, n)).xor(of(value, n)).zero();
+                    for (field, [low, length]) in fields.iter().zip(ranges) {
+                        lanes = field.sub(of(low, n)).up_to(of(length, n), lanes);
+                    }
+                    for (bits, absent) in environment.iter().zip(absent) {
+                        lanes = V::both(lanes, bits.and(of(absent, n)).zero());
+                    }
+                    first = V::splat(count).min_where(lanes, first);
+                    count += 1;
+                }
+                if V::bits(first.xor(V::splat(NONE)).zero()) == 0 {
+                    break;
+                }
+            }
+            first.store(best);
+        }
+    }
+}
+
+/// As the portable stage.
+#[inline(always)]
+unsafe fn joined<V: Vector>(list: &[u32], places: &mut Lane, upper: &mut Lane, n: usize) {
+    let steps = places
+        .0
+        .chunks_exact_mut(V::LANES)
+        .zip(upper.0.chunks_exact_mut(V::LANES));
+    // SAFETY: see the functions called; chunks have `LANES` numbers.
+    unsafe {
+        for (place, upper) in steps.take(n.div_ceil(V::LANES)) {
+            let both = list_of(list, V::load(place));
+            both.and(V::splat(0xffff)).store(place);
+            both.right(16).store(upper);
+        }
+    }
+}
+
+/// With more protocols than this their classes are looked up: that takes longer than a few comparisons.
+const COMPARED: usize = 6;
+
+/// The classes of protocols, 256 more for hidden ones.
+#[inline(always)]
+unsafe fn protocols<V: Vector>(services: &Services, protocol: V) -> V {
+    // SAFETY: see the functions called.
+    unsafe {
+        if services.asked.len() > COMPARED {
+            return list_of(&services.protocol, protocol);
+        }
+        // The class less one, so that all bits stand for class 0.
+        let mut class = V::splat(u32::MAX);
+        let mut number = V::splat(0);
+        for asked in &services.asked {
+            let same = protocol.xor(V::splat(u32::from(*asked))).zero();
+            class = number.min_where(same, class);
+            number = number.add(V::splat(1));
+        }
+        let hidden = V::splat(1 << 8);
+        let opaque = protocol.and(hidden).xor(hidden).zero();
+        number.min_where(opaque, class).add(V::splat(1))
+    }
+}
+
 #[inline(always)]
 unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut Lane, n: usize) {
     let steps = fields
@@ -188,7 +347,7 @@ unsafe fn services<V: Vector>(services: &Services, fields: &Fields, out: &mut La
             let byte = V::splat(0xff);
             let hidden = rest.right(24);
             let protocol = rest.and(byte).or(hidden.and(V::splat(2)).left(7));
-            let mut kind = list_of(&services.protocol, protocol);
+            let mut kind = protocols(services, protocol);
             if services.is_contextual() {
                 let e = list_of(&services.environment, rest.right(8).and(V::splat(0x7f)));
                 let c = list_of(&services.class, rest.right(16).and(byte));
@@ -391,27 +550,27 @@ impl Level {
 
 /// Makes the safe entry of a stage: false where the portable stage is to be taken.
 macro_rules! stage {
-    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*)) => {
+    ($(#[$doc:meta])* $name:ident $(<const $n:ident: usize>)? ($($arg:ident: $type:ty),*)) => {
         $(#[$doc])*
         #[inline]
-        pub(in super::super) fn $name(level: Level, $($arg: $type),*) -> bool {
+        pub(in super::super) fn $name$(<const $n: usize>)?(level: Level, $($arg: $type),*) -> bool {
             #[target_feature(enable = "avx512f,avx512vl,popcnt")]
-            fn wide($($arg: $type),*) {
+            fn wide$(<const $n: usize>)?($($arg: $type),*) {
                 // SAFETY: this function has the instructions.
-                unsafe { super::$name::<__m512i>($($arg),*) }
+                unsafe { super::$name::<__m512i $(, $n)?>($($arg),*) }
             }
             #[target_feature(enable = "avx2,popcnt")]
-            fn narrow($($arg: $type),*) {
+            fn narrow$(<const $n: usize>)?($($arg: $type),*) {
                 // SAFETY: this function has the instructions.
-                unsafe { super::$name::<__m256i>($($arg),*) }
+                unsafe { super::$name::<__m256i $(, $n)?>($($arg),*) }
             }
             match level.0 {
                 Kind::Portable => return false,
                 // SAFETY: a level with these instructions comes from `detect` or `narrower`,
                 // which found them.
-                Kind::Avx512 => unsafe { wide($($arg),*) },
+                Kind::Avx512 => unsafe { wide$(::<$n>)?($($arg),*) },
                 // SAFETY: as above.
-                Kind::Avx2 => unsafe { narrow($($arg),*) },
+                Kind::Avx2 => unsafe { narrow$(::<$n>)?($($arg),*) },
             }
             true
         }
@@ -424,6 +583,9 @@ pub(super) mod stage {
 
     stage!(map4(map: &Map4, addresses: &Lane, out: &mut Lane, n: usize));
     stage!(upper(map: &Map6, addresses: &Block<u128>, out: &mut Lane, n: usize));
+    stage!(flat_one<const F: usize>(flat: &Flat, words: &Words<F>, out: &mut u32));
+    stage!(flat<const F: usize>(flat: &Flat, words: &WordLanes, best: &mut Lane, n: usize));
+    stage!(joined(list: &[u32], places: &mut Lane, upper: &mut Lane, n: usize));
     stage!(services(services: &Services, fields: &Fields, out: &mut Lane, n: usize));
     stage!(part(
         part: &Part,

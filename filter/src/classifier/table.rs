@@ -4,13 +4,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::swap;
 
-use super::build::{Budget, Builder, Placed};
+use super::build::{Budget, Builder, Placed, spend};
 use super::key::{Address, Key, Pattern, Service};
 use super::map::AddressMap;
 use super::numbers::Numbers;
 use super::part::{Form, Part};
 use super::services::Classes;
-use super::{Level, NONE, stage};
+use super::{Level, NONE, at, stage};
 
 /// The compiled form of a set.
 #[derive(Clone, Debug)]
@@ -19,6 +19,40 @@ pub(super) struct Table<A: Address> {
     pub(super) destination: A::Map,
     pub(super) services: Classes,
     pub(super) parts: Vec<Part>,
+    joint: Option<Joint>,
+}
+
+/// What two parts make of the intervals: the number of the first in the lower half, that of the second
+/// in the upper one, so that one load serves both.
+#[derive(Clone, Debug)]
+struct Joint {
+    source: Vec<u32>,
+    destination: Vec<u32>,
+}
+
+impl Joint {
+    /// Takes the numbers of two parts from them, if all are short.
+    fn take(one: &mut Part, two: &mut Part, ns: u32, nd: u32) -> Option<Self> {
+        let short = |part: &mut Part| {
+            let short = |n: &Numbers| matches!(n, Numbers::Short(_));
+            part.rows().is_some_and(|rows| short(rows)) && short(&part.columns)
+        };
+        if !short(one) || !short(two) {
+            return None;
+        }
+        let (source, destination) = (
+            [one.take_numbers(true)?, two.take_numbers(true)?],
+            [one.take_numbers(false)?, two.take_numbers(false)?],
+        );
+        let join = |count: u32, [one, two]: [Numbers; 2]| {
+            let both = |interval| one.get(interval) | two.get(interval) << 16;
+            (0..count).map(both).collect()
+        };
+        Some(Self {
+            source: join(ns, source),
+            destination: join(nd, destination),
+        })
+    }
 }
 
 /// Keys that go through the stages together.
@@ -31,21 +65,28 @@ fn split(
     placed: &[[Placed; 2]],
     (ns, nd): (u32, u32),
     cuts: u32,
+    left: &mut usize,
 ) -> Option<Vec<Part>> {
+    let work = WORK + placed.len() * WORK_PER_RULE;
     let mut budget = Budget {
-        work: WORK + placed.len() * (WORK_PER_RULE >> (cuts / 2)),
+        work: work.min(*left),
         bytes: (BYTES >> cuts) + placed.len() * BYTES_PER_RULE,
     };
     // One part for all is fastest, where it stays small.
     let all: Vec<Placed> = placed.iter().map(|[d, _]| *d).collect();
-    let mut small = Budget {
-        work: WORK * 8,
-        bytes: SMALL,
-    };
-    if placed.len() <= 4096
-        && let Some(part) = builder.part(&all, (nd, ns), false, &mut small)
-    {
-        return Some(vec![part]);
+    if placed.len() <= 4096 {
+        let mut small = Budget {
+            // Worth more than the limit: most sets of this size are never cut.
+            work: if cuts == 0 { WORK * 8 } else { work }.min(*left),
+            bytes: SMALL,
+        };
+        let before = small.work;
+        let part = builder.part(&all, (nd, ns), false, &mut small);
+        *left -= before - small.work;
+        if let Some(part) = part {
+            return Some(vec![part]);
+        }
+        budget.work = budget.work.min(*left);
     }
     let narrower = |p: &Placed| {
         let rows = p.rows.1 - p.rows.0;
@@ -69,23 +110,24 @@ fn split(
             by_source.push(*s);
         }
     }
-    let mut parts = Vec::new();
-    if !by_destination.is_empty() {
-        parts.push(builder.part(&by_destination, (nd, ns), false, &mut budget)?);
-    }
-    if !by_source.is_empty() {
-        parts.push(builder.part(&by_source, (ns, nd), true, &mut budget)?);
-    }
-    if !rest.is_empty() {
-        parts.push(builder.part(&rest, (nd, ns), false, &mut budget)?);
-    }
-    Some(parts)
+    let lists = [
+        (by_destination, (nd, ns), false),
+        (by_source, (ns, nd), true),
+        (rest, (nd, ns), false),
+    ];
+    let before = budget.work;
+    let parts = lists.iter().filter(|(list, ..)| !list.is_empty());
+    let parts = parts
+        .map(|(list, counts, by_source)| builder.part(list, *counts, *by_source, &mut budget))
+        .collect();
+    *left -= before - budget.work;
+    parts
 }
 
 /// A set whose tables take more work or room than this is cut in two (see [`super::slices`]).
 /// Ordinary sets take 10 to 350 steps and 20 to 500 bytes a rule.
 const WORK: usize = 1 << 20;
-const WORK_PER_RULE: usize = 4096;
+const WORK_PER_RULE: usize = 1024;
 const BYTES: usize = 5 << 20;
 const BYTES_PER_RULE: usize = 900;
 
@@ -156,17 +198,33 @@ impl<A: Address> Intervals<A> {
     }
 }
 
+/// The lower half of a number.
+const LOWER: u32 = 0xffff;
+
+/// Both halves of the numbers at these places, the lower ones in place of the places.
+fn joined(level: Level, list: &[u32], places: &mut Lane, upper: &mut Lane, n: usize) {
+    if stage::joined(level, list, places, upper, n) {
+        return;
+    }
+    for (place, upper) in places.0.iter_mut().zip(&mut upper.0).take(n) {
+        let both = at(list, *place);
+        (*place, *upper) = (both & LOWER, both >> 16);
+    }
+}
+
 impl<A: Address> Table<A> {
     /// Tables for the patterns; `None` where they would take too much. `cuts` says how often the
-    /// set was cut in two already.
-    pub(super) fn build(patterns: &[Pattern<A>], cuts: u32) -> Option<Self> {
+    /// set was cut in two already, `left` how many steps of work there are for all that remains.
+    pub(super) fn build(patterns: &[Pattern<A>], cuts: u32, left: &mut usize) -> Option<Self> {
+        // The addresses and services are sorted, and every pattern looked up in them.
+        spend(left, patterns.len() * 64)?;
         let live = || (0u32..).zip(patterns).filter(|(_, p)| !p.is_empty());
         let sources = Intervals::new(live().map(|(_, p)| p.source));
         let destinations = Intervals::new(live().map(|(_, p)| p.destination));
         let mut distinct: Vec<Service> = live().map(|(_, p)| p.service).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        let services = Classes::build(&distinct);
+        let services = Classes::build(&distinct, left);
         let placed: Vec<[Placed; 2]> = live()
             .map(|(rule, p)| {
                 let (s, d) = (sources.place(p.source), destinations.place(p.destination));
@@ -186,9 +244,9 @@ impl<A: Address> Table<A> {
                 [by_destination, by_source]
             })
             .collect();
-        let builder = Builder::new(&services, &distinct);
+        let builder = Builder::new(&services, &distinct, left)?;
         let (ns, nd) = (sources.count(), destinations.count());
-        let mut parts = split(&builder, &placed, (ns, nd), cuts)?;
+        let mut parts = split(&builder, &placed, (ns, nd), cuts, left)?;
         let (mut source, mut destination) = (Numbers::Same, Numbers::Same);
         // With one part the addresses lead to its rows and columns at once.
         if let [part] = parts.as_mut_slice() {
@@ -204,11 +262,16 @@ impl<A: Address> Table<A> {
                 Form::Lists(_) => {}
             }
         }
+        let joint = match parts.as_mut_slice() {
+            [one, two] => Joint::take(one, two, ns, nd),
+            _ => None,
+        };
         Some(Self {
             source: sources.map(&source),
             destination: destinations.map(&destination),
             services,
             parts,
+            joint,
         })
     }
 
@@ -218,6 +281,15 @@ impl<A: Address> Table<A> {
         let [source, destination] = A::Map::get_both(maps, [key.source, key.destination]);
         let class = self.services.get(key);
         let mut best = NONE;
+        if let (Some(joint), [one, two]) = (&self.joint, self.parts.as_slice()) {
+            let (s, d) = (
+                at(&joint.source, source),
+                at(&joint.destination, destination),
+            );
+            let first = one.get((s & LOWER, d & LOWER), class, &self.services, key);
+            let second = two.get((s >> 16, d >> 16), class, &self.services, key);
+            return first.min(second);
+        }
         for part in &self.parts {
             best = best.min(part.get((source, destination), class, &self.services, key));
         }
@@ -260,8 +332,24 @@ impl<A: Address> Table<A> {
                 *n = self.services.get(key);
             }
         }
-        for part in &self.parts {
-            let intervals = (&source, &destination);
+        // What each part makes of the intervals.
+        let (mut source_two, mut destination_two) = (source, destination);
+        if let Some(joint) = &self.joint {
+            joined(level, &joint.source, &mut source, &mut source_two, n);
+            joined(
+                level,
+                &joint.destination,
+                &mut destination,
+                &mut destination_two,
+                n,
+            );
+        }
+        for (nth, part) in self.parts.iter().enumerate() {
+            let intervals = if nth == 1 {
+                (&source_two, &destination_two)
+            } else {
+                (&source, &destination)
+            };
             if !table.is_some_and(|t| stage::part(level, part, intervals, &class, t, &mut best, n))
             {
                 part.get_batch(intervals, &class, &self.services, keys, &mut best);
@@ -276,6 +364,10 @@ impl<A: Address> Table<A> {
         self.source.bytes()
             + self.destination.bytes()
             + self.services.bytes()
+            + self
+                .joint
+                .as_ref()
+                .map_or(0, |j| (j.source.len() + j.destination.len()) * 4)
             + self.parts.iter().map(Part::bytes).sum::<usize>()
     }
 }

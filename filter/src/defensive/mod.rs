@@ -30,7 +30,7 @@ pub use table::{DefensiveTable, Entry, EntryId, Hit};
 pub(crate) use watch::Watch;
 
 use crate::address::AddressSpec;
-use crate::service::{RuleRouting, Upper};
+use crate::service::{RuleRouting, Service, Upper};
 
 /// The longest lifetime there is, in minutes: two weeks.
 pub const LIFETIME_MAX: u32 = 20_160;
@@ -217,19 +217,9 @@ impl DefensiveFilter {
                 to: self.destination,
             });
         }
-        let (a, b) = self.upper.ranges();
-        if a.is_empty() || b.is_empty() {
-            return Err(DefenseError::EmptyRange);
-        }
-        if let Upper::Icmp { types, codes, .. } = &self.upper
-            && *codes != (0..=u8::MAX)
-            && types.start() != types.end()
-        {
-            return Err(DefenseError::CodeWithoutType);
-        }
-        if self.routing != RuleRouting::Local && !self.upper.fits_fragments() {
-            return Err(DefenseError::RoutedSelectors);
-        }
+        Service::new(self.upper.clone())
+            .routing(self.routing)
+            .check()?;
         check_lifetime(self.lifetime, lifetime_max)?;
         check_log_limit(self.log_limit)
     }

@@ -11,6 +11,7 @@ use super::{
     DefensiveFilter, DefensiveMode, EXCLUSIONS_MAX, EntryId, LIFETIME_MAX, LOG_LIMIT_MAX, StackMode,
 };
 use crate::address::AddressSpec;
+use crate::service::ServiceError;
 
 /// What one stack is configured to (`DmStackConfig`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,9 @@ pub struct DefenseConfig {
     /// Packets from and to these are never discarded; at most [`EXCLUSIONS_MAX`].
     pub exclude: Vec<AddressSpec>,
     /// The most filters at once; adding one more is refused. The bound on memory and, without
-    /// compiled tables, on work for each packet.
+    /// compiled tables, on work for each packet. What a restart brings back, and filters for all
+    /// stacks, are put in force beyond it ([`Defense::overfull`](super::Defense::overfull)):
+    /// protection never goes away for want of room.
     pub max_filters: usize,
 }
 
@@ -182,7 +185,8 @@ pub enum Request {
         selection: Selection,
     },
     /// Replaces the whole configuration (`MODIFY …,REFRESH`). A stack that is not named any more
-    /// keeps its filters until they expire and takes no new ones; one that is inactive loses them.
+    /// keeps its filters, mode and exclusions until the filters expire and takes no new ones; one
+    /// that is inactive loses them.
     Refresh(BTreeMap<Arc<str>, DefenseConfig>),
     /// Takes all filters of a stack out and refuses new ones until the next refresh that has it
     /// active (`MODIFY …,FORCE_INACTIVE`).
@@ -265,17 +269,9 @@ pub enum DefenseError {
         /// The destination.
         to: AddressSpec,
     },
-    /// A range runs backwards.
-    #[error("a range of ports, types or codes ends before it begins")]
-    EmptyRange,
-    /// A code without one type.
-    #[error("a code needs one type")]
-    CodeWithoutType,
-    /// Selectors that forwarded fragments do not show.
-    #[error(
-        "a filter for forwarded traffic must not ask for ports, types or codes: fragments do not show them"
-    )]
-    RoutedSelectors,
+    /// Its selectors do not go together.
+    #[error("{0}")]
+    Service(#[from] ServiceError),
     /// The lifetime is out of range.
     #[error("a lifetime of {minutes} minutes is out of range: expected 1 to {max}")]
     Lifetime {

@@ -14,6 +14,12 @@ pub(super) struct Canonical {
 /// The version's place in [`Canonical::tail`].
 const V4: u64 = 4 << 40;
 
+/// Whether a [`Canonical::tail`] is of IPv4, whose addresses are one word.
+#[inline(always)]
+pub(super) const fn is_v4(tail: u64) -> bool {
+    tail >> 40 == V4 >> 40
+}
+
 /// The low halves of two words in one.
 #[inline(always)]
 const fn halves(lo: u64, hi: u64) -> u64 {

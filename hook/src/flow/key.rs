@@ -157,25 +157,38 @@ impl fmt::Display for FlowKey {
 /// The name of a flow-table entry: its place and which of the place's successive flows is meant,
 /// so that a stale name finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FlowId {
-    pub(crate) slot: u32,
-    pub(crate) epoch: u32,
-}
+pub struct FlowId(
+    // One word, so that the answer of a look-up is returned in registers: with two halves it went
+    // through memory, written in pieces and read as a whole, which stalls.
+    u64,
+);
 
 impl FlowId {
+    #[inline]
+    pub(crate) const fn new(slot: usize, epoch: u32) -> Self {
+        Self((epoch as u64) << 32 | slot as u32 as u64)
+    }
+
+    #[inline]
+    pub(crate) const fn slot(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    #[inline]
+    pub(crate) const fn epoch(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
     /// A name that is unique as long as the table lives (until 2³² flows used one place), for
     /// records.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
-        (self.epoch as u64) << 32 | self.slot as u64
+        self.0
     }
 
     /// A name for flows of a host that keeps its own connection table: any number it likes.
     #[must_use]
     pub const fn from_u64(id: u64) -> Self {
-        Self {
-            slot: id as u32,
-            epoch: (id >> 32) as u32,
-        }
+        Self(id)
     }
 }

@@ -5,6 +5,7 @@ mod canonical;
 mod hash;
 mod info;
 mod key;
+mod note;
 #[cfg(feature = "alloc")]
 mod source;
 #[cfg(feature = "alloc")]
@@ -16,6 +17,7 @@ mod track;
 pub use hash::HashKey;
 pub use info::{Counters, FlowInfo};
 pub use key::{FlowId, FlowKey};
+pub use note::Note;
 #[cfg(feature = "alloc")]
 pub use table::{Belongs, FlowConfig, FlowTable, Found, Room, Sweep, Timeouts};
 pub use tcp::{FlowState, TcpSegment};

@@ -2,18 +2,22 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::ident::SaId;
 use crate::layout::{Anomalies, Anomaly, Fragment, IpVersion, proto};
 use crate::packet::Packet;
 use crate::reason::{self, Reason};
 
 /// What tells datagrams apart: RFC 791 section 3.2 for IPv4; RFC 8200 section 4.5 for IPv6,
-/// where the protocol does not count. Sources sort together.
+/// where the protocol does not count; for both, how they came. Sources sort together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) id: u32,
     protocol: u8,
+    /// RFC 4301 section 5.2: what came through an association is checked against it. What came
+    /// otherwise must not become part of it.
+    sa: Option<SaId>,
 }
 
 impl Key {
@@ -24,12 +28,14 @@ impl Key {
             destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             id: 0,
             protocol: 0,
+            sa: None,
         };
         let most = Self {
             source,
             destination: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
             id: u32::MAX,
             protocol: u8::MAX,
+            sa: Some(SaId(u32::MAX)),
         };
         (least, most)
     }
@@ -141,6 +147,7 @@ fn ipv4<'a>(packet: &Packet<'a>) -> Option<Piece<'a>> {
             destination: packet.destination()?,
             id: packet.fragment_id()?,
             protocol: h[9],
+            sa: packet.meta.sa,
         },
         header: bytes.get(..length)?,
         protocol: h[9],
@@ -178,6 +185,7 @@ fn ipv6<'a>(packet: &Packet<'a>) -> Result<Option<Piece<'a>>, Reason> {
                 destination: packet.destination()?,
                 id: packet.fragment_id()?,
                 protocol: 0,
+                sa: packet.meta.sa,
             },
             header: bytes.get(..at)?,
             protocol: fragment[0],

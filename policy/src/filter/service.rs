@@ -5,7 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use hostward_filter::{Connect, Group, Members, RuleDirection, RuleRouting, Service, Upper};
+use hostward_filter::{
+    Connect, Group, Members, RuleDirection, RuleRouting, Service, ServiceError, Upper,
+};
 
 use super::Compiler;
 use crate::codes;
@@ -94,38 +96,53 @@ impl Compiler<'_> {
         };
         service.fragments_only = object.choice(ip_service::FRAGMENTS_ONLY) == Some(YesNo::Yes);
         service.security_class = u8::try_from(object.number(ip_service::SECURITY_CLASS)?).ok()?;
-        if service.connect != Connect::Any && service.upper.protocol() != Some(6) {
-            self.mismatch(
-                &codes::CONNECT_NOT_TCP,
-                &direction,
-                object.one(ip_service::PROTOCOL),
-                "only TCP connections are opened",
-                "add `Protocol Tcp`, or leave the qualifier out",
-            );
-            return None;
-        }
-        if service.routing != RuleRouting::Local && !service.upper.fits_fragments() {
-            let routing = object.one(ip_service::ROUTING)?;
-            let narrow = [
-                ip_service::SOURCE_PORT_RANGE,
-                ip_service::DESTINATION_PORT_RANGE,
-                ip_service::TYPE,
-                ip_service::CODE,
-            ];
-            let first = narrow.iter().find_map(|p| object.all(*p).last());
-            self.mismatch(
-                &codes::ROUTED_SELECTORS,
-                &first?,
-                Some(routing),
-                "forwarded fragments do not show it",
-                "use `Routing Local`, or ask for the protocol only",
-            );
+        if let Err(error) = service.check() {
+            self.not_together(object, error);
             return None;
         }
         if service.connect != Connect::Any && service.routing != RuleRouting::Local {
             self.connect_of_routed(object, &direction);
         }
         Some(service)
+    }
+
+    /// Tells what of a service does not go together.
+    fn not_together(&mut self, object: Object<'_>, error: ServiceError) {
+        let (code, one, other, label, help) = match error {
+            ServiceError::ConnectNotTcp => (
+                &codes::CONNECT_NOT_TCP,
+                object.one(ip_service::DIRECTION),
+                object.one(ip_service::PROTOCOL),
+                "only TCP connections are opened",
+                "add `Protocol Tcp`, or leave the qualifier out",
+            ),
+            ServiceError::CodeWithoutType => (
+                &codes::CODE_WITHOUT_TYPE,
+                object.one(ip_service::CODE),
+                object.all(ip_service::TYPE).last(),
+                "a code means something for one type only",
+                "give one `Type`, or leave the code out",
+            ),
+            // Ranges that run backwards were told where they were read.
+            ServiceError::RoutedSelectors | _ => {
+                let narrow = [
+                    ip_service::SOURCE_PORT_RANGE,
+                    ip_service::DESTINATION_PORT_RANGE,
+                    ip_service::TYPE,
+                    ip_service::CODE,
+                ];
+                (
+                    &codes::ROUTED_SELECTORS,
+                    narrow.iter().find_map(|p| object.all(*p).last()),
+                    object.one(ip_service::ROUTING),
+                    "forwarded fragments do not show it",
+                    "use `Routing Local`, or ask for the protocol only",
+                )
+            }
+        };
+        if let Some(one) = one {
+            self.mismatch(code, &one, other, label, help);
+        }
     }
 
     /// Warns of who may open connections in a service for forwarded traffic.
@@ -204,20 +221,6 @@ impl Compiler<'_> {
             Some(u8::try_from(*r.start()).ok()?..=u8::try_from(*r.end()).ok()?)
         };
         let (kind, code) = (asked(ip_service::TYPE), asked(ip_service::CODE));
-        if let Some(code) = &code
-            && kind.as_ref().is_none_or(|k| k.start() != k.end())
-        {
-            let setting = object.one(ip_service::CODE)?;
-            self.mismatch(
-                &codes::CODE_WITHOUT_TYPE,
-                &setting,
-                object.all(ip_service::TYPE).last(),
-                "a code means something for one type only",
-                "give one `Type`, or leave the code out",
-            );
-            let _ = code;
-            return None;
-        }
         let number = match number {
             ALL => return Some(Upper::Any),
             OPAQUE => return Some(Upper::Opaque),

@@ -6,7 +6,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
 
 use hostward_filter::{
-    Action, AddressSpec, Connect, Logging, Rule, RuleDirection, RuleRouting, Service, Upper,
+    Action, AddressSpec, Connect, Logging, Rule, RuleDirection, RuleRouting, Service, ServiceError,
+    Upper,
 };
 
 use super::tokens::Token;
@@ -85,7 +86,7 @@ impl<'a> Reader<'a, '_> {
             };
             self.order(token, (&mut step, &mut seen), place, name);
         }
-        if service.routing != RuleRouting::Local && !service.upper.fits_fragments() {
+        if service.check() == Err(ServiceError::RoutedSelectors) {
             let at = self.tokens.behind();
             return Err(self.wrong(
                 &codes::ROUTED_SELECTORS,
@@ -264,8 +265,12 @@ impl<'a> Reader<'a, '_> {
                 destination: second.unwrap_or(0..=u16::MAX),
             },
             Asks::TypeAndCode => {
-                let (types, codes) = (byte(first), byte(second));
-                if codes != (0..=u8::MAX) && types.start() != types.end() {
+                let upper = Upper::Icmp {
+                    protocol,
+                    types: byte(first),
+                    codes: byte(second),
+                };
+                if upper.check() == Err(ServiceError::CodeWithoutType) {
                     let at = self.tokens.behind();
                     return Err(self.wrong(
                         &codes::CODE_WITHOUT_TYPE,
@@ -275,11 +280,7 @@ impl<'a> Reader<'a, '_> {
                         "give one `TYPE` before the `CODE`",
                     ));
                 }
-                Upper::Icmp {
-                    protocol,
-                    types,
-                    codes,
-                }
+                upper
             }
             Asks::Type | Asks::Nothing => Upper::Type {
                 protocol,
@@ -332,7 +333,7 @@ impl<'a> Reader<'a, '_> {
             _ => return Ok(()),
         };
         self.tokens.next();
-        if service.upper.protocol() != Some(6) {
+        if service.check() == Err(ServiceError::ConnectNotTcp) {
             return Err(self.wrong(
                 &codes::CONNECT_NOT_TCP,
                 token.span,

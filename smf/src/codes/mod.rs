@@ -4,7 +4,7 @@
 //! round trip and have no name. In the fields of two bytes, 0 is "unknown" and 1 is "none".
 //! Algorithms that have no number in these tables are written as unknown, never as a number of
 //! our own, and told in an [extension record](crate::Extension). The mark of each table
-//! ([`Confidence`](crate::Confidence)) says how far it can be trusted; to correct one is to edit
+//! ([`Confidence`]) says how far it can be trusted; to correct one is to edit
 //! its line.
 
 mod algorithm;

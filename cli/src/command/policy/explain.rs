@@ -6,9 +6,10 @@ use std::net::IpAddr;
 
 use clap::Args;
 use hostward::filter::{
-    Action, Explanation, Failed, Fit, Header, Opening, PacketText, PacketTextError, RuleSet,
-    Selectors, Tried,
+    Action, Arrival, Explanation, Failed, Fit, Header, Opening, Outcome as Decided, PacketText,
+    PacketTextError, Question, RuleSet, Selectors, Tried,
 };
+use hostward_hook::ident::TunnelId;
 use hostward_hook::meta::{Direction, Routing};
 use hostward_hook::time::UnixTime;
 use hostward_policy::Severity;
@@ -87,14 +88,24 @@ impl Explain {
             (None, Some((defaults, _))) => defaults,
             (None, None) => &none,
         };
-        let p = &packet.selectors;
+        let through = packet.through.as_deref();
+        let Ok(arrival) = arrival(set, through) else {
+            let _ = writeln!(
+                io::stderr(),
+                "error: --packet: no rule names a tunnel `{}`; `*` stands for one that none names",
+                escaped(through.unwrap_or_default())
+            );
+            return Ok(Outcome::Usage);
+        };
+        let mut asked = Question::from(packet.selectors).arrival(arrival);
+        asked.quoted = packet.quoted;
         let at = packet.at.unwrap_or_else(now);
         let explained = Explained {
             ready: &ready,
             set,
-            packet: p,
+            packet: &packet,
             at,
-            explanation: set.explain(p, &set.in_force(at, &SystemZone::new())),
+            explanation: set.explain(asked, &set.in_force(at, &SystemZone::new())),
         };
         let mut out = BufWriter::new(io::stdout().lock());
         if self.json {
@@ -109,11 +120,27 @@ impl Explain {
     }
 }
 
+/// How a packet came that is said to have come through a tunnel.
+fn arrival(set: &RuleSet, through: Option<&str>) -> Result<Arrival, NoTunnel> {
+    Ok(match through {
+        None => Arrival::Clear,
+        Some("*") => Arrival::Opened(None),
+        Some(name) => {
+            let at = set.tunnels().iter().position(|t| *t.name == *name);
+            let id = at.and_then(|at| u32::try_from(at).ok()).ok_or(NoTunnel)?;
+            Arrival::Opened(Some(TunnelId(id)))
+        }
+    })
+}
+
+/// No rule names the tunnel.
+struct NoTunnel;
+
 /// What there is to tell.
 struct Explained<'a> {
     ready: &'a Ready,
     set: &'a RuleSet,
-    packet: &'a Selectors,
+    packet: &'a PacketText,
     at: UnixTime,
     explanation: Explanation<'a>,
 }
@@ -125,7 +152,13 @@ impl<'a> Explained<'a> {
     }
 
     fn text(&self, all: bool) -> String {
-        let mut out = format!("Packet: {}\n", packet_text(self.packet));
+        let mut out = format!("Packet: {}\n", packet_text(&self.packet.selectors));
+        if let Some(through) = self.packet.through.as_deref() {
+            let _ = writeln!(out, "        came through tunnel {through}");
+        }
+        if let Some(quoted) = &self.packet.quoted {
+            let _ = writeln!(out, "        about {}", packet_text(quoted));
+        }
         let _ = writeln!(out, "Time:   {}", time_text(self.at));
         let stack = self.ready.stack.as_deref();
         let of_stack = stack.map_or_else(String::new, |s| format!(" of stack {s}"));
@@ -167,38 +200,66 @@ impl<'a> Explained<'a> {
     }
 
     fn decision_text(&self) -> String {
+        let may = self.packet.selectors.may_be_answered();
+        let told = |of: &str| match of {
+            "icmp" if may => "; the sender is told (ICMP)",
+            "icmp" => "; ICMP never answers such a packet",
+            _ => "",
+        };
+        let outcome = self.explanation.outcome;
         let Some(decided) = self.explanation.decided_by() else {
-            let implicit = discard(self.set.settings().implicit_discard);
-            let tells = if implicit == "icmp" {
-                "; the sender is told (ICMP)"
-            } else {
-                ""
+            let Some(excused) = &self.explanation.excused_by else {
+                let told = told(discard(self.set.settings().implicit_discard));
+                return format!("deny, no rule matches{told}");
             };
-            return format!("deny, no rule matches{tells}");
+            let what = match outcome {
+                Decided::Protect(id) => format!("send it through tunnel {}", self.tunnel(id)),
+                Decided::Permit
+                | Decided::Deny
+                | Decided::NotThroughTunnel
+                | Decided::UnexpectedTunnel => "permit".into(),
+            };
+            return format!(
+                "{what}: no rule matches, but what this error is about matches rule {} {}, whose \
+                 tunnel it belongs to",
+                excused.position + 1,
+                excused.rule.name
+            );
         };
         let rule = decided.rule;
         let by = format!("by rule {} {}", decided.position + 1, rule.name);
-        match rule.action {
-            Action::Permit => format!("permit, {by}"),
-            Action::Ipsec(id) => {
-                let tunnel = self.set.tunnel(id).map_or("", |t| &t.name);
-                let must = match self.packet.direction {
-                    Direction::Inbound => "permit if it came through tunnel",
-                    Direction::Outbound => "send it through tunnel",
+        let told = told(discard(rule.discard));
+        let demanded = match rule.action {
+            Action::Ipsec(id) => self.tunnel(id),
+            Action::Permit | Action::Deny | _ => "",
+        };
+        match outcome {
+            Decided::Permit if demanded.is_empty() => format!("permit, {by}"),
+            Decided::Permit => format!("permit, it came through tunnel {demanded}, {by}"),
+            Decided::Protect(_) => format!("send it through tunnel {demanded}, {by}"),
+            Decided::Deny => format!("deny, {by}{told}"),
+            Decided::NotThroughTunnel => {
+                let how = match self.packet.through.as_deref() {
+                    Some(_) => "through another tunnel",
+                    None => "in the clear",
                 };
-                format!("{must} {tunnel}, {by}")
+                format!("deny, it came {how} and not through tunnel {demanded}, {by}{told}")
             }
-            Action::Deny | _ if discard(rule.discard) == "icmp" => {
-                format!("deny, {by}; the sender is told (ICMP)")
-            }
-            Action::Deny | _ => format!("deny, {by}"),
+            Decided::UnexpectedTunnel => format!(
+                "deny, it came through a tunnel and the rule is not for tunnels, {by}{told}"
+            ),
         }
+    }
+
+    fn tunnel(&self, id: TunnelId) -> &'a str {
+        self.set.tunnel(id).map_or("", |t| &t.name)
     }
 
     fn json(&self) -> ExplanationJson<'_> {
         let decided = self.explanation.decided_by();
         let implicit = discard(self.set.settings().implicit_discard);
-        let tunnel = decided.and_then(|t| match t.rule.action {
+        let named = decided.or(self.explanation.excused_by.as_ref());
+        let tunnel = named.and_then(|t| match t.rule.action {
             Action::Ipsec(id) => self.set.tunnel(id).map(|t| &*t.name),
             Action::Permit | Action::Deny | _ => None,
         });
@@ -211,14 +272,20 @@ impl<'a> Explained<'a> {
                 "defaults"
             },
             at: time_text(self.at),
-            packet: PacketJson::of(self.packet),
+            packet: PacketJson::of(&self.packet.selectors),
+            through: self.packet.through.as_deref(),
+            quoted: self.packet.quoted.as_ref().map(PacketJson::of),
             tried: self
                 .explanation
                 .tried
                 .iter()
                 .map(|t| self.tried_json(t))
                 .collect(),
-            decision: decided.map_or("deny", |t| action_name(t.rule.action)),
+            decision: decided_name(self.explanation.outcome),
+            excused_by: self.explanation.excused_by.as_ref().map(|t| ExcusedJson {
+                number: t.position + 1,
+                name: &t.rule.name,
+            }),
             rule: decided.map(|t| t.position + 1),
             rule_name: decided.map(|t| &*t.rule.name),
             tunnel,
@@ -257,6 +324,16 @@ impl<'a> Explained<'a> {
             extension: Some(extension).filter(|e| *e != 0),
             failed,
         }
+    }
+}
+
+const fn decided_name(outcome: Decided) -> &'static str {
+    match outcome {
+        Decided::Permit => "permit",
+        Decided::Deny => "deny",
+        Decided::Protect(_) => "protect",
+        Decided::NotThroughTunnel => "not_through_tunnel",
+        Decided::UnexpectedTunnel => "unexpected_tunnel",
     }
 }
 
@@ -465,14 +542,23 @@ struct TriedJson<'a> {
 }
 
 #[derive(Serialize)]
+struct ExcusedJson<'a> {
+    number: usize,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
 struct ExplanationJson<'a> {
     r#type: &'static str,
     stack: Option<&'a str>,
     in_force: &'static str,
     at: String,
     packet: PacketJson,
+    through: Option<&'a str>,
+    quoted: Option<PacketJson>,
     tried: Vec<TriedJson<'a>>,
     decision: &'static str,
+    excused_by: Option<ExcusedJson<'a>>,
     rule: Option<usize>,
     rule_name: Option<&'a str>,
     tunnel: Option<&'a str>,

@@ -4,15 +4,20 @@ use alloc::boxed::Box;
 
 use super::Backend;
 use crate::aead::AeadKey;
-use crate::algorithm::{Aead, AesKey, Algorithm, Cipher, Hash, Mac, Tag};
+use crate::algorithm::{Aead, AesKey, Algorithm, Cipher, Group, Hash, Mac, Scheme, Tag};
 use crate::cipher::{BlockKey, CipherKey};
+use crate::error::{Failed, Refusal};
+use crate::exchange::{Answer, Exchange};
 use crate::hash::HashContext;
 use crate::mac::MacKey;
 use crate::random::Random;
+use crate::signature::Signer;
 
 mod aead;
 mod cipher;
+mod exchange;
 mod hash;
+mod signature;
 
 /// The backend.
 pub const AWS_LC: &dyn Backend = &AwsLc;
@@ -44,7 +49,9 @@ impl Backend for AwsLc {
             | Algorithm::Mac(Mac::Hmac(_))
             | Algorithm::Random => true,
             Algorithm::Mac(Mac::AesCmac | Mac::AesXcbc) => false,
-            Algorithm::Exchange(_) | Algorithm::Sign(_) | Algorithm::Verify(_) => false,
+            Algorithm::Exchange(group) => exchange::supports(group),
+            Algorithm::Sign(scheme) => signature::signs(scheme),
+            Algorithm::Verify(scheme) => signature::verifies(scheme),
         }
     }
 
@@ -66,6 +73,37 @@ impl Backend for AwsLc {
 
     fn mac(&self, algorithm: Mac, key: &[u8]) -> Option<Box<dyn MacKey>> {
         hash::mac(algorithm, key)
+    }
+
+    fn exchange(
+        &self,
+        group: Group,
+        _random: &mut dyn Random,
+    ) -> Option<Result<Box<dyn Exchange>, Failed>> {
+        exchange::begin(group)
+    }
+
+    fn answer(
+        &self,
+        group: Group,
+        peer: &[u8],
+        _random: &mut dyn Random,
+    ) -> Option<Result<Answer, Failed>> {
+        exchange::answer(group, peer)
+    }
+
+    fn signer(&self, pkcs8: &[u8]) -> Option<Result<Box<dyn Signer>, Refusal>> {
+        signature::signer(pkcs8)
+    }
+
+    fn verify(
+        &self,
+        scheme: Scheme,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<Result<(), Failed>> {
+        signature::verify(scheme, public_key, message, signature)
     }
 
     fn random(&self) -> Option<Box<dyn Random>> {

@@ -4,13 +4,18 @@ use alloc::boxed::Box;
 
 use super::Backend;
 use crate::aead::AeadKey;
-use crate::algorithm::{Aead, AesKey, Algorithm, Hash, Mac, Tag};
+use crate::algorithm::{Aead, AesKey, Algorithm, Group, Hash, Mac, Scheme, Tag};
+use crate::error::{Failed, Refusal};
+use crate::exchange::Exchange;
 use crate::hash::HashContext;
 use crate::mac::MacKey;
 use crate::random::Random;
+use crate::signature::Signer;
 
 mod aead;
+mod exchange;
 mod hash;
+mod signature;
 
 /// The backend.
 pub const RING: &dyn Backend = &Ring;
@@ -40,7 +45,9 @@ impl Backend for Ring {
             Algorithm::Mac(Mac::AesCmac | Mac::AesXcbc)
             | Algorithm::Cipher(_)
             | Algorithm::Block(_) => false,
-            Algorithm::Exchange(_) | Algorithm::Sign(_) | Algorithm::Verify(_) => false,
+            Algorithm::Exchange(group) => exchange::supports(group),
+            Algorithm::Sign(scheme) => signature::signs(scheme),
+            Algorithm::Verify(scheme) => signature::verifies(scheme),
         }
     }
 
@@ -54,6 +61,28 @@ impl Backend for Ring {
 
     fn mac(&self, algorithm: Mac, key: &[u8]) -> Option<Box<dyn MacKey>> {
         hash::mac(algorithm, key)
+    }
+
+    fn exchange(
+        &self,
+        group: Group,
+        _random: &mut dyn Random,
+    ) -> Option<Result<Box<dyn Exchange>, Failed>> {
+        exchange::begin(group)
+    }
+
+    fn signer(&self, pkcs8: &[u8]) -> Option<Result<Box<dyn Signer>, Refusal>> {
+        signature::signer(pkcs8)
+    }
+
+    fn verify(
+        &self,
+        scheme: Scheme,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<Result<(), Failed>> {
+        signature::verify(scheme, public_key, message, signature)
     }
 
     fn random(&self) -> Option<Box<dyn Random>> {

@@ -4,15 +4,22 @@ use alloc::boxed::Box;
 
 use super::Backend;
 use crate::aead::AeadKey;
-use crate::algorithm::{Aead, AesKey, Algorithm, Cipher, Hash, Mac};
+use crate::algorithm::{Aead, AesKey, Algorithm, Cipher, Group, Hash, Mac, Scheme};
 use crate::cipher::{BlockKey, CipherKey};
+use crate::error::{Failed, Refusal};
+use crate::exchange::{Answer, Exchange};
 use crate::hash::HashContext;
 use crate::mac::MacKey;
 use crate::random::Random;
+use crate::signature::Signer;
 
 mod aead;
 mod cipher;
+mod exchange;
 mod hash;
+mod modp;
+mod random;
+mod signature;
 
 /// The backend.
 pub const RUST_CRYPTO: &dyn Backend = &RustCrypto;
@@ -35,7 +42,9 @@ impl Backend for RustCrypto {
             | Algorithm::Hash(_)
             | Algorithm::Mac(Mac::Hmac(_)) => true,
             Algorithm::Mac(Mac::AesCmac | Mac::AesXcbc) => false,
-            Algorithm::Exchange(_) | Algorithm::Sign(_) | Algorithm::Verify(_) => false,
+            Algorithm::Exchange(group) => exchange::supports(group),
+            Algorithm::Sign(scheme) => signature::signs(scheme),
+            Algorithm::Verify(scheme) => signature::signs(scheme),
             Algorithm::Random => cfg!(feature = "system-random"),
         }
     }
@@ -58,6 +67,37 @@ impl Backend for RustCrypto {
 
     fn mac(&self, algorithm: Mac, key: &[u8]) -> Option<Box<dyn MacKey>> {
         hash::mac(algorithm, key)
+    }
+
+    fn exchange(
+        &self,
+        group: Group,
+        random: &mut dyn Random,
+    ) -> Option<Result<Box<dyn Exchange>, Failed>> {
+        exchange::begin(group, random)
+    }
+
+    fn answer(
+        &self,
+        group: Group,
+        peer: &[u8],
+        random: &mut dyn Random,
+    ) -> Option<Result<Answer, Failed>> {
+        exchange::answer(group, peer, random)
+    }
+
+    fn signer(&self, pkcs8: &[u8]) -> Option<Result<Box<dyn Signer>, Refusal>> {
+        signature::signer(pkcs8)
+    }
+
+    fn verify(
+        &self,
+        scheme: Scheme,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<Result<(), Failed>> {
+        signature::verify(scheme, public_key, message, signature)
     }
 
     #[cfg(feature = "system-random")]

@@ -11,6 +11,8 @@ use crate::classifier::map::FAN;
 /// The methods may only be called where the processor has the implementer's instructions.
 pub(super) trait Vector: Copy {
     const LANES: usize;
+    /// Some of the lanes.
+    type Lanes: Copy;
     unsafe fn load(from: &[u32]) -> Self;
     unsafe fn store(self, to: &mut [u32]);
     unsafe fn splat(n: u32) -> Self;
@@ -24,6 +26,16 @@ pub(super) trait Vector: Copy {
     unsafe fn and_not(self, other: Self) -> Self;
     /// All bits of the lanes where `self` is above `other`.
     unsafe fn above(self, other: Self) -> Self;
+    unsafe fn xor(self, other: Self) -> Self;
+    /// Which lanes are zero.
+    unsafe fn zero(self) -> Self::Lanes;
+    /// Those of `lanes` where `self` is not above `other`, both numbers with a sign.
+    unsafe fn up_to(self, other: Self, lanes: Self::Lanes) -> Self::Lanes;
+    unsafe fn both(one: Self::Lanes, other: Self::Lanes) -> Self::Lanes;
+    /// One bit for each lane.
+    unsafe fn bits(lanes: Self::Lanes) -> u32;
+    /// The lower of both in these lanes, elsewhere `other`.
+    unsafe fn min_where(self, lanes: Self::Lanes, other: Self) -> Self;
     /// Whether any bit is set.
     unsafe fn any(self) -> bool;
     /// How many keys of the node but the first are not above `high`.
@@ -37,7 +49,13 @@ pub(super) trait Vector: Copy {
     ///
     /// All of them must be inside one allocation.
     unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self;
-    /// The same, masked with `keep`, only in lanes where `entry` is even; the others keep `entry`.
+    /// Reads eight bytes at `base + 8 * self` in each lane: the lower halves and the upper ones.
+    ///
+    /// # Safety
+    ///
+    /// As for `gather`.
+    unsafe fn gather_pairs(self, base: *const u8) -> [Self; 2];
+    /// The same as `gather`, masked with `keep`, only in lanes where `entry` is even; the others keep `entry`.
     ///
     /// # Safety
     ///
@@ -48,6 +66,7 @@ pub(super) trait Vector: Copy {
 
 impl Vector for __m512i {
     const LANES: usize = 16;
+    type Lanes = __mmask16;
     #[inline(always)]
     unsafe fn load(from: &[u32]) -> Self {
         debug_assert!(from.len() >= Self::LANES);
@@ -106,6 +125,34 @@ impl Vector for __m512i {
         unsafe { _mm512_maskz_set1_epi32(_mm512_cmpgt_epu32_mask(self, other), -1) }
     }
     #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_xor_si512(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn zero(self) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm512_testn_epi32_mask(self, self) }
+    }
+    #[inline(always)]
+    unsafe fn up_to(self, other: Self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_cmple_epi32_mask(lanes, self, other) }
+    }
+    #[inline(always)]
+    unsafe fn both(one: Self::Lanes, other: Self::Lanes) -> Self::Lanes {
+        one & other
+    }
+    #[inline(always)]
+    unsafe fn bits(lanes: Self::Lanes) -> u32 {
+        lanes.into()
+    }
+    #[inline(always)]
+    unsafe fn min_where(self, lanes: Self::Lanes, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_min_epu32(other, lanes, self, other) }
+    }
+    #[inline(always)]
     unsafe fn any(self) -> bool {
         // SAFETY: as above.
         unsafe { _mm512_test_epi32_mask(self, self) != 0 }
@@ -135,6 +182,25 @@ impl Vector for __m512i {
         unsafe { _mm512_i32gather_epi32::<SCALE>(self, base.cast()) }
     }
     #[inline(always)]
+    unsafe fn gather_pairs(self, base: *const u8) -> [Self; 2] {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe {
+            // Half as many loads as for each half of the pairs on its own.
+            let (one, two) = (
+                _mm512_castsi512_si256(self),
+                _mm512_extracti64x4_epi64::<1>(self),
+            );
+            let one = _mm512_i32gather_epi64::<8>(one, base.cast());
+            let two = _mm512_i32gather_epi64::<8>(two, base.cast());
+            let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = _mm512_or_si512(even, Self::splat(1));
+            [
+                _mm512_permutex2var_epi32(one, even, two),
+                _mm512_permutex2var_epi32(one, odd, two),
+            ]
+        }
+    }
+    #[inline(always)]
     unsafe fn gather_even<const SCALE: i32>(
         self,
         base: *const u8,
@@ -152,6 +218,7 @@ impl Vector for __m512i {
 
 impl Vector for __m256i {
     const LANES: usize = 8;
+    type Lanes = __m256i;
     #[inline(always)]
     unsafe fn load(from: &[u32]) -> Self {
         debug_assert!(from.len() >= Self::LANES);
@@ -215,6 +282,36 @@ impl Vector for __m256i {
         }
     }
     #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_xor_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn zero(self) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm256_cmpeq_epi32(self, Self::splat(0)) }
+    }
+    #[inline(always)]
+    unsafe fn up_to(self, other: Self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm256_andnot_si256(_mm256_cmpgt_epi32(self, other), lanes) }
+    }
+    #[inline(always)]
+    unsafe fn both(one: Self::Lanes, other: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { _mm256_and_si256(one, other) }
+    }
+    #[inline(always)]
+    unsafe fn bits(lanes: Self::Lanes) -> u32 {
+        // SAFETY: as above.
+        unsafe { _mm256_movemask_ps(_mm256_castsi256_ps(lanes)).cast_unsigned() }
+    }
+    #[inline(always)]
+    unsafe fn min_where(self, lanes: Self::Lanes, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { other.min(_mm256_blendv_epi8(Self::splat(u32::MAX), self, lanes)) }
+    }
+    #[inline(always)]
     unsafe fn any(self) -> bool {
         // SAFETY: as above.
         unsafe { _mm256_testz_si256(self, self) == 0 }
@@ -249,6 +346,25 @@ impl Vector for __m256i {
     unsafe fn gather<const SCALE: i32>(self, base: *const u8) -> Self {
         // SAFETY: as above, and the caller's promise about the places.
         unsafe { _mm256_i32gather_epi32::<SCALE>(base.cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn gather_pairs(self, base: *const u8) -> [Self; 2] {
+        // SAFETY: as above, and the caller's promise about the places.
+        unsafe {
+            let (one, two) = (
+                _mm256_castsi256_si128(self),
+                _mm256_extracti128_si256::<1>(self),
+            );
+            let one = _mm256_castsi256_ps(_mm256_i32gather_epi64::<8>(base.cast(), one));
+            let two = _mm256_castsi256_ps(_mm256_i32gather_epi64::<8>(base.cast(), two));
+            // Lanes 0, 1, 4, 5 and 2, 3, 6, 7 of the eight: put into order behind.
+            let even = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(one, two));
+            let odd = _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(one, two));
+            [
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(even),
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(odd),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn gather_even<const SCALE: i32>(

@@ -40,10 +40,7 @@ impl Hot {
             Side::Responder
         };
         Found {
-            id: FlowId {
-                slot: slot as u32,
-                epoch: self.epoch,
-            },
+            id: FlowId::new(slot, self.epoch),
             from,
         }
     }
@@ -124,7 +121,7 @@ impl<S: Default> FlowTable<S> {
     pub fn touch(&self, found: &[Option<Found>]) {
         for found in found.chunks(BATCH) {
             let touched = found.iter().flatten().fold(0, |sum, f| {
-                let hot = self.slots.get(f.id.slot as usize);
+                let hot = self.slots.get(f.id.slot());
                 let cold = hot.and_then(|h| self.cold.get(h.cold as usize));
                 sum ^ cold.map_or(0, |c| c.charged.map_or(1, Side::index))
             });

@@ -18,6 +18,7 @@
 mod answer;
 mod config;
 mod lookup;
+mod note;
 mod sweep;
 
 pub use answer::{Belongs, Found, Room};
@@ -46,6 +47,8 @@ const WAYS: usize = 8;
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Hot {
+    /// The canonical key's; behind those of IPv4, which fill one word, stand the notes of both
+    /// sides (see [`Note`](super::Note)).
     addrs: [u64; 4],
     tail: u64,
     /// Milliseconds since the table's origin, wrapping.
@@ -248,10 +251,7 @@ impl<S: Default> FlowTable<S> {
                     FlowState::Established => continue,
                 };
                 let age = u32::MAX - ms.wrapping_sub(hot.last);
-                let id = FlowId {
-                    slot: slot as u32,
-                    epoch: hot.epoch,
-                };
+                let id = FlowId::new(slot, hot.epoch);
                 if victim.is_none_or(|(worst, _)| (rank, age) < worst) {
                     victim = Some(((rank, age), id));
                 }
@@ -281,10 +281,7 @@ impl<S: Default> FlowTable<S> {
         let ms = self.millis(meta.now.mono);
         let slot = bucket * WAYS + way;
         let before = self.slots.get(slot).ok_or(FLOW_TABLE_FULL)?.epoch;
-        let id = FlowId {
-            slot: slot as u32,
-            epoch: before.wrapping_add(1).max(1),
-        };
+        let id = FlowId::new(slot, before.wrapping_add(1).max(1));
         let mut info = FlowInfo::new(id, *key, meta, packet);
         info.direction = opening;
         let charged = charged(meta, opening);
@@ -309,7 +306,7 @@ impl<S: Default> FlowTable<S> {
             addrs: c.addrs,
             tail: c.tail,
             last: ms,
-            epoch: id.epoch,
+            epoch: id.epoch(),
             cold: at,
             swapped,
             used: true,
@@ -329,7 +326,7 @@ impl<S: Default> FlowTable<S> {
     /// Takes a flow out and gives what was known of it.
     pub fn remove(&mut self, id: FlowId) -> Option<(FlowInfo, S)> {
         let hot = *self.hot(id)?;
-        let slot = id.slot as usize;
+        let slot = id.slot();
         if let Some(tags) = self.tags.get_mut(slot / WAYS) {
             *tags &= !(0xff << (slot % WAYS * 8));
         }
@@ -460,10 +457,7 @@ impl<S: Default> FlowTable<S> {
             .filter(|(_, (tags, _))| **tags != 0)
             .flat_map(|(bucket, (_, slots))| {
                 let used = slots.iter().enumerate().filter(|(_, h)| h.used);
-                used.map(move |(way, h)| FlowId {
-                    slot: (bucket * WAYS + way) as u32,
-                    epoch: h.epoch,
-                })
+                used.map(move |(way, h)| FlowId::new(bucket * WAYS + way, h.epoch))
             })
     }
 
@@ -478,14 +472,14 @@ impl<S: Default> FlowTable<S> {
 
     fn hot(&self, id: FlowId) -> Option<&Hot> {
         self.slots
-            .get(id.slot as usize)
-            .filter(|h| h.used && h.epoch == id.epoch)
+            .get(id.slot())
+            .filter(|h| h.used && h.epoch == id.epoch())
     }
 
     fn hot_mut(&mut self, id: FlowId) -> Option<&mut Hot> {
         self.slots
-            .get_mut(id.slot as usize)
-            .filter(|h| h.used && h.epoch == id.epoch)
+            .get_mut(id.slot())
+            .filter(|h| h.used && h.epoch == id.epoch())
     }
 
     /// Wrapping milliseconds, so that ages up to 24 days compare right.

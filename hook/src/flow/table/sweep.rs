@@ -70,10 +70,7 @@ impl<S: Default> FlowTable<S> {
                     .get(slot)
                     .filter(|h| h.used && self.is_idle(h, sweep.now))
                 {
-                    return Some(FlowId {
-                        slot: slot as u32,
-                        epoch: h.epoch,
-                    });
+                    return Some(FlowId::new(slot, h.epoch));
                 }
             }
             sweep.bucket += 1;

@@ -2,8 +2,9 @@
 //!
 //! `in tcp 10.1.1.7:2000 > 10.1.1.1:80 syn`; `docs/formats/packet-text.md` has the words.
 
+mod problem;
+
 use alloc::string::String;
-use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 use core::str::FromStr;
 
@@ -12,108 +13,22 @@ use hostward_hook::meta::{Direction, Routing};
 use hostward_hook::time::UnixTime;
 use jiff::Timestamp;
 
+pub use problem::{PacketProblem, PacketTextError};
+
 use crate::selectors::{Header, Opening, Selectors};
 
 /// A packet somebody asks about, read from a text with [`FromStr`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketText {
     /// What rules select by.
     pub selectors: Selectors,
+    /// Name of the tunnel it came through, if any (`through`); `*` stands for one that no rule names.
+    pub through: Option<String>,
+    /// The packet that it quotes, if it is an ICMP error and the text says so (`about`).
+    pub quoted: Option<Selectors>,
     /// When it comes, if the text says so (`at`).
     pub at: Option<UnixTime>,
-}
-
-/// A text that describes no packet: the word that is wrong, where it is and what was expected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub struct PacketTextError {
-    /// The word, cut to 40 characters; empty at the end of the text.
-    pub word: String,
-    /// Where it begins: characters from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub problem: PacketProblem,
-}
-
-impl fmt::Display for PacketTextError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.word.is_empty() {
-            write!(f, "at the end of the packet: {}", self.problem)
-        } else {
-            let Self { word, column, .. } = self;
-            write!(f, "`{word}` at column {column}: {}", self.problem)
-        }
-    }
-}
-
-/// What is wrong with a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PacketProblem {
-    /// The text is longer than [`PacketText::MAX`] bytes.
-    #[error("the text is too long")]
-    TooLong,
-    /// No such word.
-    #[error(
-        "expected `in` or `out`, a protocol, `SOURCE > DESTINATION`, `type N`, `code N`, `syn`, \
-         `ack`, `routed`, `fragment`, `first-fragment`, `cut`, `class N` or `at TIME`"
-    )]
-    Word,
-    /// It says a second time, or otherwise, what was said before.
-    #[error("this was said before")]
-    Again,
-    /// Neither `in` nor `out`.
-    #[error("expected `in` or `out`")]
-    NoDirection,
-    /// No addresses.
-    #[error("expected `SOURCE > DESTINATION`")]
-    NoAddresses,
-    /// No protocol.
-    #[error("expected a protocol: `tcp`, `udp`, `icmp`, `proto N`, `opaque` …")]
-    NoProtocol,
-    /// Not a protocol's number.
-    #[error("expected a number from 0 to 255")]
-    Number,
-    /// Not a security class.
-    #[error("expected a security class from 0 to 255")]
-    Class,
-    /// Not a time.
-    #[error("expected a time such as 2026-11-22T12:00:00Z")]
-    Time,
-    /// An address that is none.
-    #[error("expected an address: 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80")]
-    Address,
-    /// A port that is none.
-    #[error("expected a port from 0 to 65535")]
-    Port,
-    /// No `>` between the addresses.
-    #[error("expected `>` between source and destination")]
-    Arrow,
-    /// Addresses of both versions.
-    #[error("expected an address of the same IP version as the source")]
-    Mixed,
-    /// Ports of a protocol that has none.
-    #[error("a port goes with tcp, udp, sctp, dccp and udplite only")]
-    PortOfOther,
-    /// One end has a port and the other has not, or none has.
-    #[error("expected ports at both ends; `fragment` or `cut` if the packet does not show them")]
-    NoPorts,
-    /// A type of a protocol that has none.
-    #[error("a type goes with icmp, icmpv6, ospf and mipv6 only, a code with icmp and icmpv6")]
-    TypeOfOther,
-    /// No type.
-    #[error("expected `type N`, with ICMP also `code N`; `fragment` or `cut` if it is not shown")]
-    NoType,
-    /// Flags of a protocol that has none.
-    #[error("flags go with tcp only")]
-    FlagsOfOther,
-    /// The packet cannot show what was said.
-    #[error("a later fragment, and what is cut off, shows no port, type, code or flag")]
-    Hidden,
-    /// A protocol that cannot be told, in IPv4.
-    #[error("the protocol of IPv4 can always be told")]
-    OpaqueV4,
 }
 
 /// The protocols that have names here.
@@ -148,6 +63,7 @@ impl FromStr for PacketText {
             text,
             rest: text,
             said: Said::default(),
+            whole: None,
         };
         if text.len() > Self::MAX {
             let word = reader.next().unwrap_or(Word { text: "", at: 0 });
@@ -192,12 +108,15 @@ struct Said<'t> {
     part: Told<'t, Part>,
     class: Told<'t, u8>,
     at: Told<'t, UnixTime>,
+    through: Told<'t, &'t str>,
 }
 
 struct Reader<'t> {
     text: &'t str,
     rest: &'t str,
     said: Said<'t>,
+    /// Behind `about`: what was said before, and that word.
+    whole: Told<'t, Said<'t>>,
 }
 
 impl<'t> Reader<'t> {
@@ -286,6 +205,19 @@ impl<'t> Reader<'t> {
             "fragment" => put(&mut self.said.part, Part::LaterFragment, word),
             "first-fragment" => put(&mut self.said.part, Part::FirstFragment, word),
             "cut" => put(&mut self.said.part, Part::Cut, word),
+            "through" => {
+                let Some(name) = self.next() else {
+                    return Err(self.missing(PacketProblem::Through));
+                };
+                put(&mut self.said.through, name.text, word)
+            }
+            "about" => {
+                if self.whole.is_some() {
+                    return Err(self.wrong(word, PacketProblem::Again));
+                }
+                self.whole = Some((core::mem::take(&mut self.said), word));
+                false
+            }
             "at" => {
                 let at = self.value(PacketProblem::Time, time)?;
                 put(&mut self.said.at, at, word)
@@ -357,8 +289,59 @@ impl<'t> Reader<'t> {
         Ok((address, Some((port, word))))
     }
 
-    fn made(self) -> Result<PacketText, PacketTextError> {
+    fn made(mut self) -> Result<PacketText, PacketTextError> {
+        let quoted = match self.whole.take() {
+            Some((whole, about)) => {
+                let quoted = core::mem::replace(&mut self.said, whole);
+                Some((self.quoted(quoted)?, about))
+            }
+            None => None,
+        };
+        let selectors = self.selectors(&self.said)?;
+        let quoted = match quoted {
+            Some((quoted, _)) if selectors.can_quote(&quoted) => Some(quoted),
+            Some((_, about)) => return Err(self.wrong(about, PacketProblem::About)),
+            None => None,
+        };
         let said = &self.said;
+        if let Some((_, word)) = said.through
+            && selectors.direction == Direction::Outbound
+        {
+            return Err(self.wrong(word, PacketProblem::ThroughOut));
+        }
+        Ok(PacketText {
+            selectors,
+            quoted,
+            through: said.through.map(|(name, _)| name.into()),
+            at: said.at.map(|(at, _)| at),
+        })
+    }
+
+    /// The packet behind `about`: it went the other way, else as the whole.
+    fn quoted(&self, mut said: Said<'t>) -> Result<Selectors, PacketTextError> {
+        let of_whole = [
+            said.direction.map(|(_, word)| word),
+            said.routing.map(|(_, word)| word),
+            said.class.map(|(_, word)| word),
+            said.at.map(|(_, word)| word),
+            said.through.map(|(_, word)| word),
+        ];
+        if let Some(word) = of_whole.into_iter().flatten().next() {
+            return Err(self.wrong(word, PacketProblem::OfWhole));
+        }
+        let whole = &self.said;
+        said.direction = whole.direction.map(|(direction, word)| {
+            let other = match direction {
+                Direction::Inbound => Direction::Outbound,
+                Direction::Outbound => Direction::Inbound,
+            };
+            (other, word)
+        });
+        (said.routing, said.class) = (whole.routing, whole.class);
+        self.selectors(&said)
+    }
+
+    fn selectors(&self, said: &Said<'t>) -> Result<Selectors, PacketTextError> {
         let (direction, _) = said
             .direction
             .ok_or_else(|| self.missing(PacketProblem::NoDirection))?;
@@ -372,32 +355,29 @@ impl<'t> Reader<'t> {
             return Err(self.wrong(by, PacketProblem::OpaqueV4));
         }
         let part = said.part.map(|(part, _)| part);
-        let (header, opening) = self.header(protocol, source.1, destination.1)?;
-        Ok(PacketText {
-            selectors: Selectors {
-                source: source.0,
-                destination: destination.0,
-                protocol,
-                header,
-                fragment: matches!(part, Some(Part::LaterFragment | Part::FirstFragment))
-                    || protocol.is_none(),
-                opening,
-                direction,
-                routing: said.routing.map_or(Routing::Local, |(routing, _)| routing),
-                security_class: said.class.map_or(0, |(class, _)| class),
-            },
-            at: said.at.map(|(at, _)| at),
+        let (header, opening) = self.header(said, protocol, source.1, destination.1)?;
+        Ok(Selectors {
+            source: source.0,
+            destination: destination.0,
+            protocol,
+            header,
+            fragment: matches!(part, Some(Part::LaterFragment | Part::FirstFragment))
+                || protocol.is_none(),
+            opening,
+            direction,
+            routing: said.routing.map_or(Routing::Local, |(routing, _)| routing),
+            security_class: said.class.map_or(0, |(class, _)| class),
         })
     }
 
     /// What the upper-layer header says, and whether the packet opens a connection.
     fn header(
         &self,
+        said: &Said<'t>,
         protocol: Option<u8>,
         source: Told<'_, u16>,
         destination: Told<'_, u16>,
     ) -> Result<(Header, Opening), PacketTextError> {
-        let said = &self.said;
         let ports = [source, destination].map(|p| p.map(|(_, word)| word));
         let types = [said.kind, said.code].map(|t| t.map(|(_, word)| word));
         let flags = [said.syn, said.ack, said.other_flag].map(|f| f.map(|((), word)| word));
@@ -516,6 +496,28 @@ mod tests {
         assert_eq!(p.at, Some(UnixTime::from_micros(86_400_500_000)));
     }
 
+    #[test]
+    fn an_error_comes_through_a_tunnel_and_is_about_a_packet() {
+        let p = read(
+            "in class 3 icmp 10.0.0.9 > 10.0.0.2 type 3 code 1 through Gold about tcp syn \
+             10.0.0.2:1 > 10.0.0.1:2",
+        );
+        assert_eq!(p.through.as_deref(), Some("Gold"));
+        assert_eq!(p.selectors.header, Header::Icmp(3, 1));
+        let quoted = p.quoted.unwrap();
+        assert_eq!(quoted.direction, Direction::Outbound);
+        assert_eq!(
+            (quoted.header, quoted.opening, quoted.security_class),
+            (Header::Ports(1, 2), Opening::Opens, 3)
+        );
+        assert_eq!(
+            read("in udp 10.0.0.1:1 > 10.0.0.2:2 through *")
+                .through
+                .as_deref(),
+            Some("*")
+        );
+    }
+
     // RFC 9293 section 3.5: a segment with SYN and without ACK opens a connection.
     #[test]
     fn flags_tell_who_opens() {
@@ -620,6 +622,32 @@ mod tests {
                 P::Hidden,
             ),
             ("in opaque 10.0.0.1 > 10.0.0.2", "opaque", 4, P::OpaqueV4),
+            ("in through", "", 11, P::Through),
+            (
+                "out tcp 10.0.0.1:1 > 10.0.0.2:2 through Gold",
+                "through",
+                33,
+                P::ThroughOut,
+            ),
+            (
+                "in icmp 10.0.0.9 > 10.0.0.2 type 3 about out tcp 10.0.0.2:1 > 10.0.0.1:2",
+                "out",
+                42,
+                P::OfWhole,
+            ),
+            (
+                "in icmp 10.0.0.9 > 10.0.0.2 type 8 about tcp 10.0.0.2:1 > 10.0.0.1:2",
+                "about",
+                36,
+                P::About,
+            ),
+            (
+                "in icmp 10.0.0.9 > 10.0.0.2 type 3 about tcp 10.0.0.3:1 > 10.0.0.1:2",
+                "about",
+                36,
+                P::About,
+            ),
+            ("in about tcp about", "about", 14, P::Again),
         ] {
             let error = text.parse::<PacketText>().unwrap_err();
             let told = (&*error.word, error.column, error.problem);
@@ -659,6 +687,8 @@ mod tests {
                 "fragment",
                 "at",
                 "class",
+                "about",
+                "through",
                 "2026-11-22T12:00:00Z",
                 "10.0.0.1",
                 "é",

@@ -1,6 +1,8 @@
 //! The manager: which filters are on which stack, for how long.
 
-use alloc::collections::BTreeMap;
+mod saved;
+
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -10,15 +12,15 @@ use hostward_hook::event::{Class, Event, EventSink};
 use hostward_hook::reason::Reason;
 use hostward_hook::time::{Instant, Now, UnixTime};
 
-use super::record::{self, Damage, Record};
 use super::request::{
     Answer, Changes, DefenseConfig, DefenseError, Displayed, Request, Selection, Target,
 };
-use super::store::{Store, StoreError};
 use super::table::{DefensiveTable, Entry, EntryId};
 use super::{DefensiveFilter, DefensiveMode, StackMode, check_lifetime, check_log_limit};
-use crate::filter::{DEFENSIVE_ADDED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED, DEFENSIVE_UPDATED};
-use crate::told::{DefenseEvent, Happened};
+use crate::filter::{
+    DEFENSIVE_ADDED, DEFENSIVE_DELETED, DEFENSIVE_EXPIRED, DEFENSIVE_OVERFULL, DEFENSIVE_UPDATED,
+};
+use crate::told::{DefenseEvent, Happened, Overfull};
 
 const fn code(happened: Happened) -> Reason {
     match happened {
@@ -73,8 +75,11 @@ impl Installed {
 
 #[derive(Debug, Default)]
 struct Stack {
-    /// Nothing while the configuration does not name the stack.
+    /// Nothing as long as no configuration ever named the stack.
     config: Option<DefenseConfig>,
+    /// The configuration does not name it any more: what it has stays as it is until it expires, under
+    /// the last word on its mode and exclusions.
+    retired: bool,
     /// Newest first.
     filters: Vec<Installed>,
     table: Arc<DefensiveTable>,
@@ -83,9 +88,11 @@ struct Stack {
 impl Stack {
     /// Whether filters can be added.
     fn is_eligible(&self) -> bool {
-        self.config
-            .as_ref()
-            .is_some_and(|c| c.mode != StackMode::Inactive)
+        !self.retired
+            && self
+                .config
+                .as_ref()
+                .is_some_and(|c| c.mode != StackMode::Inactive)
     }
 
     fn mode(&self) -> StackMode {
@@ -352,7 +359,13 @@ impl Defense {
             config.check()?;
         }
         for (name, stack) in &mut self.stacks {
-            stack.config = configs.remove(name);
+            match configs.remove(name) {
+                Some(config) => {
+                    stack.config = Some(config);
+                    stack.retired = false;
+                }
+                None => stack.retired = true,
+            }
         }
         for (name, config) in configs {
             let stack = Stack {
@@ -364,20 +377,42 @@ impl Defense {
         self.copy_masters();
         self.drop_inactive(now, events);
         self.publish();
+        self.tell_overfull(now, events);
         Ok(Answer::Done)
     }
 
-    /// Brings the global filters to every stack that may have them and has not.
+    /// Brings the global filters to every stack that takes filters and has them not, be it full:
+    /// a bound must not take protection away that was asked for.
     fn copy_masters(&mut self) {
         for stack in self.stacks.values_mut().filter(|s| s.is_eligible()) {
-            let most = stack.config.as_ref().map_or(0, |c| c.max_filters);
-            for master in &self.masters {
-                if stack.filters.len() < most && !stack.filters.iter().any(|f| f.id == master.id) {
-                    stack.filters.push(master.clone());
-                }
-            }
+            let there: BTreeSet<EntryId> = stack.filters.iter().map(|f| f.id).collect();
+            let missing = self.masters.iter().filter(|m| !there.contains(&m.id));
+            stack.filters.extend(missing.cloned());
             // Newest first: numbers ascend.
             stack.filters.sort_by_key(|f| core::cmp::Reverse(f.id));
+        }
+    }
+
+    /// The stacks that have more filters than they may: after a [restart](Self::restore), a lower
+    /// bound, or where all stacks' filters came on top of their own. All of them are in force;
+    /// new ones are refused until there are fewer.
+    pub fn overfull(&self) -> impl Iterator<Item = Overfull> {
+        self.stacks.iter().filter_map(|(name, stack)| {
+            let (count, max) = (stack.filters.len(), stack.config.as_ref()?.max_filters);
+            (count > max).then(|| Overfull {
+                stack: Arc::clone(name),
+                count,
+                max,
+            })
+        })
+    }
+
+    fn tell_overfull(&self, now: Now, events: &mut dyn EventSink) {
+        if events.wants(Class::Control) {
+            for stack in self.overfull() {
+                let event = Event::new(DEFENSIVE_OVERFULL, Class::Control, now, &stack);
+                events.emit(&event);
+            }
         }
     }
 
@@ -472,7 +507,9 @@ impl Defense {
     fn eligible<'n>(&self, name: &'n Arc<str>) -> Result<&'n Arc<str>, DefenseError> {
         match self.stacks.get(name) {
             Some(stack) if stack.is_eligible() => Ok(name),
-            Some(stack) if stack.config.is_some() => Err(DefenseError::Inactive(name.to_string())),
+            Some(stack) if stack.config.is_some() && !stack.retired => {
+                Err(DefenseError::Inactive(name.to_string()))
+            }
             Some(_) | None => Err(DefenseError::UnknownStack(name.to_string())),
         }
     }
@@ -523,107 +560,6 @@ impl Defense {
         if self.next_deadline().is_some_and(|at| at <= now.mono) {
             self.remove(now, events, Happened::Expired, |_, f| f.expires <= now.mono);
         }
-    }
-
-    /// Writes all filters into a store, if anything changed since the last time.
-    ///
-    /// # Errors
-    /// What the store says. The filters stay in force, and the next call tries again.
-    pub fn persist(&mut self, store: &mut dyn Store) -> Result<(), StoreError> {
-        if self.changed {
-            store.save(&record::encode(&self.records()))?;
-            self.changed = false;
-        }
-        Ok(())
-    }
-
-    /// Takes in what a store has, on top of what there is: to be called after the first
-    /// configuration. What is damaged is reported, and everything that can be read is put in force:
-    /// damage never takes protection away that is still there to be read.
-    ///
-    /// # Errors
-    /// The store could not be read at all. A store that never was written is empty, not an error.
-    pub fn restore(
-        &mut self,
-        store: &mut dyn Store,
-        now: Now,
-        events: &mut dyn EventSink,
-    ) -> Result<Vec<Damage>, StoreError> {
-        let Some(bytes) = store.load()? else {
-            return Ok(Vec::new());
-        };
-        let (records, damage) = record::decode(&bytes);
-        for record in records {
-            self.take_in(record, now);
-        }
-        // Once for all: a text may have very many. Newest first, of equal numbers those that were
-        // there before.
-        let stacks = self.stacks.values_mut().map(|s| &mut s.filters);
-        for list in stacks.chain([&mut self.masters]) {
-            list.sort_by_key(|f| core::cmp::Reverse(f.id));
-            list.dedup_by_key(|f| f.id);
-        }
-        self.copy_masters();
-        self.drop_inactive(now, events);
-        self.publish();
-        self.handle_deadline(now, events);
-        Ok(damage)
-    }
-
-    fn take_in(&mut self, record: Record, now: Now) {
-        let Record {
-            stack,
-            id,
-            extension,
-            global,
-            created,
-            updated,
-            expires,
-            filter,
-        } = record;
-        // A clock that was set back must not make a filter live longer than it was made for.
-        let life = u64::from(filter.lifetime).saturating_mul(60_000_000);
-        let left = expires
-            .as_micros()
-            .saturating_sub(now.wall.as_micros())
-            .min(life);
-        if left == 0 {
-            return;
-        }
-        self.last_id = self.last_id.max(id);
-        let installed = Installed {
-            id: EntryId(id),
-            filter: Arc::new(filter),
-            extension,
-            global,
-            created,
-            updated,
-            expires: now.mono.saturating_add(Duration::from_micros(left)),
-            expires_wall: UnixTime::from_micros(now.wall.as_micros().saturating_add(left)),
-            matches: 0,
-        };
-        let list = match stack {
-            None => &mut self.masters,
-            Some(name) => &mut self.stacks.entry(name).or_default().filters,
-        };
-        list.push(installed);
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let record = |stack: Option<&Arc<str>>, f: &Installed| Record {
-            stack: stack.cloned(),
-            id: f.id.0,
-            extension: f.extension,
-            global: f.global,
-            created: f.created,
-            updated: f.updated,
-            expires: f.expires_wall,
-            filter: DefensiveFilter::clone(&f.filter),
-        };
-        let masters = self.masters.iter().map(|f| record(None, f));
-        let stacks = self.stacks.iter();
-        let copies = stacks.flat_map(|(n, s)| s.filters.iter().map(move |f| record(Some(n), f)));
-        masters.chain(copies).collect()
     }
 }
 
