@@ -10,8 +10,9 @@ use hostward_hook::event::EventSink;
 use hostward_hook::flow::{FlowTable, Found, HashKey};
 use hostward_hook::fragment::FragmentReassembler;
 use hostward_hook::hooks::{CloseCause, Interest, earlier};
-use hostward_hook::ident::RuleId;
+use hostward_hook::ident::{RuleId, SaId};
 use hostward_hook::layout::Layout;
+use hostward_hook::protection::{Fact, IpsecTunnel, ProtectionSink};
 use hostward_hook::stream::Reassembler;
 use hostward_hook::time::{Instant, Now};
 use hostward_hook::{
@@ -260,6 +261,39 @@ impl<T: PacketTransform> Guard<T> {
             });
     }
 
+    /// Tells the protection observer what a TLS or SSH library, IPsec or the filter knows of a
+    /// connection: see [`hook::protection`](hostward_hook::protection). `key` has its addresses
+    /// and ports in either order; of a connection the guard does not know nothing is kept. Sides
+    /// in the fact are sides of the connection: the initiator opened it.
+    pub fn protection(
+        &mut self,
+        key: &FlowKey,
+        fact: &Fact<'_>,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        self.core.protection(&mut cx, key, fact);
+    }
+
+    /// Tells the protection observer the parameters of a security association that was installed
+    /// or changed; `None` when it is gone. Which connections it carries the guard sees by
+    /// [`Meta::sa`] of received packets.
+    pub fn association(
+        &mut self,
+        sa: SaId,
+        parameters: Option<&IpsecTunnel<'_>>,
+        now: Now,
+        events: &mut dyn EventSink,
+    ) {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        if let Some(zert) = &mut self.core.zert {
+            zert.advise_association(&mut cx, sa, parameters);
+        }
+    }
+
     /// Takes the oldest action that a control asks of the host.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.poll()
@@ -302,6 +336,19 @@ impl<T: PacketTransform> Guard<T> {
         let open: alloc::vec::Vec<FlowId> = self.core.flows.ids().collect();
         for id in open {
             self.core.close(&mut cx, id, CloseCause::EndOfInput);
+        }
+    }
+}
+
+/// For controls that tell what they know while they run.
+impl<T: PacketTransform> ProtectionSink for Guard<T> {
+    fn protection(&mut self, cx: &mut Cx<'_>, flow: &FlowKey, fact: &Fact<'_>) {
+        self.core.protection(cx, flow, fact);
+    }
+
+    fn association(&mut self, cx: &mut Cx<'_>, sa: SaId, parameters: Option<&IpsecTunnel<'_>>) {
+        if let Some(zert) = &mut self.core.zert {
+            zert.advise_association(cx, sa, parameters);
         }
     }
 }

@@ -8,6 +8,7 @@ use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::meta::Routing;
+use hostward_hook::protection::Fact;
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
@@ -349,8 +350,12 @@ impl<T: PacketTransform> Core<T> {
         tcp: Option<&TcpSegment>,
     ) {
         let bytes = packet.layout().end() as u64;
-        let sa = packet.meta.sa;
         let before = self.flows.info(f.id).and_then(|i| i.sa);
+        // Sent packets are protected later: they say nothing about what carries the connection.
+        let sa = match packet.meta.direction() {
+            Direction::Outbound => packet.meta.sa.or(before),
+            Direction::Inbound => packet.meta.sa,
+        };
         self.flows.update(f, tcp, bytes, cx.now, sa);
         let (Some(segment), Some(state)) = (segment, self.flows.state(f.id)) else {
             return;
@@ -409,7 +414,7 @@ impl<T: PacketTransform> Core<T> {
         }
         self.expire_streams(cx);
         if let Some(zert) = &mut self.zert {
-            zert.handle_deadline(cx);
+            zert.settle(cx, &mut |id| self.flows.info(id).copied());
         }
         if let Some(filter) = &mut self.filter {
             filter.handle_deadline(cx);
@@ -422,6 +427,28 @@ impl<T: PacketTransform> Core<T> {
                 self.close(cx, id, CloseCause::Idle);
             }
         }
+    }
+
+    /// Tells the observer a fact about the connection that `key` names, in either order.
+    pub(super) fn protection(&mut self, cx: &mut Cx<'_>, key: &FlowKey, fact: &Fact<'_>) {
+        let (Some(zert), Some(found)) = (&mut self.zert, self.flows.lookup(key)) else {
+            return;
+        };
+        let Some((info, slots)) = self.flows.slot_mut(found.id) else {
+            return;
+        };
+        if slots.closed || info.key.protocol() != proto::TCP {
+            return;
+        }
+        slots.observe(cx, zert, info);
+        if matches!(fact, Fact::HandshakeHint(_))
+            && let Some(streams) = &mut self.streams
+        {
+            // What was of no interest may be now.
+            streams.heed_side(&mut slots.stream, Side::Initiator);
+            streams.heed_side(&mut slots.stream, Side::Responder);
+        }
+        zert.advise(cx, info, &mut slots.zert, fact);
     }
 
     /// Runs something for the observers of the connection that `key` names.

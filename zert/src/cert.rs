@@ -5,9 +5,12 @@
 
 use core::fmt::Write as _;
 
-use crate::text::{CertTime, Text};
+use crate::fingerprint;
+use crate::record::{Certificate, Oid};
+use crate::text::{CertTime, Hex, Text};
 
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 const OID: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -55,12 +58,21 @@ impl<'a> Der<'a> {
 pub(crate) struct Fields<'a> {
     /// Contents of the serial number.
     pub(crate) serial: &'a [u8],
-    /// Contents of the subject's `RDNSequence`.
+    /// Contents of the issuer's and the subject's `RDNSequence`.
+    pub(crate) issuer: &'a [u8],
     pub(crate) subject: &'a [u8],
     pub(crate) not_after: Option<CertTime>,
+    /// Contents of the identifiers of the signature's and the key's algorithm; empty when they
+    /// cannot be read.
+    pub(crate) signature: &'a [u8],
+    pub(crate) key: &'a [u8],
+    /// Contents of the identifier of the key's named curve.
+    pub(crate) curve: &'a [u8],
+    /// Length of the key in bits, 0 when it cannot be told.
+    pub(crate) key_bits: u16,
 }
 
-/// RFC 5280 §4.1: the head of a `TBSCertificate` as far as the subject.
+/// RFC 5280 §4.1: a `TBSCertificate` as far as the key.
 pub(crate) fn parse(der: &[u8]) -> Option<Fields<'_>> {
     let cert = Der(der).expect(SEQUENCE)?;
     let mut tbs = Der(Der(cert).expect(SEQUENCE)?);
@@ -72,17 +84,146 @@ pub(crate) fn parse(der: &[u8]) -> Option<Fields<'_>> {
         return None;
     }
     let serial = value;
-    tbs.expect(SEQUENCE)?; // signature algorithm
-    tbs.expect(SEQUENCE)?; // issuer
+    let signature = Der(tbs.expect(SEQUENCE)?).expect(OID).unwrap_or_default();
+    let issuer = tbs.expect(SEQUENCE)?;
     let mut validity = Der(tbs.expect(SEQUENCE)?);
     validity.next()?;
     let not_after = validity.next().and_then(|(tag, value)| time(tag, value));
     let subject = tbs.expect(SEQUENCE)?;
+    let key = tbs.expect(SEQUENCE).and_then(key).unwrap_or_default();
     Some(Fields {
         serial,
+        issuer,
         subject,
         not_after,
+        signature,
+        key: key.algorithm,
+        curve: key.curve,
+        key_bits: key.bits,
     })
+}
+
+#[derive(Clone, Copy, Default)]
+struct Key<'a> {
+    algorithm: &'a [u8],
+    curve: &'a [u8],
+    bits: u16,
+}
+
+/// RFC 5280 §4.1.2.7: algorithm, its parameters, and a bit string with the key.
+fn key(info: &[u8]) -> Option<Key<'_>> {
+    const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1];
+    const RSA_PSS: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 10];
+    const DSA: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x38, 4, 1];
+    const EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
+    let mut info = Der(info);
+    let mut head = Der(info.expect(SEQUENCE)?);
+    let algorithm = head.expect(OID)?;
+    let parameters = head.next();
+    let bits = info.expect(BIT_STRING).and_then(|b| b.split_first());
+    let octets = bits.map_or(&[][..], |(_, octets)| octets);
+    let (mut curve, mut length) = (&[][..], None);
+    match algorithm {
+        // RFC 3279 §2.3.1, RFC 4055 §1.2: the modulus comes first.
+        RSA | RSA_PSS => {
+            length = Der(octets)
+                .expect(SEQUENCE)
+                .and_then(|k| Der(k).expect(INTEGER))
+                .map(size);
+        }
+        // RFC 3279 §2.3.2: the prime comes first in the parameters.
+        DSA => {
+            if let Some((SEQUENCE, p)) = parameters {
+                length = Der(p).expect(INTEGER).map(size);
+            }
+        }
+        // RFC 5480 §2.1.1, §2.2: a named curve; the point is 04 and two coordinates, or 02 or 03
+        // and one.
+        EC => {
+            if let Some((OID, name)) = parameters {
+                curve = name;
+            }
+            length = match (curve_bits(curve), octets) {
+                (Some(bits), _) => Some(bits),
+                (None, [4, both @ ..]) => Some(both.len() * 4),
+                (None, [2 | 3, one @ ..]) => Some(one.len() * 8),
+                (None, _) => None,
+            };
+        }
+        // RFC 8410 §3, §4.
+        [0x2B, 0x65, 0x70] => length = Some(256),
+        [0x2B, 0x65, 0x71] => length = Some(456),
+        // RFC 9881, RFC 9814 and others: what has no parameters is as long as its octets.
+        _ if parameters.is_none() => length = Some(octets.len() * 8),
+        _ => {}
+    }
+    Some(Key {
+        algorithm,
+        curve,
+        bits: length
+            .and_then(|bits| u16::try_from(bits).ok())
+            .unwrap_or(0),
+    })
+}
+
+/// Bits of a positive integer.
+fn size(integer: &[u8]) -> usize {
+    let zeros = integer.iter().take_while(|b| **b == 0).count();
+    integer.get(zeros).map_or(0, |b| {
+        (integer.len() - zeros) * 8 - b.leading_zeros() as usize
+    })
+}
+
+/// RFC 5480 §2.1.1.1, RFC 5639 §4.1: field sizes of named curves that are no multiple of eight
+/// bits or whose points may be compressed.
+const fn curve_bits(curve: &[u8]) -> Option<usize> {
+    Some(match curve {
+        [0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 1] => 192,
+        [0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7] => 256,
+        [0x2B, 0x81, 4, 0, 33] => 224,
+        [0x2B, 0x81, 4, 0, 34] => 384,
+        [0x2B, 0x81, 4, 0, 35] => 521,
+        [0x2B, 0x81, 4, 0, 10] => 256,
+        _ => return None,
+    })
+}
+
+/// Fills what is not known of a certificate yet from its encoding. `false` when that could not be
+/// read, or not all fitted.
+pub(crate) fn fill(der: &[u8], to: &mut Certificate) -> Filled {
+    to.sha256 = Some(Hex(fingerprint::sha256(der)));
+    let Some(fields) = parse(der) else {
+        return Filled {
+            read: false,
+            whole: true,
+        };
+    };
+    let mut whole = true;
+    to.not_after = to.not_after.or(fields.not_after);
+    if !to.serial.is_known() {
+        whole &= write_serial(fields.serial, &mut to.serial);
+    }
+    if !to.subject.is_known() {
+        whole &= write_name(fields.subject, &mut to.subject);
+    }
+    if !to.issuer.is_known() {
+        whole &= write_name(fields.issuer, &mut to.issuer);
+    }
+    to.signature = to.signature.or(Oid::of(fields.signature));
+    to.key = to.key.or(Oid::of(fields.key));
+    to.curve = to.curve.or(Oid::of(fields.curve));
+    if to.key_bits == 0 {
+        to.key_bits = fields.key_bits;
+    }
+    Filled { read: true, whole }
+}
+
+/// What came of [`fill`].
+pub(crate) struct Filled {
+    /// The encoding could be read.
+    pub(crate) read: bool,
+    /// All of what was read fitted.
+    pub(crate) whole: bool,
 }
 
 /// Writes a serial number in upper-case hexadecimal. Says whether it fitted.
@@ -426,6 +567,7 @@ mod tests {
     #[test]
     fn agrees_with_another_reader() {
         use x509_parser::prelude::{FromDer, X509Certificate};
+        use x509_parser::public_key::PublicKey;
 
         let check = |der: &[u8]| {
             let Ok((_, theirs)) = X509Certificate::from_der(der) else {
@@ -439,6 +581,27 @@ mod tests {
             // The other reader stops at the first damaged part of a name.
             let (_, raw) = theirs.subject().as_raw().split_at(2);
             assert!(ours.subject.starts_with(raw));
+            let (_, raw) = theirs.issuer().as_raw().split_at(2);
+            assert!(ours.issuer.starts_with(raw) || raw.len() > 127);
+            if !ours.signature.is_empty() {
+                let theirs = theirs.tbs_certificate.signature.algorithm.as_bytes();
+                assert_eq!(ours.signature, theirs);
+            }
+            if !ours.key.is_empty() {
+                let info = &theirs.tbs_certificate.subject_pki;
+                assert_eq!(ours.key, info.algorithm.algorithm.as_bytes());
+                let parameters = info.algorithm.parameters.as_ref();
+                if let (false, Some(p)) = (ours.curve.is_empty(), parameters) {
+                    assert_eq!(ours.curve, p.data);
+                }
+                if let Ok(PublicKey::RSA(rsa)) = info.parsed() {
+                    // The other reader counts whole octets.
+                    assert_eq!(
+                        usize::from(ours.key_bits).next_multiple_of(8),
+                        rsa.key_size()
+                    );
+                }
+            }
             if let Some(t) = ours.not_after {
                 let date = theirs.validity().not_after.to_datetime();
                 assert_eq!(

@@ -28,7 +28,16 @@ pub struct Config {
     /// is not read on, is reported as [`MEMORY_FULL`](crate::code::MEMORY_FULL), and its record
     /// says that it was cut. A quarter of them is kept for messages of up to 8 KiB, so that a few
     /// connections with endless ones do not blind the observer.
+    ///
+    /// One connection holds at most two messages of [`handshake_limit`](Self::handshake_limit) at
+    /// a time, each in a buffer that is less than 8 KiB longer; of SSH at most two packets of
+    /// 35,000 bytes and as many offers.
     pub buffer_memory: usize,
+    /// How many different attribute sets, and as many certificates, connections share at once.
+    /// One more is recorded all the same, but kept by each connection for itself.
+    pub shared: usize,
+    /// Security associations known at once. Of one more the record has only the number.
+    pub associations: usize,
 }
 
 impl Default for Config {
@@ -38,6 +47,8 @@ impl Default for Config {
             prefix: 16 << 10,
             handshake_limit: 64 << 10,
             buffer_memory: 64 << 20,
+            shared: 65_536,
+            associations: 65_536,
         }
     }
 }

@@ -1,17 +1,16 @@
-//! One connection: which bytes go where.
+//! One connection: which bytes go where while a handshake is looked for and read.
 
 use alloc::vec::Vec;
 
 use hostward_hook::Side;
 use hostward_hook::flow::FlowInfo;
 use hostward_hook::hooks::Interest;
-use hostward_hook::meta::Direction;
 
 use crate::config::Config;
-use crate::discovery::Discovery;
 use crate::pair::Pair;
 use crate::pool::Pool;
-use crate::record::{Protocol, Record, Role};
+use crate::record::{Protocol, Record};
+use crate::seen::Seen;
 use crate::ssh::Ssh;
 use crate::tls::records::{Records, Sync};
 use crate::tls::session::{Session, Ssl2Next};
@@ -56,17 +55,165 @@ pub(crate) enum Stage {
     Failed,
 }
 
+/// What is watched of one side before a handshake has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookout {
+    watch: Watch,
+    /// Bytes of clear text.
+    clear: u32,
+    /// Bytes in which a handshake was looked for since the last hint.
+    looked: u32,
+    /// No handshake is looked for any more.
+    over: bool,
+}
+
+impl Lookout {
+    pub(crate) const fn new() -> Self {
+        Self {
+            watch: Watch::new(),
+            clear: 0,
+            looked: 0,
+            over: false,
+        }
+    }
+
+    fn silent(&self) -> bool {
+        self.clear == 0 && self.watch.head().is_empty()
+    }
+
+    /// Looks at the next bytes: what begins there, and how many bytes came before the end of its
+    /// first ones ([`Watch::head`]).
+    fn feed(&mut self, data: &[u8], other: Other, prefix: usize) -> Option<(Found, usize)> {
+        let room = prefix.saturating_sub(self.looked as usize);
+        let (mut part, later) = data.split_at_checked(room).unwrap_or((data, &[]));
+        let before = part.len();
+        let found = self.watch.feed(&mut part, other);
+        let used = before - part.len();
+        let n = u32::try_from(used).unwrap_or(u32::MAX);
+        self.clear = self.clear.saturating_add(n);
+        self.looked = self.looked.saturating_add(n);
+        match found {
+            Some(found) => Some((found, used)),
+            None => {
+                self.over = !later.is_empty() || self.looked as usize >= prefix;
+                None
+            }
+        }
+    }
+
+    fn gap(&mut self, missing: u32) {
+        self.clear = self.clear.saturating_add(missing);
+        self.looked = self.looked.saturating_add(missing);
+        self.watch = Watch::new();
+    }
+}
+
+/// Both sides of a connection on which no handshake has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookouts {
+    sides: Pair<Lookout>,
+    spoke: Option<Side>,
+    /// Bytes are missing.
+    pub(crate) gap: bool,
+}
+
+/// What came of watching.
+pub(crate) enum Watched {
+    /// Nothing yet.
+    Wait(Interest),
+    /// A handshake begins in these bytes.
+    Handshake,
+}
+
+impl Lookouts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            sides: Pair {
+                initiator: Lookout::new(),
+                responder: Lookout::new(),
+            },
+            spoke: None,
+            gap: false,
+        }
+    }
+
+    /// The same after so many bytes of clear text that need not be looked at.
+    pub(crate) const fn after(clear: u32) -> Self {
+        let mut me = Self::new();
+        me.sides.initiator.clear = clear;
+        me
+    }
+
+    pub(crate) const fn clear_text(&self) -> u32 {
+        let (a, b) = (&self.sides.initiator, &self.sides.responder);
+        a.clear.saturating_add(b.clear)
+    }
+
+    /// A handshake may begin with the next byte of either side.
+    pub(crate) const fn hint(&mut self) {
+        self.sides.initiator.watch.turn();
+        self.sides.responder.watch.turn();
+        self.sides.initiator.looked = 0;
+        self.sides.responder.looked = 0;
+        self.sides.initiator.over = false;
+        self.sides.responder.over = false;
+    }
+
+    const fn turn(&mut self, from: Side) {
+        match (self.spoke, from) {
+            (Some(Side::Initiator), Side::Initiator) | (Some(Side::Responder), Side::Responder) => {
+            }
+            _ => {
+                self.spoke = Some(from);
+                self.sides.of_mut(from).watch.turn();
+            }
+        }
+    }
+
+    fn interest(&self, from: Side) -> Interest {
+        match (self.sides.of(from).over, self.sides.of(from.other()).over) {
+            (false, _) => Interest::More,
+            // Nobody begins a handshake so late.
+            (true, _) => Interest::Enough,
+        }
+    }
+
+    /// The next bytes of one side. With [`Watched::Handshake`] nothing has changed, so that a
+    /// [`Track`] can take over with the same bytes.
+    pub(crate) fn bytes(&mut self, from: Side, data: &[u8], prefix: usize) -> Watched {
+        self.turn(from);
+        let other = if self.sides.of(from.other()).silent() {
+            Other::Silent
+        } else {
+            Other::Clear
+        };
+        let end = self.sides.of_mut(from);
+        if end.over {
+            return Watched::Wait(self.interest(from));
+        }
+        let before = *end;
+        if end.feed(data, other, prefix).is_some() {
+            *end = before;
+            return Watched::Handshake;
+        }
+        Watched::Wait(self.interest(from))
+    }
+
+    pub(crate) fn gap(&mut self, from: Side, missing: u32) -> Interest {
+        self.gap = true;
+        self.sides.of_mut(from).gap(missing);
+        self.interest(from)
+    }
+}
+
 #[derive(Debug)]
 struct End {
     mode: Mode,
-    watch: Watch,
     records: Records,
     /// Head of a packet of a Tabular Data Stream, and how much of the packet is to come.
     tds: [u8; 8],
     tds_len: u8,
     tds_left: u16,
-    /// Bytes of clear text.
-    clear: u32,
     /// TLS or SSH was found on this side, also if it is not followed any more.
     found: Option<Found>,
 }
@@ -75,12 +222,10 @@ impl End {
     fn new() -> Self {
         Self {
             mode: Mode::Watch,
-            watch: Watch::new(),
             records: Records::default(),
             tds: [0; 8],
             tds_len: 0,
             tds_left: 0,
-            clear: 0,
             found: None,
         }
     }
@@ -91,55 +236,58 @@ impl End {
     }
 }
 
-/// The state of one connection.
+/// A handshake that is read.
 #[derive(Debug)]
-pub(crate) struct Conn {
+pub(crate) struct Track {
     ends: Pair<End>,
-    spoke: Option<Side>,
+    look: Lookouts,
     tls: Session,
     ssh: Ssh,
     pub(crate) record: Record,
-    pub(crate) flow: Option<FlowInfo>,
-    pub(crate) discovery: Discovery,
-    pub(crate) stage: Stage,
+    /// What protected the connection before, when this is not its first handshake.
+    pub(crate) previous: Option<Seen>,
 }
 
-impl Conn {
+impl Track {
     pub(crate) fn new() -> Self {
         Self {
             ends: Pair {
                 initiator: End::new(),
                 responder: End::new(),
             },
-            spoke: None,
+            look: Lookouts::new(),
             tls: Session::default(),
             ssh: Ssh::default(),
             record: Record::default(),
-            flow: None,
-            discovery: Discovery::default(),
-            stage: Stage::Clear,
+            previous: None,
         }
+    }
+
+    /// Begins on a connection that was watched so far.
+    pub(crate) const fn begin(&mut self, look: Lookouts) {
+        self.record.gap = look.gap;
+        self.look = look;
+    }
+
+    /// A handshake may begin with the next byte of either side.
+    pub(crate) const fn hint(&mut self) {
+        self.look.hint();
     }
 
     /// Makes the state fit for another connection; buffers go back, texts keep their memory.
     pub(crate) fn clear(&mut self, env: &mut Env<'_>) {
         self.ends.initiator.clear(env);
         self.ends.responder.clear(env);
-        self.spoke = None;
+        self.look = Lookouts::new();
         self.tls = Session::default();
         self.ssh.clear(env);
         self.record.clear();
-        self.flow = None;
-        self.discovery = Discovery::default();
-        self.stage = Stage::Clear;
+        self.previous = None;
     }
 
     /// The next bytes of one side.
     pub(crate) fn bytes(&mut self, from: Side, data: &[u8], env: &mut Env<'_>) -> Interest {
-        if self.spoke != Some(from) {
-            self.spoke = Some(from);
-            self.ends.of_mut(from).watch.turn();
-        }
+        self.look.turn(from);
         self.read(from, data, env);
         self.interest(from, env)
     }
@@ -174,8 +322,7 @@ impl Conn {
         match end.mode {
             Mode::Watch => {
                 self.record.gap = true;
-                end.clear = end.clear.saturating_add(missing);
-                end.watch = Watch::new();
+                self.look.sides.of_mut(from).gap(missing);
             }
             Mode::Ssl2 | Mode::Tds => {
                 self.record.gap = true;
@@ -205,25 +352,17 @@ impl Conn {
             Some(Found::Tls | Found::Tds) => Other::Tls,
             Some(Found::Ssl2) => Other::Ssl2,
             Some(Found::Ssh) => Other::Ssh,
-            None if other.clear > 0 || !other.watch.head().is_empty() => Other::Clear,
-            None => Other::Silent,
+            None if self.look.sides.of(from.other()).silent() => Other::Silent,
+            None => Other::Clear,
         }
     }
 
     fn watch<'d>(&mut self, from: Side, data: &'d [u8], env: &mut Env<'_>) -> &'d [u8] {
         let other = self.other(from);
-        let end = self.ends.of_mut(from);
-        let room = env.config.prefix.saturating_sub(end.clear as usize);
-        let (mut part, later) = data.split_at_checked(room).unwrap_or((data, &[]));
-        let before = part.len();
-        let found = end.watch.feed(&mut part, other);
-        let used = before - part.len();
-        end.clear = end
-            .clear
-            .saturating_add(u32::try_from(used).unwrap_or(u32::MAX));
-        let Some(found) = found else {
-            if !later.is_empty() || end.clear as usize >= env.config.prefix {
-                end.mode = Mode::Done;
+        let look = self.look.sides.of_mut(from);
+        let Some((found, used)) = look.feed(data, other, env.config.prefix) else {
+            if look.over {
+                self.ends.of_mut(from).mode = Mode::Done;
                 if self.record.protocol == Protocol::None {
                     // Nobody begins a handshake so late.
                     self.ends.of_mut(from.other()).mode = Mode::Done;
@@ -232,11 +371,12 @@ impl Conn {
             return &[];
         };
         let mut head = [0; HEAD];
-        let n = end.watch.head().len();
+        let n = look.watch.head().len();
         if let Some(place) = head.get_mut(..n) {
-            place.copy_from_slice(end.watch.head());
+            place.copy_from_slice(look.watch.head());
         }
-        end.clear = end.clear.saturating_sub(n as u32);
+        look.clear = look.clear.saturating_sub(n as u32);
+        let end = self.ends.of_mut(from);
         end.found = Some(found);
         let (protocol, mode) = match found {
             Found::Tls => (Protocol::Tls, Mode::Tls),
@@ -365,6 +505,11 @@ impl Conn {
         }
     }
 
+    /// Whether the handshake brought the same as an earlier one.
+    pub(crate) fn repeats(&self, previous: &Seen) -> bool {
+        previous.established == Some(true) && previous.is_like(&self.record)
+    }
+
     /// How far the handshake is now.
     pub(crate) fn look(&self) -> Stage {
         match self.record.protocol {
@@ -385,9 +530,9 @@ impl Conn {
         }
     }
 
-    /// Brings the record up to date. `over`: the connection has ended by itself.
-    pub(crate) fn conclude(&mut self, over: bool, env: &mut Env<'_>) {
-        let Some(flow) = self.flow else { return };
+    /// Brings the record's facts up to date and says who the client is. `over`: the connection
+    /// has ended by itself.
+    pub(crate) fn conclude(&mut self, flow: &FlowInfo, over: bool, env: &mut Env<'_>) -> Side {
         // Of a connection whose beginning was not seen, the well-known port tells the server.
         let swapped =
             flow.midstream && flow.key.source_port() == 22 && flow.key.destination_port() != 22;
@@ -396,9 +541,16 @@ impl Conn {
         } else {
             Side::Initiator
         };
-        let client = match self.record.protocol {
-            Protocol::Tls => self.tls.client.unwrap_or(usual),
-            Protocol::Ssh => self.ssh.client().unwrap_or(usual),
+        self.record.clear_text = self.look.clear_text();
+        match self.record.protocol {
+            Protocol::Tls => {
+                self.tls.conclude(&mut self.record, over);
+                self.tls.client.unwrap_or(usual)
+            }
+            Protocol::Ssh => {
+                self.ssh.conclude(usual, over, &mut self.record, env);
+                self.ssh.client().unwrap_or(usual)
+            }
             Protocol::None
             | Protocol::Dtls
             | Protocol::Quic
@@ -407,37 +559,6 @@ impl Conn {
             | Protocol::Ah
             | Protocol::Wireguard
             | Protocol::Ipsec => Side::Initiator,
-        };
-        self.record.set_flow(&flow, client == Side::Initiator);
-        self.record.clear_text = self
-            .ends
-            .initiator
-            .clear
-            .saturating_add(self.ends.responder.clear);
-        match self.record.protocol {
-            Protocol::Tls => self.tls.conclude(&mut self.record, over),
-            Protocol::Ssh => self.ssh.conclude(usual, over, &mut self.record, env),
-            Protocol::None
-            | Protocol::Dtls
-            | Protocol::Quic
-            | Protocol::Ike
-            | Protocol::Esp
-            | Protocol::Ah
-            | Protocol::Wireguard
-            | Protocol::Ipsec => {}
         }
-        let local = match flow.direction {
-            Direction::Outbound => Side::Initiator,
-            Direction::Inbound => Side::Responder,
-        };
-        self.record.role = if self.record.protocol == Protocol::None {
-            Role::Unknown
-        } else if local == client {
-            Role::Client
-        } else if self.record.tls.client_cert_sent == Some(true) {
-            Role::ServerClientAuth
-        } else {
-            Role::Server
-        };
     }
 }

@@ -106,11 +106,11 @@ impl Discovery {
     /// The handshake was completed.
     pub const fn handshake_completed(&mut self) -> Steps {
         self.pending = false;
+        self.ending = None;
         if self.protected && !self.reported {
             return self.changed();
         }
         self.protected = true;
-        self.ending = None;
         if self.reported {
             one(Kind::Change)
         } else {
@@ -118,7 +118,30 @@ impl Discovery {
         }
     }
 
-    /// The handshake failed: there is no security session.
+    /// Whether the initiation was reported.
+    #[must_use]
+    pub const fn is_reported(&self) -> bool {
+        self.reported
+    }
+
+    /// Whether a security session is in effect, also one whose end waits to be reported.
+    #[must_use]
+    pub const fn is_protected(&self) -> bool {
+        self.protected
+    }
+
+    /// Whether the end of a security session waits to be reported, and until when.
+    #[must_use]
+    pub const fn ending(&self) -> Option<Instant> {
+        self.ending
+    }
+
+    /// The session that ended goes on all the same: keys were exchanged anew.
+    pub const fn session_continues(&mut self) {
+        self.ending = None;
+    }
+
+    /// The handshake failed, or it brought what was there before: nothing has changed.
     pub const fn handshake_failed(&mut self) -> Steps {
         self.pending = false;
         self.late()
@@ -126,6 +149,7 @@ impl Discovery {
 
     /// A significant attribute has changed after the initial state.
     pub const fn changed(&mut self) -> Steps {
+        self.ending = None;
         if self.reported {
             return one(Kind::Change);
         }
@@ -173,11 +197,16 @@ impl Discovery {
         }
     }
 
+    /// When the connection has settled, if it has not yet.
+    #[must_use]
+    pub fn settles(&self) -> Option<Instant> {
+        (!self.reported && !self.overdue).then(|| self.opened.saturating_add(SETTLE))
+    }
+
     /// When [`tick`](Self::tick) is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let settle = (!self.reported && !self.overdue).then(|| self.opened.saturating_add(SETTLE));
-        hostward_hook::hooks::earlier(self.ending, settle)
+        hostward_hook::hooks::earlier(self.ending, self.settles())
     }
 
     const fn late(&mut self) -> Steps {

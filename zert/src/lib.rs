@@ -12,20 +12,26 @@
 
 extern crate alloc;
 
+pub mod advice;
 mod cert;
 pub mod code;
 mod config;
 mod conn;
 pub mod discovery;
+mod entry;
 mod fingerprint;
+mod intern;
 mod names;
 mod pair;
 mod pool;
 mod reader;
 pub mod record;
+mod seen;
+mod significant;
 mod ssh;
 mod text;
 mod tls;
+mod told;
 mod watch;
 mod zert;
 
@@ -33,4 +39,4 @@ pub use config::Config;
 pub use names::{SUITES, Suite};
 pub use record::{Field, Protocol, Record};
 pub use text::{CertTime, Hex, Ja4, KeyFingerprint, Text};
-pub use zert::{Counts, Slot, Zert};
+pub use zert::{Counts, Memory, Slot, Zert};

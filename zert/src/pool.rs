@@ -45,7 +45,12 @@ impl Pool {
         }
         let need = buf.len() + data.len();
         if need > buf.capacity() {
-            let capacity = need.next_power_of_two().max(SMALLEST);
+            // Doubling a long one would hold up to twice what is needed.
+            let capacity = if need > 4 * SMALL {
+                need.next_multiple_of(SMALL)
+            } else {
+                need.next_power_of_two().max(SMALLEST)
+            };
             let more = capacity - buf.capacity();
             // A quarter is for small ones: few connections with long messages that never end
             // must not keep all others from being read.

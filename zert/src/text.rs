@@ -4,10 +4,11 @@ use core::fmt;
 use core::str;
 
 use alloc::string::String;
+use hostward_hook::UnixTime;
 
 /// Text a peer sent, or nothing. It keeps its memory when it is cleared, so that recycled records
 /// do not allocate.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Text {
     buf: String,
     known: bool,
@@ -31,6 +32,23 @@ impl Text {
     #[must_use]
     pub const fn is_known(&self) -> bool {
         self.known
+    }
+
+    /// The same as the other, in the memory that is there.
+    pub(crate) fn assign(&mut self, from: &Self) {
+        self.clear();
+        self.known = from.known;
+        self.buf.push_str(&from.buf);
+    }
+
+    /// Gives back memory that the text does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.buf.shrink_to_fit();
+    }
+
+    /// Memory the text holds, in bytes.
+    pub(crate) const fn memory(&self) -> usize {
+        self.buf.capacity()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -187,6 +205,12 @@ impl PartialEq for Ja4 {
 
 impl Eq for Ja4 {}
 
+impl core::hash::Hash for Ja4 {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 impl fmt::Display for Ja4 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -216,6 +240,35 @@ pub struct CertTime {
     pub minute: u8,
     /// Second, 0–60.
     pub second: u8,
+}
+
+/// In UTC; what lies beyond the year 9999 is the end of that year.
+impl From<UnixTime> for CertTime {
+    fn from(time: UnixTime) -> Self {
+        /// The last second of 9999.
+        const LAST: u64 = 253_402_300_799;
+        let seconds = (time.as_micros() / 1_000_000).min(LAST);
+        let (days, rest) = (seconds / 86_400, seconds % 86_400);
+        // Days since 1 March of year 0, in eras of 400 years, then years that end in February.
+        let days = days + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let (year, month, day) = (
+            400 * era + year + u64::from(month >= 10),
+            if month < 10 { month + 3 } else { month - 9 },
+            day - (153 * month + 2) / 5 + 1,
+        );
+        Self {
+            year: year as u16,
+            month: month as u8,
+            day: day as u8,
+            hour: (rest / 3_600) as u8,
+            minute: (rest / 60 % 60) as u8,
+            second: (rest % 60) as u8,
+        }
+    }
 }
 
 impl fmt::Display for CertTime {
@@ -287,6 +340,21 @@ mod tests {
         t.clear();
         assert_eq!(t.get(), None);
         assert!(t.buf.capacity() <= Text::KEPT);
+    }
+
+    #[test]
+    fn times_of_day_are_those_of_the_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (1_700_000_000, "2023-11-14T22:13:20Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            let time = CertTime::from(UnixTime::from_secs(seconds));
+            assert_eq!(time.to_string(), text);
+        }
     }
 
     #[test]

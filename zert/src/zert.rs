@@ -1,35 +1,41 @@
 //! The observer itself.
 
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use hostward_hook::Side;
 use hostward_hook::action::Cx;
 use hostward_hook::event::Class;
-use hostward_hook::flow::FlowInfo;
-use hostward_hook::hooks::{CloseCause, Interest, StreamObserver, Timers};
+use hostward_hook::flow::{FlowId, FlowInfo};
+use hostward_hook::hooks::{CloseCause, Interest, StreamObserver, Timers, earlier};
+use hostward_hook::ident::SaId;
 use hostward_hook::reason::Code;
 use hostward_hook::time::Instant;
 
 use crate::code;
 use crate::config::Config;
-use crate::conn::{Conn, Env, Hits, Stage};
+use crate::conn::{Env, Hits, Lookouts, Stage, Track, Watched};
 use crate::discovery::{Discovery, Kind, Steps};
+use crate::entry::{Entry, NIL, State};
+use crate::intern::Handle;
 use crate::pool::Pool;
-use crate::record::Record;
+use crate::record::{IpsecFacts, Record};
+use crate::seen::{Seen, Stock};
 
 /// Connections that one call of [`Timers::handle_deadline`] looks at.
 const TIMER_BATCH: usize = 64;
 
-/// No place.
-const NIL: u32 = u32::MAX;
+/// States of handshakes that are kept for the next ones.
+const TRACKS: usize = 64;
 
 /// What the observer keeps in a flow's entry: the name of its own state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slot(State);
+pub struct Slot(Place);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum Place {
     /// Not opened yet.
     #[default]
     New,
@@ -37,17 +43,6 @@ enum State {
     Watched { place: u32, epoch: u32 },
     /// Not watched: there was no room.
     Refused,
-}
-
-#[derive(Debug)]
-struct Entry {
-    conn: Conn,
-    epoch: u32,
-    /// Neighbours among those that settle, or the next free place.
-    prev: u32,
-    next: u32,
-    settling: bool,
-    used: bool,
 }
 
 /// How much the observer has seen.
@@ -64,24 +59,58 @@ pub struct Counts {
     pub memory: u64,
 }
 
+/// What the observer holds, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// What connections have each for themselves.
+    pub connections: usize,
+    /// Handshakes that are being read, and states kept for the next ones; their messages are
+    /// counted in `buffers`.
+    pub handshakes: usize,
+    /// Buffers of handshake messages, used or kept for use.
+    pub buffers: usize,
+    /// Attribute sets, certificates, tunnels and rules that connections share.
+    pub shared: usize,
+}
+
+impl Memory {
+    /// All of it.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.connections + self.handshakes + self.buffers + self.shared
+    }
+}
+
 /// The cryptographic-protection observer. See the [crate documentation](crate).
 #[derive(Debug)]
 pub struct Zert {
-    config: Config,
+    pub(crate) config: Config,
     enabled: bool,
     #[expect(
         clippy::vec_box,
         reason = "growing must not move states of several hundred bytes"
     )]
-    entries: Vec<Box<Entry>>,
+    pub(crate) entries: Vec<Box<Entry>>,
     free: u32,
     /// Those that settle, the oldest first.
     oldest: u32,
     newest: u32,
+    /// Sessions whose end is reported then.
+    pub(crate) endings: BTreeSet<(Instant, u32)>,
     watched: usize,
     pool: Pool,
+    /// States of handshakes, to be used again.
+    #[expect(clippy::vec_box, reason = "they are lent as boxes")]
+    tracks: Vec<Box<Track>>,
+    /// Handshakes that are being read.
+    tracking: usize,
     scratch: Vec<u16>,
-    spare: Record,
+    pub(crate) stock: Stock,
+    pub(crate) associations: BTreeMap<SaId, Handle<IpsecFacts>>,
+    /// The record in which connections are shown, and what providers told.
+    pub(crate) spare: Record,
+    pub(crate) told: Record,
     counts: Counts,
 }
 
@@ -95,19 +124,24 @@ impl Zert {
     /// An observer with these bounds, switched on.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let pool = Pool::new(config.buffer_memory);
         Self {
-            config,
             enabled: true,
             entries: Vec::new(),
             free: NIL,
             oldest: NIL,
             newest: NIL,
+            endings: BTreeSet::new(),
             watched: 0,
-            pool,
+            pool: Pool::new(config.buffer_memory),
+            tracks: Vec::with_capacity(TRACKS),
+            tracking: 0,
             scratch: Vec::new(),
+            stock: Stock::new(config.shared),
+            associations: BTreeMap::new(),
             spare: Record::default(),
+            told: Record::default(),
             counts: Counts::default(),
+            config,
         }
     }
 
@@ -129,10 +163,39 @@ impl Zert {
         self.watched
     }
 
+    /// Handshakes that are being read now.
+    #[must_use]
+    pub const fn tracking(&self) -> usize {
+        self.tracking
+    }
+
+    /// Attribute sets, certificates, tunnels and rules that are shared now.
+    #[must_use]
+    pub fn shared(&self) -> usize {
+        self.stock.len()
+    }
+
     /// Bytes held in handshake buffers now, used or kept for use.
     #[must_use]
     pub const fn buffer_memory(&self) -> usize {
         self.pool.held()
+    }
+
+    /// What the observer holds now. By [`watched`](Self::watched) it gives the cost of one
+    /// connection. Longer server names and such within handshakes that are being read are not
+    /// counted.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let used = self.entries.iter().filter(|e| e.advised.is_some()).count();
+        let pointers = self.entries.capacity() * size_of::<Box<Entry>>();
+        Memory {
+            connections: self.entries.len() * size_of::<Entry>()
+                + used * size_of::<Seen>()
+                + pointers,
+            handshakes: (self.tracking + self.tracks.len()) * size_of::<Track>(),
+            buffers: self.pool.held(),
+            shared: self.stock.held(),
+        }
     }
 
     /// Whether the observer is switched on.
@@ -167,33 +230,53 @@ impl Zert {
     /// The record of a connection as it stands now, before its end.
     pub fn snapshot(&mut self, slot: &Slot) -> Option<&Record> {
         let place = self.place(slot)?;
-        self.with(place, |conn, env| conn.conclude(false, env));
-        self.entries.get(place as usize).map(|e| &e.conn.record)
+        self.show(place, false);
+        Some(&self.spare)
     }
 
-    fn place(&self, slot: &Slot) -> Option<u32> {
-        let State::Watched { place, epoch } = slot.0 else {
+    /// An Enterprise Extender connection began (UDP ports 12000 to 12004): with the first
+    /// registration of its partner, and it is [`closed`](StreamObserver::closed) when the partner
+    /// is not active any more. Its initiation is reported at once; only what the stack tells of
+    /// IPsec can protect it.
+    pub fn enterprise_extender(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot) {
+        if slot.0 != Place::New {
+            return;
+        }
+        self.open(cx, flow, slot);
+        let Some(place) = self.place(slot) else {
+            return;
+        };
+        let (discovery, steps) = Discovery::enterprise_extender(flow.opened.mono);
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            entry.discovery = discovery;
+            entry.state = State::Settled(Seen::clear(0, false));
+        }
+        self.settled(place);
+        self.steps(cx, place, steps);
+    }
+
+    pub(crate) fn place(&self, slot: &Slot) -> Option<u32> {
+        let Place::Watched { place, epoch } = slot.0 else {
             return None;
         };
         let entry = self.entries.get(place as usize)?;
         (entry.used && entry.epoch == epoch).then_some(place)
     }
 
-    /// Runs something on a connection with what all connections share.
-    fn with<T>(
+    /// The place of a connection that is watched, opened now if need be, with what its flow entry
+    /// says now.
+    pub(crate) fn current(
         &mut self,
-        place: u32,
-        f: impl FnOnce(&mut Conn, &mut Env<'_>) -> T,
-    ) -> Option<(T, Hits)> {
-        let entry = self.entries.get_mut(place as usize)?;
-        let mut env = Env {
-            config: &self.config,
-            pool: &mut self.pool,
-            scratch: &mut self.scratch,
-            hits: Hits::default(),
-        };
-        let out = f(&mut entry.conn, &mut env);
-        Some((out, env.hits))
+        cx: &mut Cx<'_>,
+        flow: &FlowInfo,
+        slot: &mut Slot,
+    ) -> Option<u32> {
+        if slot.0 == Place::New {
+            self.open(cx, flow, slot);
+        }
+        let place = self.place(slot)?;
+        self.entries.get_mut(place as usize)?.flow = Some(*flow);
+        Some(place)
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot) {
@@ -206,17 +289,10 @@ impl Zert {
             self.free = entry.next;
             place
         } else if self.entries.len() < self.config.connections.min(NIL as usize) {
-            self.entries.push(Box::new(Entry {
-                conn: Conn::new(),
-                epoch: 0,
-                prev: NIL,
-                next: NIL,
-                settling: false,
-                used: false,
-            }));
+            self.entries.push(Box::new(Entry::new()));
             (self.entries.len() - 1) as u32
         } else {
-            slot.0 = State::Refused;
+            slot.0 = Place::Refused;
             self.counts.refused = self.counts.refused.saturating_add(1);
             bound(cx, flow, code::CONNECTIONS_FULL);
             return;
@@ -226,12 +302,12 @@ impl Zert {
         if let Some(entry) = self.entries.get_mut(place as usize) {
             entry.used = true;
             entry.epoch = entry.epoch.wrapping_add(1);
-            entry.conn.flow = Some(*flow);
-            entry.conn.discovery = Discovery::tcp(flow.opened.mono);
+            entry.flow = Some(*flow);
+            entry.discovery = Discovery::tcp(flow.opened.mono);
             entry.settling = true;
             entry.prev = newest;
             entry.next = NIL;
-            slot.0 = State::Watched {
+            slot.0 = Place::Watched {
                 place,
                 epoch: entry.epoch,
             };
@@ -241,6 +317,9 @@ impl Zert {
             None => self.oldest = place,
         }
         self.newest = place;
+        if flow.sa.is_some() {
+            self.bind(cx, place, flow.sa);
+        }
     }
 
     /// Takes a connection out of the list of those that settle.
@@ -271,44 +350,174 @@ impl Zert {
             return;
         }
         self.settled(place);
-        self.with(place, Conn::clear);
-        if let Some(entry) = self.entries.get_mut(place as usize) {
-            entry.used = false;
-            entry.next = self.free;
-            self.free = place;
-            self.watched -= 1;
+        let Some(entry) = self.entries.get_mut(place as usize) else {
+            return;
+        };
+        if let Some(at) = entry.discovery.ending() {
+            self.endings.remove(&(at, place));
+        }
+        entry.discovery = Discovery::tcp(Instant::ZERO);
+        entry.used = false;
+        entry.next = self.free;
+        entry.flow = None;
+        entry.stage = Stage::Clear;
+        let state = core::mem::replace(&mut entry.state, State::Watching(Lookouts::new()));
+        if let Some(advised) = entry.advised.take() {
+            advised.release(&mut self.stock);
+        }
+        if let Some(ipsec) = entry.ipsec.take() {
+            self.stock.ipsec.release(ipsec);
+        }
+        if let Some(filter) = entry.filter.take() {
+            self.stock.filter.release(filter);
+        }
+        self.free = place;
+        self.watched -= 1;
+        match state {
+            State::Watching(_) => {}
+            State::Tracking(track) => self.give_track(track),
+            State::Settled(seen) => seen.release(&mut self.stock),
         }
     }
 
-    fn emit(&mut self, cx: &mut Cx<'_>, place: u32, code: Code, class: Class) {
-        let Some(entry) = self.entries.get(place as usize) else {
+    /// Notes when the end of a session is to be reported. What does not hold any more by then is
+    /// passed over.
+    pub(crate) fn note_ending(&mut self, place: u32) {
+        let ending = self
+            .entries
+            .get(place as usize)
+            .and_then(|e| e.discovery.ending());
+        if let Some(at) = ending {
+            self.endings.insert((at, place));
+        }
+    }
+
+    /// A state for a handshake.
+    pub(crate) fn take_track(&mut self) -> Box<Track> {
+        self.tracking += 1;
+        self.tracks.pop().unwrap_or_else(|| Box::new(Track::new()))
+    }
+
+    pub(crate) fn give_track(&mut self, mut track: Box<Track>) {
+        self.tracking = self.tracking.saturating_sub(1);
+        if let Some(previous) = track.previous.take() {
+            previous.release(&mut self.stock);
+        }
+        let mut env = Env {
+            config: &self.config,
+            pool: &mut self.pool,
+            scratch: &mut self.scratch,
+            hits: Hits::default(),
+        };
+        track.clear(&mut env);
+        if self.tracks.len() < TRACKS {
+            self.tracks.push(track);
+        }
+    }
+
+    /// Runs something on a handshake with what all connections share.
+    fn with<T>(
+        &mut self,
+        place: u32,
+        f: impl FnOnce(&mut Track, &mut Env<'_>) -> T,
+    ) -> Option<(T, Hits)> {
+        let entry = self.entries.get_mut(place as usize)?;
+        let State::Tracking(track) = &mut entry.state else {
+            return None;
+        };
+        let mut env = Env {
+            config: &self.config,
+            pool: &mut self.pool,
+            scratch: &mut self.scratch,
+            hits: Hits::default(),
+        };
+        let out = f(track, &mut env);
+        Some((out, env.hits))
+    }
+
+    /// Writes a connection into the spare record.
+    pub(crate) fn show(&mut self, place: u32, over: bool) {
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            let mut env = Env {
+                config: &self.config,
+                pool: &mut self.pool,
+                scratch: &mut self.scratch,
+                hits: Hits::default(),
+            };
+            entry.show(&mut self.spare, &mut self.told, over, &mut env);
+        }
+    }
+
+    /// Tells the spare record.
+    fn emit(&self, cx: &mut Cx<'_>, place: u32, code: Code, class: Class) {
+        let Some(flow) = self.entries.get(place as usize).and_then(|e| e.flow) else {
             return;
         };
-        let record = &entry.conn.record;
-        let mut event = cx.event(code, class, record);
-        event.flow = record.flow;
-        event.key = record.key();
+        let mut event = cx.event(code, class, &self.spare);
+        event.flow = Some(flow.id);
+        let initiator = SocketAddr::new(flow.key.source(), flow.key.source_port());
+        event.key = Some(if self.spare.client == initiator {
+            flow.key
+        } else {
+            flow.key.reversed()
+        });
         cx.events.emit(&event);
     }
 
-    fn steps(&mut self, cx: &mut Cx<'_>, place: u32, steps: Steps, over: bool) {
-        if steps == [None, None] || !cx.events.wants(Class::Progress) {
-            return;
+    fn tell(&mut self, cx: &mut Cx<'_>, place: u32, kind: Kind) {
+        let code = match kind {
+            Kind::Initiation => code::INITIATION,
+            Kind::Change => code::CHANGE,
+            Kind::Termination => code::TERMINATION,
+            Kind::ShortTermination => code::SHORT_TERMINATION,
+        };
+        self.emit(cx, place, code, Class::Progress);
+    }
+
+    /// Tells what is due with the connection as it stands.
+    pub(crate) fn steps(&mut self, cx: &mut Cx<'_>, place: u32, steps: Steps) {
+        self.transition(cx, place, steps, |_| {});
+    }
+
+    /// Changes what protects a connection and tells what is due: of two events the first shows
+    /// what was, the second what is.
+    pub(crate) fn transition(
+        &mut self,
+        cx: &mut Cx<'_>,
+        place: u32,
+        steps: Steps,
+        apply: impl FnOnce(&mut Self),
+    ) {
+        let wanted = cx.events.wants(Class::Progress);
+        let [first, second] = steps;
+        if let (Some(kind), Some(_), true) = (first, second, wanted) {
+            self.show(place, false);
+            self.tell(cx, place, kind);
         }
-        self.with(place, |conn, env| conn.conclude(over, env));
-        for kind in steps.into_iter().flatten() {
-            let code = match kind {
-                Kind::Initiation => code::INITIATION,
-                Kind::Change => code::CHANGE,
-                Kind::Termination => code::TERMINATION,
-                Kind::ShortTermination => code::SHORT_TERMINATION,
-            };
-            self.emit(cx, place, code, Class::Progress);
+        apply(self);
+        if let (Some(kind), true) = (second.or(first), wanted) {
+            self.show(place, false);
+            self.tell(cx, place, kind);
+        }
+        if self
+            .entries
+            .get(place as usize)
+            .is_some_and(|e| e.discovery.is_reported())
+        {
+            self.settled(place);
         }
     }
 
-    /// After bytes or a gap: counts bounds, tells discovery how far the handshake is.
-    fn after(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, place: u32, hits: Hits) {
+    /// After bytes or a gap: counts bounds, tells discovery how far the handshake is, and keeps no
+    /// more of a handshake that is read than must be.
+    fn after(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flow: &FlowInfo,
+        place: u32,
+        hits: Hits,
+        interest: Interest,
+    ) {
         if hits.too_long {
             self.counts.too_long = self.counts.too_long.saturating_add(1);
             bound(cx, flow, code::MESSAGE_TOO_LONG);
@@ -317,37 +526,134 @@ impl Zert {
             self.counts.memory = self.counts.memory.saturating_add(1);
             bound(cx, flow, code::MEMORY_FULL);
         }
+        self.advance(cx, place);
+        if interest == Interest::Enough {
+            self.freeze(place);
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Cx<'_>, place: u32) {
         let Some(entry) = self.entries.get_mut(place as usize) else {
             return;
         };
-        let conn = &mut entry.conn;
+        let State::Tracking(track) = &mut entry.state else {
+            return;
+        };
         // What is decided stays decided: an inference that turns out wrong afterwards shows in the
         // record and is no change of protection.
-        if matches!(conn.stage, Stage::Complete | Stage::Failed) {
+        if matches!(entry.stage, Stage::Complete | Stage::Failed) {
             return;
         }
-        let stage = conn.look();
-        if stage == conn.stage {
+        let stage = track.look();
+        if stage == entry.stage {
             return;
         }
-        if conn.stage == Stage::Clear {
-            conn.discovery.handshake_started();
+        if entry.stage == Stage::Clear {
+            entry.discovery.handshake_started();
         }
-        conn.stage = stage;
         let steps = match stage {
-            Stage::Complete => conn.discovery.handshake_completed(),
-            Stage::Failed => conn.discovery.handshake_failed(),
-            Stage::Clear | Stage::Pending => return,
+            Stage::Complete => {
+                let same = track.previous.as_ref().is_some_and(|p| track.repeats(p));
+                // What a provider told stands, until he tells something else.
+                let told = entry.advised.as_ref();
+                if same || told.is_some_and(|a| a.established == Some(true)) {
+                    entry.discovery.handshake_failed()
+                } else {
+                    entry.discovery.handshake_completed()
+                }
+            }
+            Stage::Failed => entry.discovery.handshake_failed(),
+            Stage::Clear | Stage::Pending => {
+                entry.stage = stage;
+                return;
+            }
         };
-        if conn.discovery.deadline().is_none() {
-            self.settled(place);
+        self.transition(cx, place, steps, |me| {
+            if let Some(entry) = me.entries.get_mut(place as usize) {
+                entry.stage = stage;
+            }
+        });
+    }
+
+    /// Nothing more of the stream is wanted: what was read is put where others share it.
+    fn freeze(&mut self, place: u32) {
+        let Some(entry) = self.entries.get_mut(place as usize) else {
+            return;
+        };
+        let before = core::mem::replace(&mut entry.state, State::Settled(Seen::clear(0, false)));
+        let seen = match before {
+            State::Watching(look) => Seen::clear(look.clear_text(), look.gap),
+            State::Settled(seen) => seen,
+            State::Tracking(mut track) => {
+                let mut env = Env {
+                    config: &self.config,
+                    pool: &mut self.pool,
+                    scratch: &mut self.scratch,
+                    hits: Hits::default(),
+                };
+                let client = match &entry.flow {
+                    Some(flow) => track.conclude(flow, false, &mut env),
+                    None => Side::Initiator,
+                };
+                let decided = entry.stage == Stage::Complete;
+                let seen = match track.previous.take() {
+                    Some(mut previous) if !decided => {
+                        previous.clear_text = track.record.clear_text;
+                        previous
+                    }
+                    previous => {
+                        if let Some(previous) = previous {
+                            previous.release(&mut self.stock);
+                        }
+                        Seen::of(&track.record, Some(client), &mut self.stock)
+                    }
+                };
+                self.give_track(track);
+                seen
+            }
+        };
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            entry.state = State::Settled(seen);
         }
-        self.steps(cx, place, steps, false);
+    }
+
+    /// Lets connections settle and sessions end whose time has come, as
+    /// [`handle_deadline`](Timers::handle_deadline) does, and looks up what their flow entries
+    /// say by then; `None` for what was said with the latest bytes.
+    pub fn settle(&mut self, cx: &mut Cx<'_>, info: &mut dyn FnMut(FlowId) -> Option<FlowInfo>) {
+        let now = cx.now.mono;
+        for _ in 0..TIMER_BATCH {
+            let ended = self.endings.first().filter(|(at, _)| *at <= now).copied();
+            let place = match ended {
+                Some((_, place)) => place,
+                None => self.oldest,
+            };
+            if let Some(key) = ended {
+                self.endings.remove(&key);
+            }
+            let Some(entry) = self.entries.get_mut(place as usize) else {
+                return;
+            };
+            if ended.is_some_and(|(at, _)| entry.discovery.ending() != Some(at)) {
+                continue;
+            }
+            if ended.is_none() && entry.discovery.settles().is_some_and(|at| at > now) {
+                return;
+            }
+            if let Some(flow) = entry.flow.and_then(|f| info(f.id)) {
+                entry.flow = Some(flow);
+            }
+            let steps = entry.discovery.tick(now);
+            match ended {
+                Some(_) => self.transition(cx, place, steps, |me| me.unprotect(place)),
+                None => {
+                    self.settled(place);
+                    self.steps(cx, place, steps);
+                }
+            }
+        }
     }
 }
-
-// What a watched connection costs, apart from its texts; the README gives the figure.
-const _: () = assert!(size_of::<Entry>() <= 3072);
 
 fn bound(cx: &mut Cx<'_>, flow: &FlowInfo, code: Code) {
     if cx.events.wants(Class::Capacity) {
@@ -362,7 +668,7 @@ impl StreamObserver for Zert {
     type Slot = Slot;
 
     fn opened(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot) {
-        if slot.0 == State::New {
+        if slot.0 == Place::New {
             self.open(cx, flow, slot);
         }
     }
@@ -375,19 +681,36 @@ impl StreamObserver for Zert {
         from: Side,
         data: &[u8],
     ) -> Interest {
-        if slot.0 == State::New {
-            self.open(cx, flow, slot);
+        let Some(place) = self.current(cx, flow, slot) else {
+            return Interest::Enough;
+        };
+        let Some(entry) = self.entries.get_mut(place as usize) else {
+            return Interest::Enough;
+        };
+        match &mut entry.state {
+            State::Settled(_) => return Interest::Enough,
+            State::Tracking(_) => {}
+            State::Watching(look) => match look.bytes(from, data, self.config.prefix) {
+                Watched::Wait(Interest::Enough) => {
+                    self.freeze(place);
+                    return Interest::Enough;
+                }
+                Watched::Wait(interest) => return interest,
+                Watched::Handshake => {
+                    let look = *look;
+                    let mut track = self.take_track();
+                    track.begin(look);
+                    if let Some(entry) = self.entries.get_mut(place as usize) {
+                        entry.state = State::Tracking(track);
+                    }
+                }
+            },
         }
-        let Some(place) = self.place(slot) else {
+        let Some((interest, hits)) = self.with(place, |track, env| track.bytes(from, data, env))
+        else {
             return Interest::Enough;
         };
-        let Some((interest, hits)) = self.with(place, |conn, env| {
-            conn.flow = Some(*flow);
-            conn.bytes(from, data, env)
-        }) else {
-            return Interest::Enough;
-        };
-        self.after(cx, flow, place, hits);
+        self.after(cx, flow, place, hits, interest);
         interest
     }
 
@@ -399,32 +722,34 @@ impl StreamObserver for Zert {
         from: Side,
         missing: u32,
     ) -> Interest {
-        let Some(place) = self.place(slot) else {
+        let Some(place) = self.current(cx, flow, slot) else {
             return Interest::Enough;
         };
-        let Some((interest, hits)) = self.with(place, |conn, env| {
-            conn.flow = Some(*flow);
-            conn.gap(from, missing, env)
-        }) else {
+        if let Some(entry) = self.entries.get_mut(place as usize)
+            && let State::Watching(look) = &mut entry.state
+        {
+            return look.gap(from, missing);
+        }
+        let Some((interest, hits)) = self.with(place, |track, env| track.gap(from, missing, env))
+        else {
             return Interest::Enough;
         };
-        self.after(cx, flow, place, hits);
+        self.after(cx, flow, place, hits, interest);
         interest
     }
 
-    fn finished(&mut self, _: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot, from: Side) {
-        if let Some(place) = self.place(slot) {
-            self.with(place, |conn, _| {
-                conn.flow = Some(*flow);
-                conn.finished(from);
-            });
+    fn finished(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot, from: Side) {
+        if slot.0 != Place::New
+            && let Some(place) = self.current(cx, flow, slot)
+        {
+            self.with(place, |track, _| track.finished(from));
         }
     }
 
     fn closed(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot, cause: CloseCause) {
         let state = core::mem::take(&mut slot.0);
         let open = cause == CloseCause::EndOfInput;
-        if state == State::Refused {
+        if state == Place::Refused {
             if cx.events.wants(Class::Record) {
                 self.spare.clear();
                 self.spare.set_flow(flow, true);
@@ -440,42 +765,52 @@ impl StreamObserver for Zert {
         let Some(place) = self.place(&Slot(state)) else {
             return;
         };
-        self.with(place, |conn, env| {
-            conn.flow = Some(*flow);
-            conn.conclude(!open, env);
-            conn.record.open_at_end = open;
-        });
-        let steps = match self.entries.get_mut(place as usize) {
-            Some(entry) if !open => entry.conn.discovery.closed(),
-            _ => [None, None],
+        let Some(entry) = self.entries.get_mut(place as usize) else {
+            return;
         };
-        self.steps(cx, place, steps, !open);
-        if cx.events.wants(Class::Record) {
+        entry.flow = Some(*flow);
+        if let Some(at) = entry.discovery.ending() {
+            self.endings.remove(&(at, place));
+        }
+        let steps = if open {
+            [None, None]
+        } else {
+            entry.discovery.closed()
+        };
+        let (progress, record) = (
+            cx.events.wants(Class::Progress),
+            cx.events.wants(Class::Record),
+        );
+        if progress || record {
+            self.show(place, !open);
+            self.spare.open_at_end = open;
+        }
+        if progress {
+            for kind in steps.into_iter().flatten() {
+                self.tell(cx, place, kind);
+            }
+        }
+        if record {
             self.emit(cx, place, code::RECORD, Class::Record);
         }
         self.release(place);
+    }
+
+    fn sa_bound(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot, sa: Option<SaId>) {
+        if let Some(place) = self.current(cx, flow, slot) {
+            self.bind(cx, place, sa);
+        }
     }
 }
 
 impl Timers for Zert {
     fn next_deadline(&self) -> Option<Instant> {
-        let entry = self.entries.get(self.oldest as usize)?;
-        entry.conn.discovery.deadline()
+        let settles = self.entries.get(self.oldest as usize);
+        let settles = settles.and_then(|e| e.discovery.settles());
+        earlier(settles, self.endings.first().map(|(at, _)| *at))
     }
 
     fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
-        for _ in 0..TIMER_BATCH {
-            let place = self.oldest;
-            let Some(entry) = self.entries.get_mut(place as usize) else {
-                return;
-            };
-            let discovery = &mut entry.conn.discovery;
-            if discovery.deadline().is_some_and(|at| at > cx.now.mono) {
-                return;
-            }
-            let steps = discovery.tick(cx.now.mono);
-            self.settled(place);
-            self.steps(cx, place, steps, false);
-        }
+        self.settle(cx, &mut |_| None);
     }
 }

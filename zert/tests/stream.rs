@@ -124,6 +124,7 @@ fn random_calls_do_no_harm() {
             prefix: 600,
             handshake_limit: 700,
             buffer_memory: 4096,
+            ..Config::default()
         }));
         let mut flows = vec![b.open(), b.open(), b.open()];
         for _ in 0..u.int_in_range(1..=60)? {

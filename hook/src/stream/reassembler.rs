@@ -214,6 +214,17 @@ impl Reassembler {
         half.set(fact::IGNORED);
     }
 
+    /// Delivers again what comes of a side that was ignored, from the next byte that was not seen
+    /// yet. What went by in between is not told as a gap. Of a side that was not ignored, or has
+    /// sent its FIN, nothing changes.
+    pub fn heed_side(&mut self, state: &mut StreamState, side: Side) {
+        let half = state.half_mut(side);
+        if half.is(fact::IGNORED) && !half.is(fact::FIN) {
+            half.facts &= !fact::IGNORED;
+            half.forget();
+        }
+    }
+
     /// When [`poll_expired`](Self::poll_expired) wants to be called next, if ever.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {

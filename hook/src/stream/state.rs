@@ -116,6 +116,11 @@ impl Half {
         }
     }
 
+    /// Remembers no delivered bytes.
+    pub(super) const fn forget(&mut self) {
+        self.tail_len = 0;
+    }
+
     /// Counts `n` bytes as lost.
     pub(super) const fn skip(&mut self, n: u32) {
         self.facts &= !fact::GUESSED;

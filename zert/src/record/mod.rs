@@ -263,6 +263,35 @@ pub struct Record {
     pub tls: TlsFacts,
     /// SSH facts; empty unless `protocol` is [`Protocol::Ssh`].
     pub ssh: SshFacts,
+    /// What was read from the stream, when a provider told more ([`Source::Advised`]). See
+    /// [`observed`](Self::observed).
+    pub observation: Option<Box<Observation>>,
+}
+
+/// What was read from the stream of a connection of which a provider told more.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Observation {
+    /// What was seen to protect the connection.
+    pub protocol: Protocol,
+    /// The handshake was seen to be completed; `None` without one.
+    pub established: Option<bool>,
+    /// TLS facts; empty unless `protocol` is [`Protocol::Tls`].
+    pub tls: TlsFacts,
+    /// SSH facts; empty unless `protocol` is [`Protocol::Ssh`].
+    pub ssh: SshFacts,
+}
+
+/// What can be said of a connection without any provider's word: see [`Record::observed`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Observed<'a> {
+    /// Neither TLS nor SSH was seen.
+    Nothing,
+    /// TLS, as it was seen.
+    Tls(&'a TlsFacts),
+    /// SSH, as it was seen.
+    Ssh(&'a SshFacts),
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -300,11 +329,37 @@ impl Default for Record {
             filter: None,
             tls: TlsFacts::default(),
             ssh: SshFacts::default(),
+            observation: None,
         }
     }
 }
 
 impl Record {
+    /// What was read from the stream itself, whoever told more: rules about TLS and SSH go by
+    /// this alone. Datagram protocols are always observed and not shown here.
+    #[must_use]
+    pub fn observed(&self) -> Observed<'_> {
+        let (protocol, tls, ssh) = match &self.observation {
+            Some(o) => (o.protocol, &o.tls, &o.ssh),
+            None => (self.protocol, &self.tls, &self.ssh),
+        };
+        if self.source == Source::Advised && self.observation.is_none() {
+            return Observed::Nothing;
+        }
+        match protocol {
+            Protocol::Tls => Observed::Tls(tls),
+            Protocol::Ssh => Observed::Ssh(ssh),
+            Protocol::None
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => Observed::Nothing,
+        }
+    }
+
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
         let mut tls = core::mem::take(&mut self.tls);
@@ -316,6 +371,31 @@ impl Record {
             ssh,
             ..Self::default()
         };
+    }
+
+    /// Takes over what was read of a handshake.
+    pub(crate) fn assign_seen(&mut self, from: &Self) {
+        self.protocol = from.protocol;
+        self.established = from.established;
+        self.failed = from.failed;
+        self.inferred = from.inferred;
+        self.pq = from.pq;
+        self.cut = from.cut;
+        self.gap = from.gap;
+        self.malformed = from.malformed;
+        self.clear_text = from.clear_text;
+        match from.protocol {
+            Protocol::Tls => self.tls.assign(&from.tls),
+            Protocol::Ssh => self.ssh.assign(&from.ssh),
+            Protocol::None
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => {}
+        }
     }
 
     /// Takes over what the flow entry knows.

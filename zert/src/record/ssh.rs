@@ -8,7 +8,7 @@ use super::tls::Certificate;
 use crate::text::{Hex, KeyFingerprint, Text};
 
 /// What was negotiated for one direction of an SSH connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SshDirection {
     /// Cipher.
@@ -40,7 +40,7 @@ impl SshDirection {
 }
 
 /// What was seen of an SSH handshake.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SshFacts {
     /// Identification line of the client, without line end.
@@ -88,7 +88,61 @@ pub struct SshFacts {
 }
 
 impl SshFacts {
-    pub(super) fn clear(&mut self) {
+    /// The same as the other, in the memory that is there.
+    pub(crate) fn assign(&mut self, from: &Self) {
+        let Self {
+            client_version,
+            server_version,
+            protocol,
+            kex,
+            host_key_alg,
+            c2s,
+            s2c,
+            hassh,
+            hassh_server,
+            host_key_type,
+            host_key_fingerprint,
+            host_key_bits,
+            client_key_type,
+            client_key_bits,
+            server_cert,
+            client_cert,
+            authentication,
+            provider,
+            fips,
+            newkeys_client,
+            newkeys_server,
+        } = from;
+        self.client_version.assign(client_version);
+        self.server_version.assign(server_version);
+        self.protocol = *protocol;
+        self.kex.assign(kex);
+        self.host_key_alg.assign(host_key_alg);
+        self.c2s.cipher.assign(&c2s.cipher);
+        self.c2s.mac.assign(&c2s.mac);
+        self.c2s.compression.assign(&c2s.compression);
+        self.s2c.cipher.assign(&s2c.cipher);
+        self.s2c.mac.assign(&s2c.mac);
+        self.s2c.compression.assign(&s2c.compression);
+        self.hassh = *hassh;
+        self.hassh_server = *hassh_server;
+        self.host_key_type.assign(host_key_type);
+        self.host_key_fingerprint = *host_key_fingerprint;
+        self.host_key_bits = *host_key_bits;
+        self.client_key_type.assign(client_key_type);
+        self.client_key_bits = *client_key_bits;
+        self.server_cert.clone_from(server_cert);
+        self.client_cert.clone_from(client_cert);
+        for (to, from) in self.authentication.iter_mut().zip(authentication) {
+            to.assign(from);
+        }
+        self.provider.assign(provider);
+        self.fips = *fips;
+        self.newkeys_client = *newkeys_client;
+        self.newkeys_server = *newkeys_server;
+    }
+
+    pub(crate) fn clear(&mut self) {
         self.client_version.clear();
         self.server_version.clear();
         self.protocol = None;

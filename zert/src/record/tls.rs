@@ -4,6 +4,7 @@ use core::fmt;
 
 use hostward_hook::protection::{self, Fips, Handshake};
 
+use crate::cert;
 use crate::names::{Suite, alert_name, group_name, scheme_name};
 use crate::text::{CertTime, Hex, Ja4, Text};
 
@@ -101,7 +102,7 @@ impl fmt::Display for CipherSuite {
 }
 
 /// An alert that was readable on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Alert {
     /// The client sent it (the server otherwise).
@@ -123,7 +124,7 @@ impl Alert {
 }
 
 /// The alerts of a handshake: the first few, and how many more there were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Alerts {
     list: [Alert; Self::KEPT],
     count: u32,
@@ -156,7 +157,7 @@ impl Alerts {
 }
 
 /// What was seen of a certificate chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Certificate {
     /// Subject in RFC 4514 form, the most specific part first.
@@ -238,7 +239,8 @@ impl fmt::Debug for Oid {
 }
 
 impl Certificate {
-    /// Owned, from what a provider told. What only the encoding tells is left to be read from it.
+    /// Owned, from what a provider told. What is not told is read from the encoding, if that
+    /// is there.
     #[must_use]
     pub fn of(told: &protection::Certificate<'_>) -> Self {
         let text = |text: Option<&str>| text.map(Text::from).unwrap_or_default();
@@ -247,18 +249,54 @@ impl Certificate {
             // What is too long is cut.
             let _ = fmt::Write::write_fmt(&mut serial, format_args!("{octet:02X}"));
         }
-        Self {
+        let mut me = Self {
             subject: text(told.subject),
             issuer: text(told.issuer),
             serial,
+            not_after: told.not_after.map(CertTime::from),
             signature: Oid::of(told.signature),
             key: Oid::of(told.key),
             key_bits: told.key_bits,
             ..Self::default()
+        };
+        if let Some(der) = told.der {
+            cert::fill(der, &mut me);
         }
+        me
     }
 
-    pub(super) fn clear(&mut self) {
+    /// The same as the other, in the memory that is there.
+    pub(crate) fn assign(&mut self, from: &Self) {
+        let Self {
+            subject,
+            issuer,
+            serial,
+            not_after,
+            sha256,
+            signature,
+            key,
+            curve,
+            key_bits,
+            chain_len,
+        } = from;
+        self.subject.assign(subject);
+        self.issuer.assign(issuer);
+        self.serial.assign(serial);
+        self.not_after = *not_after;
+        self.sha256 = *sha256;
+        self.signature = *signature;
+        self.key = *key;
+        self.curve = *curve;
+        self.key_bits = *key_bits;
+        self.chain_len = *chain_len;
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn clear(&mut self) {
         self.subject.clear();
         self.issuer.clear();
         self.serial.clear();
@@ -307,7 +345,7 @@ impl fmt::Debug for SessionId {
 }
 
 /// What was seen of a TLS handshake.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TlsFacts {
     /// Negotiated version; `None` without a server hello.
@@ -377,7 +415,88 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
-    pub(super) fn clear(&mut self) {
+    /// The same as the other, but for what only one session has and for certificates, which are
+    /// shared by themselves.
+    pub(crate) fn assign_shared(&mut self, from: &Self) {
+        self.assign(from);
+        self.server_cert.clear();
+        self.client_cert.clear();
+        self.client_random = None;
+        self.session_id = SessionId::default();
+        self.alerts = Alerts::default();
+        self.app_data_client = false;
+        self.app_data_server = false;
+    }
+
+    /// The same as the other, in the memory that is there.
+    pub(crate) fn assign(&mut self, from: &Self) {
+        let Self {
+            version,
+            cipher,
+            group,
+            sni,
+            alpn,
+            server_cert,
+            client_cert,
+            client_cert_requested,
+            client_cert_sent,
+            resumed,
+            hello_retry,
+            ja3,
+            ja4,
+            client_hello_max_version,
+            client_random,
+            signature_scheme,
+            client_signature_scheme,
+            provider,
+            handshake,
+            session_id,
+            raw_public_key,
+            fips,
+            quic_version,
+            ssl2_client_hello,
+            early_data_offered,
+            ech_extension,
+            encrypt_then_mac,
+            extended_master_secret,
+            alerts,
+            app_data_client,
+            app_data_server,
+        } = from;
+        self.version = *version;
+        self.cipher = *cipher;
+        self.group = *group;
+        self.sni.assign(sni);
+        self.alpn.assign(alpn);
+        self.server_cert.assign(server_cert);
+        self.client_cert.assign(client_cert);
+        self.client_cert_requested = *client_cert_requested;
+        self.client_cert_sent = *client_cert_sent;
+        self.resumed = *resumed;
+        self.hello_retry = *hello_retry;
+        self.ja3 = *ja3;
+        self.ja4 = *ja4;
+        self.client_hello_max_version = *client_hello_max_version;
+        self.client_random = *client_random;
+        self.signature_scheme = *signature_scheme;
+        self.client_signature_scheme = *client_signature_scheme;
+        self.provider.assign(provider);
+        self.handshake = *handshake;
+        self.session_id = *session_id;
+        self.raw_public_key = *raw_public_key;
+        self.fips = *fips;
+        self.quic_version = *quic_version;
+        self.ssl2_client_hello = *ssl2_client_hello;
+        self.early_data_offered = *early_data_offered;
+        self.ech_extension = *ech_extension;
+        self.encrypt_then_mac = *encrypt_then_mac;
+        self.extended_master_secret = *extended_master_secret;
+        self.alerts = *alerts;
+        self.app_data_client = *app_data_client;
+        self.app_data_server = *app_data_server;
+    }
+
+    pub(crate) fn clear(&mut self) {
         self.sni.clear();
         self.alpn.clear();
         self.server_cert.clear();

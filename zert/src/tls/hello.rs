@@ -166,6 +166,7 @@ pub(crate) struct ServerHello<'a> {
     pub(crate) suite: u16,
     /// It is a `HelloRetryRequest`.
     pub(crate) retry: bool,
+    pub(crate) session_id: &'a [u8],
     extensions: &'a [u8],
 }
 
@@ -177,9 +178,7 @@ impl<'a> ServerHello<'a> {
         // The drafts before 22 leave session id and compression out; they put their own number
         // here, the earliest 0x0304, and no later version does (RFC 8446 §4.1.3).
         let short = legacy >> 8 == 0x7F || legacy == 0x0304;
-        if !short {
-            r.vec8()?; // session id
-        }
+        let session_id = if short { &[] } else { r.vec8()? };
         let suite = r.u16()?;
         if !short {
             r.u8()?;
@@ -188,6 +187,7 @@ impl<'a> ServerHello<'a> {
             version: legacy,
             suite,
             retry: *random == RETRY_RANDOM,
+            session_id,
             extensions: r.vec16().unwrap_or_default(),
         };
         if let Some(v) = me.extension(ext::SUPPORTED_VERSIONS)
@@ -213,6 +213,7 @@ impl<'a> ServerHello<'a> {
             version,
             suite: 0,
             retry: true,
+            session_id: &[],
             extensions: extensions?,
         })
     }

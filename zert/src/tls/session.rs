@@ -1,6 +1,7 @@
 //! One TLS session: what its messages say, and whether the handshake was completed.
 
 use hostward_hook::Side;
+use hostward_hook::protection::Handshake;
 
 use super::hello::{ClientHello, ServerHello, ext};
 use crate::cert;
@@ -10,7 +11,7 @@ use crate::names::group_class;
 use crate::pair::Pair;
 use crate::reader::Reader;
 use crate::record::{
-    Alert, Certificate, CipherSuite, Group, PqClass, Record, TlsFacts, TlsVersion,
+    Alert, Certificate, CipherSuite, Group, PqClass, Record, SessionId, TlsFacts, TlsVersion,
 };
 use crate::text::Hex;
 
@@ -189,6 +190,9 @@ impl Session {
         }
         self.server_hello = true;
         let version = TlsVersion(hello.version);
+        if !version.is_1_3() {
+            tls.session_id = SessionId::of(hello.session_id);
+        }
         tls.version = Some(version);
         tls.cipher = Some(CipherSuite(hello.suite.into()));
         tls.encrypt_then_mac = hello.extension(ext::ENCRYPT_THEN_MAC).is_some();
@@ -438,19 +442,18 @@ impl Session {
         if record.tls.resumed.is_none() && self.full {
             record.tls.resumed = Some(false);
         }
+        record.tls.handshake = match record.tls.resumed {
+            Some(true) => Handshake::Resumed,
+            Some(false) if record.tls.version.is_some() => Handshake::Full,
+            _ => Handshake::Unknown,
+        };
     }
 }
 
 fn leaf(der: &[u8], place: &mut Certificate, good: &mut bool) -> bool {
-    place.sha256 = Some(Hex(fingerprint::sha256(der)));
-    let Some(fields) = cert::parse(der) else {
-        *good = false;
-        return true;
-    };
-    place.not_after = fields.not_after;
-    let a = cert::write_serial(fields.serial, &mut place.serial);
-    let b = cert::write_name(fields.subject, &mut place.subject);
-    a && b
+    let filled = cert::fill(der, place);
+    *good &= filled.read;
+    filled.whole
 }
 
 /// RFC 5246 §7.4.3, RFC 8422 §5.4: the ephemeral group, and how it is signed.

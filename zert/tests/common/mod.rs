@@ -11,6 +11,8 @@ use core::net::SocketAddr;
 use hostward_hook::event::{Class, Event, EventSink};
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
 use hostward_hook::hooks::{CloseCause, Interest, StreamObserver, Timers};
+use hostward_hook::ident::SaId;
+use hostward_hook::protection::Fact;
 use hostward_hook::reason::Code;
 use hostward_hook::{Cx, Instant, Meta, Now, Point, Side, UnixTime};
 use hostward_zert::{Record, Slot, Zert};
@@ -22,6 +24,8 @@ pub use hostward_hook::Side::{Initiator as Client, Responder as Server};
 pub struct Told {
     pub records: Vec<Record>,
     pub progress: Vec<(u64, Code)>,
+    /// The records that came with them.
+    pub shown: Vec<Record>,
     pub bounds: Vec<Code>,
 }
 
@@ -36,7 +40,11 @@ impl EventSink for Told {
                 let record = e.detail.as_any().and_then(|a| a.downcast_ref::<Record>());
                 self.records.push(record.expect("a record").clone());
             }
-            Class::Progress => self.progress.push((e.now.mono.as_millis(), e.code)),
+            Class::Progress => {
+                self.progress.push((e.now.mono.as_millis(), e.code));
+                let record = e.detail.as_any().and_then(|a| a.downcast_ref::<Record>());
+                self.shown.extend(record.cloned());
+            }
             Class::Capacity => self.bounds.push(e.code),
             other => panic!("unexpected {other:?}"),
         }
@@ -93,6 +101,27 @@ impl Bench {
         flow
     }
 
+    pub fn open_ee(&mut self) -> Flow {
+        let mut flow = self.open();
+        let (a, b) = (
+            "192.0.2.1:12000".parse().unwrap(),
+            "198.51.100.2:12000".parse().unwrap(),
+        );
+        flow.info.key = FlowKey::new(a, b, 17).unwrap();
+        let mut actions = ();
+        let mut cx = Cx::new(self.now, &mut self.told, &mut actions);
+        let old = core::mem::take(&mut flow.slot);
+        self.zert
+            .enterprise_extender(&mut cx, &flow.info, &mut flow.slot);
+        // The one that was opened as TCP is of no interest.
+        let mut quiet = ();
+        let mut cx = Cx::new(self.now, &mut quiet, &mut actions);
+        let mut old = old;
+        self.zert
+            .closed(&mut cx, &flow.info, &mut old, CloseCause::Fin);
+        flow
+    }
+
     pub fn send(&mut self, flow: &mut Flow, from: Side, data: &[u8]) -> Interest {
         if flow.enough[from.index()] {
             return Interest::EnoughFromSide;
@@ -122,6 +151,25 @@ impl Bench {
         let mut cx = Cx::new(self.now, &mut self.told, &mut actions);
         self.zert
             .finished(&mut cx, &flow.info, &mut flow.slot, from);
+    }
+
+    pub fn advise(&mut self, flow: &mut Flow, fact: &Fact<'_>) {
+        let mut actions = ();
+        let mut cx = Cx::new(self.now, &mut self.told, &mut actions);
+        self.zert.advise(&mut cx, &flow.info, &mut flow.slot, fact);
+    }
+
+    /// Received packets of the connection come through this association from now on.
+    pub fn sa(&mut self, flow: &mut Flow, sa: Option<SaId>) {
+        flow.info.sa = sa;
+        let mut actions = ();
+        let mut cx = Cx::new(self.now, &mut self.told, &mut actions);
+        self.zert.sa_bound(&mut cx, &flow.info, &mut flow.slot, sa);
+    }
+
+    /// The host's TCP hands over a stream that was not wanted any more.
+    pub fn heed(&mut self, flow: &mut Flow) {
+        flow.enough = [false; 2];
     }
 
     pub fn close(&mut self, mut flow: Flow, cause: CloseCause) -> Record {

@@ -1,0 +1,343 @@
+//! What is kept of a handshake once it is decided: little by the connection itself, the rest
+//! shared with all connections that have the same.
+
+use hostward_hook::Side;
+use hostward_hook::flow::FlowInfo;
+use hostward_hook::meta::Direction;
+
+use crate::intern::{self, Handle, Interner, Weight};
+use crate::record::{
+    Alerts, Certificate, FilterFacts, IpsecFacts, PqClass, Protocol, Record, Role, SessionId,
+    SshFacts, TlsFacts,
+};
+use crate::significant;
+use crate::text::{Hex, Text};
+
+/// Everything that connections share.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    pub(crate) tls: Interner<TlsFacts>,
+    pub(crate) ssh: Interner<SshFacts>,
+    pub(crate) certificates: Interner<Certificate>,
+    pub(crate) ipsec: Interner<IpsecFacts>,
+    pub(crate) filter: Interner<FilterFacts>,
+    /// A set without what one connection has alone.
+    scratch: TlsFacts,
+    leaf: Certificate,
+}
+
+impl Stock {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            tls: Interner::new(max),
+            ssh: Interner::new(max),
+            certificates: Interner::new(max),
+            ipsec: Interner::new(max),
+            filter: Interner::new(max),
+            scratch: TlsFacts::default(),
+            leaf: Certificate::default(),
+        }
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.tls.held()
+            + self.ssh.held()
+            + self.certificates.held()
+            + self.ipsec.held()
+            + self.filter.held()
+    }
+
+    /// Sets and certificates that are shared.
+    pub(crate) fn len(&self) -> usize {
+        self.tls.len()
+            + self.ssh.len()
+            + self.certificates.len()
+            + self.ipsec.len()
+            + self.filter.len()
+    }
+
+    fn certificate(&mut self, certificate: &Certificate) -> Option<Handle<Certificate>> {
+        // Most certificates are told by their digest.
+        let key = match &certificate.sha256 {
+            Some(sha256) => intern::key(&(sha256, certificate.chain_len)),
+            None if *certificate == self.leaf => return None,
+            None => intern::key(certificate),
+        };
+        Some(self.certificates.get(key, certificate, |c| {
+            let mut c = c.clone();
+            c.subject.shrink();
+            c.issuer.shrink();
+            c.serial.shrink();
+            c
+        }))
+    }
+}
+
+/// The part of a TLS session that no other connection has.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsSeen {
+    set: Handle<TlsFacts>,
+    server: Option<Handle<Certificate>>,
+    client: Option<Handle<Certificate>>,
+    random: Option<Hex<32>>,
+    session_id: SessionId,
+    alerts: Alerts,
+    app_data_client: bool,
+    app_data_server: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    None,
+    Tls(TlsSeen),
+    Ssh(Handle<SshFacts>),
+}
+
+/// What was seen of one handshake, or that there was none.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) kind: Kind,
+    /// Who sent the client's part, as far as known.
+    pub(crate) client: Option<Side>,
+    pub(crate) clear_text: u32,
+    pub(crate) established: Option<bool>,
+    pub(crate) pq: PqClass,
+    failed: bool,
+    inferred: bool,
+    cut: bool,
+    gap: bool,
+    malformed: bool,
+}
+
+impl Seen {
+    /// No handshake.
+    pub(crate) const fn clear(clear_text: u32, gap: bool) -> Self {
+        Self {
+            kind: Kind::None,
+            client: None,
+            clear_text,
+            established: None,
+            pq: PqClass::None,
+            failed: false,
+            inferred: false,
+            cut: false,
+            gap,
+            malformed: false,
+        }
+    }
+
+    /// What a concluded record says.
+    pub(crate) fn of(record: &Record, client: Option<Side>, stock: &mut Stock) -> Self {
+        let kind = match record.protocol {
+            Protocol::Tls => {
+                let t = &record.tls;
+                let server = stock.certificate(&t.server_cert);
+                let client = stock.certificate(&t.client_cert);
+                let mut scratch = core::mem::take(&mut stock.scratch);
+                scratch.assign_shared(t);
+                let set = stock.tls.get(intern::key(&scratch), &scratch, |t| {
+                    let mut t = t.clone();
+                    t.sni.shrink();
+                    t.alpn.shrink();
+                    t.provider.shrink();
+                    t
+                });
+                stock.scratch = scratch;
+                Kind::Tls(TlsSeen {
+                    set,
+                    server,
+                    client,
+                    random: t.client_random,
+                    session_id: t.session_id,
+                    alerts: t.alerts,
+                    app_data_client: t.app_data_client,
+                    app_data_server: t.app_data_server,
+                })
+            }
+            Protocol::Ssh => {
+                let key = intern::key(&record.ssh);
+                Kind::Ssh(stock.ssh.get(key, &record.ssh, Clone::clone))
+            }
+            Protocol::None
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => Kind::None,
+        };
+        Self {
+            kind,
+            client,
+            clear_text: record.clear_text,
+            established: record.established,
+            pq: record.pq,
+            failed: record.failed,
+            inferred: record.inferred,
+            cut: record.cut,
+            gap: record.gap,
+            malformed: record.malformed,
+        }
+    }
+
+    /// Writes it into a cleared record. `over`: the connection has ended by itself.
+    pub(crate) fn show(&self, record: &mut Record, over: bool) {
+        record.clear_text = self.clear_text;
+        record.cut = self.cut;
+        record.gap = self.gap;
+        record.malformed = self.malformed;
+        record.established = self.established;
+        record.inferred = self.inferred;
+        record.pq = self.pq;
+        let unfinished = self.established == Some(false) && over && !self.gap;
+        record.failed = self.failed || unfinished;
+        match &self.kind {
+            Kind::None => record.protocol = Protocol::None,
+            Kind::Tls(seen) => {
+                record.protocol = Protocol::Tls;
+                record.tls.assign(&seen.set);
+                if let Some(certificate) = &seen.server {
+                    record.tls.server_cert.assign(certificate);
+                }
+                if let Some(certificate) = &seen.client {
+                    record.tls.client_cert.assign(certificate);
+                }
+                record.tls.client_random = seen.random;
+                record.tls.session_id = seen.session_id;
+                record.tls.alerts = seen.alerts;
+                record.tls.app_data_client = seen.app_data_client;
+                record.tls.app_data_server = seen.app_data_server;
+                // Nothing was resumed when there never was an answer.
+                if record.tls.version.is_none() && record.failed {
+                    record.tls.resumed = Some(false);
+                }
+            }
+            Kind::Ssh(facts) => {
+                record.protocol = Protocol::Ssh;
+                record.ssh.assign(facts);
+            }
+        }
+    }
+
+    /// Whether a session in a record is protected alike.
+    pub(crate) fn is_like(&self, record: &Record) -> bool {
+        match (&self.kind, record.protocol) {
+            (Kind::Tls(seen), Protocol::Tls) => {
+                let certificates = [
+                    (&seen.server, &record.tls.server_cert),
+                    (&seen.client, &record.tls.client_cert),
+                ];
+                significant::tls(&seen.set, &record.tls)
+                    && certificates
+                        .iter()
+                        .all(|(a, b)| a.as_ref().is_none_or(|a| significant::certificate(a, b)))
+            }
+            (Kind::Ssh(facts), Protocol::Ssh) => significant::ssh(facts, &record.ssh),
+            _ => false,
+        }
+    }
+
+    /// The protocol of the session.
+    pub(crate) const fn protocol(&self) -> Protocol {
+        match self.kind {
+            Kind::None => Protocol::None,
+            Kind::Tls(_) => Protocol::Tls,
+            Kind::Ssh(_) => Protocol::Ssh,
+        }
+    }
+
+    /// Gives back what it shared.
+    pub(crate) fn release(self, stock: &mut Stock) {
+        match self.kind {
+            Kind::None => {}
+            Kind::Tls(seen) => {
+                stock.tls.release(seen.set);
+                for certificate in [seen.server, seen.client].into_iter().flatten() {
+                    stock.certificates.release(certificate);
+                }
+            }
+            Kind::Ssh(facts) => stock.ssh.release(facts),
+        }
+    }
+}
+
+/// The local side's part in a handshake.
+pub(crate) fn role(flow: &FlowInfo, client: Side, client_cert: bool) -> Role {
+    let local = match flow.direction {
+        Direction::Outbound => Side::Initiator,
+        Direction::Inbound => Side::Responder,
+    };
+    if local == client {
+        Role::Client
+    } else if client_cert {
+        Role::ServerClientAuth
+    } else {
+        Role::Server
+    }
+}
+
+fn texts<'t>(texts: impl IntoIterator<Item = &'t Text>) -> usize {
+    texts.into_iter().map(Text::memory).sum()
+}
+
+impl Weight for Certificate {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + texts([&self.subject, &self.issuer, &self.serial])
+    }
+}
+
+impl Weight for TlsFacts {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + texts([&self.sni, &self.alpn, &self.provider])
+    }
+}
+
+impl Weight for SshFacts {
+    fn weight(&self) -> usize {
+        let boxed = [&self.server_cert, &self.client_cert];
+        size_of::<Self>()
+            + boxed
+                .iter()
+                .filter_map(|c| c.as_deref())
+                .map(Weight::weight)
+                .sum::<usize>()
+            + texts([
+                &self.client_version,
+                &self.server_version,
+                &self.kex,
+                &self.host_key_alg,
+                &self.c2s.cipher,
+                &self.c2s.mac,
+                &self.c2s.compression,
+                &self.s2c.cipher,
+                &self.s2c.mac,
+                &self.s2c.compression,
+                &self.host_key_type,
+                &self.client_key_type,
+                &self.provider,
+            ])
+            + texts(&self.authentication)
+    }
+}
+
+impl Weight for IpsecFacts {
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.ike.as_ref().map_or(0, |ike| {
+                let certs = [&ike.local_cert, &ike.remote_cert];
+                let certs = certs.into_iter().flatten();
+                certs
+                    .map(|c| c.weight() - size_of::<Certificate>())
+                    .sum::<usize>()
+                    + ike.rule.memory()
+            })
+    }
+}
+
+impl Weight for FilterFacts {
+    fn weight(&self) -> usize {
+        let rules = [&self.inbound, &self.outbound].into_iter().flatten();
+        size_of::<Self>() + rules.map(|r| texts([&r.name, &r.extension])).sum::<usize>()
+    }
+}
