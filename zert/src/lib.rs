@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod aggregate;
 mod cert;
 pub mod code;
 mod config;
@@ -23,6 +24,8 @@ mod pair;
 mod pool;
 mod reader;
 pub mod record;
+#[cfg(feature = "smf")]
+pub mod smf;
 mod ssh;
 mod text;
 mod tls;
