@@ -101,6 +101,20 @@ pub(super) fn block(c: &Certificate) -> Block {
     }
 }
 
+/// The object identifier of a signature method.
+pub(super) fn signature_back(method: Method) -> Option<Oid> {
+    if method == Method::UNKNOWN {
+        return None;
+    }
+    let found = SIGNATURES.iter().find(|s| s.1 == method)?;
+    Oid::of(found.0)
+}
+
+/// The object identifier of a kind of key.
+pub(super) fn key_back(kind: KeyType) -> Option<Oid> {
+    Oid::of(KEYS.iter().find(|(_, k)| *k == kind)?.0)
+}
+
 /// The serial number's octets; what is longer than 20 is cut at its end.
 fn serial(c: &Certificate) -> (Bytes<20>, u8) {
     let digits = c.serial.get().unwrap_or("").as_bytes();

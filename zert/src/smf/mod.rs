@@ -52,7 +52,7 @@ use crate::code;
 use crate::record::{FilterFacts, Protocol, Record, RuleFacts};
 use extension::Values;
 
-pub use read::{group_class_of, tls_cipher_of};
+pub use read::{of_detail, of_summary};
 
 /// Names of owners that records have beyond those of [`Names`].
 pub trait Owners: Names {

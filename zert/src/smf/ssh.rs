@@ -160,6 +160,32 @@ pub(super) fn user(name: &Text) -> UserAuthentication {
     exact(USER, name.get().unwrap_or(""))
 }
 
+fn back<V: PartialEq>(table: &[(&'static str, V)], code: &V) -> Option<&'static str> {
+    table.iter().find(|(_, v)| v == code).map(|(n, _)| *n)
+}
+
+pub(super) fn encryption_back(code: Encryption) -> Option<&'static str> {
+    back(CIPHERS, &code)
+}
+
+pub(super) fn authentication_back(code: Authentication) -> Option<&'static str> {
+    back(MACS, &code)
+}
+
+pub(super) fn kex_back(code: KexMethod) -> Option<&'static str> {
+    back(KEX, &code)
+}
+
+/// A name of a type of key; that of an elliptic curve does not say which.
+pub(super) fn key_back(code: KeyType) -> Option<&'static str> {
+    match code {
+        KeyType::RSA => Some("ssh-rsa"),
+        KeyType::DSA => Some("ssh-dss"),
+        KeyType::ECC => Some("ecdsa"),
+        _ => None,
+    }
+}
+
 /// Compression in the word of the record. The words are unconfirmed.
 pub(super) fn compression(name: &Text) -> hostward_smf::Text<8> {
     match name.get() {

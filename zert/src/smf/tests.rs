@@ -304,3 +304,50 @@ fn ipv6_filter_rules_and_a_tunnel() {
         .unwrap();
     assert_eq!(Detail::decode(&bytes).unwrap().ipsec, detail.ipsec);
 }
+
+#[test]
+fn a_record_comes_back_as_far_as_codes_tell() {
+    let mut there = record();
+    there.tls.server_cert.subject = "CN=www.example.com".into();
+    there.tls.server_cert.serial = "0E12".into();
+    there.tls.server_cert.key_bits = 2_048;
+    let detail = writer()
+        .detail(code::TERMINATION, &there, at(MADE))
+        .unwrap();
+    let more = writer().detail_extension(code::TERMINATION, &there, at(MADE));
+    let back = of_detail(&detail, more.as_ref(), 0);
+    assert_eq!((back.client, back.server), (there.client, there.server));
+    assert_eq!((back.protocol, back.pq), (there.protocol, there.pq));
+    assert_eq!((back.traffic, back.role), (there.traffic, there.role));
+    assert_eq!(back.opened.wall, there.opened.wall);
+    assert_eq!(back.last.wall, there.last.wall);
+    assert_eq!(back.tls, there.tls);
+    // Without the extension the group is not known, nor whether it is a hybrid.
+    let back = of_detail(&detail, None, 0);
+    assert_eq!(
+        (back.tls.group, back.pq),
+        (None, crate::record::PqClass::None)
+    );
+    assert_eq!(back.tls.cipher, there.tls.cipher);
+}
+
+#[test]
+fn ssh_comes_back_by_the_first_name_of_each_code() {
+    let mut there = record();
+    there.protocol = Protocol::Ssh;
+    there.tls = TlsFacts::default();
+    there.pq = crate::record::PqClass::Classical;
+    there.ssh.protocol = Some(2);
+    there.ssh.kex = "ecdh-sha2-nistp256".into();
+    there.ssh.c2s.cipher = "aes128-ctr".into();
+    there.ssh.c2s.mac = "hmac-sha2-256-etm@openssh.com".into();
+    there.ssh.s2c = there.ssh.c2s.clone();
+    there.ssh.host_key_type = "ssh-rsa".into();
+    there.ssh.host_key_bits = 3_072;
+    let detail = writer()
+        .detail(code::TERMINATION, &there, at(MADE))
+        .unwrap();
+    let back = of_detail(&detail, None, 0);
+    assert_eq!(back.ssh, there.ssh);
+    assert_eq!(back.pq, there.pq);
+}
