@@ -62,7 +62,8 @@ pub enum ZertCommand {
 #[non_exhaustive]
 pub struct Report {
     /// Captures (pcap or pcapng, plain or gzip), or files of SMF records of type 119, subtypes 11
-    /// and 12; `-` is a capture on standard input
+    /// and 12; `-` is a capture on standard input. Summaries (subtype 12) count only where nothing
+    /// tells of each connection
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -176,15 +177,9 @@ impl Report {
             }
         }
         let mut all = found.all;
-        if summaries.connections > 0 {
-            if all.connections == 0 {
-                all = summaries;
-            } else {
-                let _ = writeln!(
-                    io::stderr(),
-                    "summary records are left out: detail records or captures tell of each connection"
-                );
-            }
+        // Summaries tell of the same connections as captures and detail records do.
+        if all.connections == 0 {
+            all = summaries;
         }
         if self.json {
             rows::json(&all, self.days, &mut out)?;

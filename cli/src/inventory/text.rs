@@ -56,9 +56,9 @@ pub fn report(all: &Inventory, days: u32, out: &mut dyn Write) -> io::Result<()>
             vec![
                 named(*place, t),
                 t.connections.to_string(),
-                p.words(),
+                escaped(&p.words()).into_owned(),
                 if alerts.is_empty() {
-                    "ended before the handshake was done".into()
+                    "none seen".into()
                 } else {
                     alerts.join(", ")
                 },
@@ -94,7 +94,7 @@ fn service(p: &Protection, place: Place, t: &Totals) -> Vec<String> {
         p.grade.name().into(),
         named(place, t),
         t.connections.to_string(),
-        p.words(),
+        escaped(&p.words()).into_owned(),
         p.reasons.join(", "),
     ]
 }
@@ -146,7 +146,7 @@ fn certificates(all: &Inventory, days: u32, out: &mut dyn Write) -> io::Result<(
                 } else {
                     format!("{left} days left")
                 },
-                escaped(c.subject.as_deref().unwrap_or("")).to_string(),
+                escaped(c.subject.as_deref().unwrap_or("")).into_owned(),
                 places.join(" "),
             ]
         })
