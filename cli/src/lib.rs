@@ -26,5 +26,6 @@ pub mod escape;
 pub mod feed;
 pub mod guarded;
 pub mod import;
+pub mod inventory;
 pub mod local;
 pub mod report;

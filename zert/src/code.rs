@@ -25,6 +25,12 @@ hostward_hook::codes! {
     MESSAGE_TOO_LONG = 6102, "handshake-message-too-long";
     /// The memory set aside for handshake messages is used up; this handshake is not read on.
     MEMORY_FULL = 6103, "handshake-memory-full";
+    /// As many security sessions, or sets of their attributes, are counted as the configuration
+    /// allows; in this interval others are counted in the overflow session of their protocol.
+    SESSIONS_FULL = 6111, "security-sessions-full";
+    /// As many connections are followed by aggregation as the configuration allows; in this interval
+    /// others are counted at their end.
+    AGGREGATION_CONNECTIONS_FULL = 6112, "aggregation-connections-full";
 }
 
 /// The number of a discovery event (1 to 7) by its code, `None` for other codes.

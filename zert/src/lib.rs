@@ -13,6 +13,7 @@
 extern crate alloc;
 
 pub mod advice;
+pub mod aggregate;
 mod cert;
 pub mod code;
 mod config;
@@ -28,6 +29,8 @@ mod reader;
 pub mod record;
 mod seen;
 mod significant;
+#[cfg(feature = "smf")]
+pub mod smf;
 mod ssh;
 mod text;
 mod tls;

@@ -26,7 +26,7 @@ use crate::report::line::SummaryLine;
 use crate::report::{JsonReport, Output, Remark, TextReport};
 
 /// Flows remembered at once unless the user says otherwise: about 100 MB when all are in use.
-const FLOWS: usize = 131_072;
+pub(super) const FLOWS: usize = 131_072;
 
 /// Input from which a progress bar is worth showing.
 const LARGE: u64 = 32 * 1024 * 1024;
@@ -231,7 +231,7 @@ fn filter(ready: &Ready) -> Filter {
 }
 
 /// Sixteen bytes nobody can guess.
-fn random() -> io::Result<[u8; 16]> {
+pub(super) fn random() -> io::Result<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)

@@ -9,6 +9,7 @@ pub mod policy;
 pub mod rules;
 pub mod smf;
 pub mod speed;
+pub mod zert;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -68,6 +69,8 @@ pub enum Command {
     Rules(rules::RulesArgs),
     /// Look into files of SMF records
     Smf(smf::SmfArgs),
+    /// Tell how connections are protected
+    Zert(zert::ZertArgs),
     /// Measure what things take on this machine
     Speed(speed::SpeedArgs),
 }
@@ -80,6 +83,7 @@ impl Command {
             Self::Policy(policy) => policy.run(),
             Self::Rules(rules) => rules.run(),
             Self::Smf(smf) => smf.run(),
+            Self::Zert(zert) => zert.run(),
             Self::Speed(speed) => speed.run(),
         }
     }

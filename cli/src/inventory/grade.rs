@@ -1,0 +1,260 @@
+//! What a connection's protection is worth.
+
+use hostward::zert::record::{Group, PqClass, Protocol, SshDirection, SshFacts, TlsFacts};
+use hostward::zert::{Record, Suite};
+use serde::Serialize;
+
+/// What protection is worth, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Grade {
+    /// There is none that is recognised.
+    None,
+    /// It can be broken today, or protects nothing.
+    Broken,
+    /// It is forbidden or discouraged today.
+    Weak,
+    /// Nothing is wrong with it today; what a quantum computer makes of it is not known.
+    Unknown,
+    /// Nothing is wrong with it today; a quantum computer would open what was recorded.
+    Classical,
+    /// Classical and post-quantum key exchange combined.
+    Hybrid,
+    /// Post-quantum key exchange.
+    Pq,
+}
+
+impl Grade {
+    /// All grades, worst first.
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Broken,
+        Self::Weak,
+        Self::Unknown,
+        Self::Classical,
+        Self::Hybrid,
+        Self::Pq,
+    ];
+
+    /// The name in every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Broken => "broken",
+            Self::Weak => "weak",
+            Self::Unknown => "unknown",
+            Self::Classical => "classical",
+            Self::Hybrid => "hybrid",
+            Self::Pq => "pq",
+        }
+    }
+
+    /// The answer to "will a quantum computer open it": `None` if that is not known.
+    #[must_use]
+    pub const fn is_quantum_safe(pq: PqClass) -> Option<bool> {
+        match pq {
+            PqClass::Hybrid | PqClass::Pq => Some(true),
+            PqClass::Classical => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// Collects reasons; the worst grade counts.
+struct Judge {
+    grade: Grade,
+    reasons: Vec<&'static str>,
+}
+
+impl Judge {
+    fn says(&mut self, grade: Grade, reason: &'static str) {
+        self.grade = self.grade.min(grade);
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    fn when(&mut self, is: bool, grade: Grade, reason: &'static str) {
+        if is {
+            self.says(grade, reason);
+        }
+    }
+}
+
+/// Grades the protection of a connection that is established, and says why it is no better.
+#[must_use]
+pub fn grade(record: &Record) -> (Grade, Vec<&'static str>) {
+    let mut judge = Judge {
+        grade: match record.pq {
+            PqClass::Classical => Grade::Classical,
+            PqClass::Hybrid => Grade::Hybrid,
+            PqClass::Pq => Grade::Pq,
+            _ => Grade::Unknown,
+        },
+        reasons: Vec::new(),
+    };
+    match record.protocol {
+        Protocol::Tls | Protocol::Dtls | Protocol::Quic => tls(&record.tls, &mut judge),
+        Protocol::Ssh => ssh(&record.ssh, &mut judge),
+        // Curve25519, whatever is configured beside it.
+        Protocol::Wireguard => judge.grade = Grade::Classical,
+        Protocol::None => judge.says(Grade::None, "no protection"),
+        _ => {}
+    }
+    match judge.grade {
+        Grade::Classical => judge.reasons.push("classical key exchange"),
+        Grade::Unknown => judge.reasons.push("key exchange not known"),
+        _ => {}
+    }
+    (judge.grade, judge.reasons)
+}
+
+fn tls(t: &TlsFacts, judge: &mut Judge) {
+    if let Some(version) = t.version {
+        judge.when(version.0 <= 0x0300, Grade::Broken, "SSL");
+        let old = matches!(version.0, 0x0301 | 0x0302 | 0xFEFF);
+        judge.when(old, Grade::Weak, "TLS below 1.2");
+    }
+    if let Some(suite) = t.cipher.and_then(|c| c.suite()) {
+        parts(suite, judge);
+    }
+    // RFC 9325 §4.2.1: at least 2048 bits.
+    let short = matches!(t.group, Some(Group::Dh(bits)) if bits < 2_048);
+    judge.when(short, Grade::Weak, "Diffie-Hellman below 2048 bits");
+    let cert = &t.server_cert;
+    // 1.2.840.113549.1.1: a key of a certificate whose algorithm is not known is taken for RSA if
+    // no elliptic curve has its length.
+    let is_rsa = cert.key.as_ref().map_or(cert.key_bits >= 1_024, |oid| {
+        oid.content()
+            .starts_with(&[42, 134, 72, 134, 247, 13, 1, 1])
+    });
+    let small = is_rsa && (1..2_048).contains(&cert.key_bits);
+    judge.when(small, Grade::Weak, "RSA key below 2048 bits");
+}
+
+fn parts(suite: &Suite, judge: &mut Judge) {
+    let (kex, cipher) = (suite.key_exchange, suite.cipher);
+    judge.when(cipher == "NULL", Grade::Broken, "no encryption");
+    judge.when(cipher.starts_with("RC4"), Grade::Broken, "RC4");
+    judge.when(cipher.starts_with("RC2"), Grade::Broken, "RC2");
+    judge.when(cipher.starts_with("DES-"), Grade::Broken, "DES");
+    judge.when(kex.contains("EXPORT"), Grade::Broken, "export suite");
+    judge.when(kex.contains("ANON"), Grade::Broken, "no authentication");
+    judge.when(suite.mac == "HMAC-MD5", Grade::Broken, "MD5");
+    judge.when(cipher.starts_with("3DES"), Grade::Weak, "3DES");
+    let old = cipher.starts_with("IDEA") || cipher.starts_with("SEED");
+    judge.when(old, Grade::Weak, "obsolete cipher");
+    let cbc = cipher.ends_with("CBC") && suite.mac == "HMAC-SHA1";
+    judge.when(cbc, Grade::Weak, "CBC with SHA-1");
+    // RFC 9325 §4.1: forward secrecy.
+    let ephemeral = matches!(kex, "GROUP" | "ECCPWD")
+        || kex.starts_with("ECDHE_")
+        || kex.starts_with("DHE_")
+        || kex.starts_with("SRP");
+    let anonymous = kex.contains("ANON");
+    judge.when(!ephemeral && !anonymous, Grade::Weak, "no forward secrecy");
+}
+
+fn ssh(s: &SshFacts, judge: &mut Judge) {
+    judge.when(s.protocol == Some(1), Grade::Broken, "SSH 1");
+    for direction in [&s.c2s, &s.s2c] {
+        ssh_direction(direction, judge);
+    }
+    let kex = s.kex.get().unwrap_or("");
+    let sha1 = kex.ends_with("-sha1") || kex.contains("-sha1-");
+    judge.when(sha1, Grade::Weak, "key exchange with SHA-1");
+    let host = s.host_key_alg.get().unwrap_or("");
+    judge.when(
+        host == "ssh-rsa",
+        Grade::Weak,
+        "host key signature with SHA-1",
+    );
+    let key = s.host_key_type.get().unwrap_or(host);
+    judge.when(key == "ssh-dss", Grade::Weak, "DSA host key");
+    let small = key.contains("rsa") && (1..2_048).contains(&s.host_key_bits);
+    judge.when(small, Grade::Weak, "RSA key below 2048 bits");
+}
+
+fn ssh_direction(d: &SshDirection, judge: &mut Judge) {
+    let cipher = d.cipher.get().unwrap_or("");
+    judge.when(cipher == "none", Grade::Broken, "no encryption");
+    judge.when(cipher.starts_with("arcfour"), Grade::Broken, "RC4");
+    judge.when(cipher == "des-cbc", Grade::Broken, "DES");
+    judge.when(cipher.starts_with("3des"), Grade::Weak, "3DES");
+    judge.when(cipher.ends_with("-cbc"), Grade::Weak, "CBC");
+    if d.mac_implicit() == Some(false) {
+        let mac = d.mac.get().unwrap_or("");
+        judge.when(mac == "none", Grade::Broken, "no integrity");
+        judge.when(mac.starts_with("hmac-md5"), Grade::Weak, "MD5");
+        judge.when(
+            mac.starts_with("hmac-sha1-96"),
+            Grade::Weak,
+            "truncated SHA-1",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostward::zert::record::{CipherSuite, TlsVersion};
+
+    fn tls_of(version: u16, cipher: u32, pq: PqClass) -> (Grade, Vec<&'static str>) {
+        let mut r = Record::default();
+        r.protocol = Protocol::Tls;
+        r.pq = pq;
+        r.tls.version = Some(TlsVersion(version));
+        r.tls.cipher = Some(CipherSuite(cipher));
+        grade(&r)
+    }
+
+    #[test]
+    fn tls_is_as_good_as_its_worst_part() {
+        use PqClass::{Classical, Hybrid};
+        let classical = "classical key exchange";
+        assert_eq!(tls_of(0x0304, 0x1302, Hybrid), (Grade::Hybrid, vec![]));
+        assert_eq!(
+            tls_of(0x0303, 0xC02F, Classical),
+            (Grade::Classical, vec![classical])
+        );
+        assert_eq!(
+            tls_of(0x0301, 0xC013, Classical),
+            (Grade::Weak, vec!["TLS below 1.2", "CBC with SHA-1"])
+        );
+        assert_eq!(
+            tls_of(0x0303, 0x009C, Classical),
+            (Grade::Weak, vec!["no forward secrecy"])
+        );
+        assert_eq!(tls_of(0x0300, 0x0004, Classical).0, Grade::Broken);
+        assert_eq!(
+            tls_of(0x0303, 0x0034, Classical),
+            (Grade::Broken, vec!["no authentication", "CBC with SHA-1"])
+        );
+    }
+
+    #[test]
+    fn ssh_is_as_good_as_its_worst_part() {
+        let mut r = Record::default();
+        r.protocol = Protocol::Ssh;
+        r.pq = PqClass::Hybrid;
+        r.ssh.kex = "mlkem768x25519-sha256".into();
+        r.ssh.c2s.cipher = "chacha20-poly1305@openssh.com".into();
+        r.ssh.s2c = r.ssh.c2s.clone();
+        assert_eq!(grade(&r), (Grade::Hybrid, vec![]));
+        r.ssh.s2c.cipher = "3des-cbc".into();
+        assert_eq!(grade(&r), (Grade::Weak, vec!["3DES", "CBC"]));
+        r.ssh.c2s.cipher = "arcfour".into();
+        assert_eq!(grade(&r).0, Grade::Broken);
+    }
+
+    #[test]
+    fn nothing_is_the_worst() {
+        assert_eq!(
+            grade(&Record::default()),
+            (Grade::None, vec!["no protection"])
+        );
+        assert!(Grade::ALL.is_sorted());
+    }
+}

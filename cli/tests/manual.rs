@@ -1,0 +1,61 @@
+//! The commands of `docs/manual/zert.md` are real: each is run, in order, and what it writes is
+//! compared. `UPDATE_DOCS=1` writes the page's outputs anew.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    reason = "a failing test may panic"
+)]
+#![cfg(unix)]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::text;
+
+#[test]
+fn commands_write_what_the_page_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = root.join("docs/manual/zert.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    // A folder of its own, in which the captures are where the page has them.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manual");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(
+        root.canonicalize().unwrap().join("tests"),
+        folder.join("tests"),
+    )
+    .unwrap();
+    let (mut real, mut rest, mut run) = (String::new(), page.as_str(), 0);
+    while let Some((before, after)) = rest.split_once("```console\n") {
+        let (block, after) = after.split_once("```").unwrap();
+        let (command, _) = block.split_once('\n').unwrap();
+        let words = command.strip_prefix("$ hostward ").unwrap().split(' ');
+        let output = Command::new(env!("CARGO_BIN_EXE_hostward"))
+            .args(words)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        real.push_str(&format!(
+            "{before}```console\n{command}\n{}{}```",
+            text(&output.stderr),
+            text(&output.stdout).replace("\r\n", "\n")
+        ));
+        rest = after;
+        run += 1;
+    }
+    real.push_str(rest);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &real).unwrap();
+    } else if real != page {
+        let differ = real.lines().zip(page.lines()).find(|(a, b)| a != b);
+        panic!("the page differs: {differ:?}");
+    }
+    assert!(run >= 6, "there are commands");
+}
