@@ -16,6 +16,7 @@ mod cert;
 pub mod code;
 mod config;
 mod conn;
+mod datagram;
 pub mod discovery;
 mod fingerprint;
 mod names;
@@ -30,6 +31,7 @@ mod watch;
 mod zert;
 
 pub use config::Config;
+pub use datagram::{DatagramConfig, DatagramCounts, DatagramSlot, Datagrams};
 pub use names::{SUITES, Suite};
 pub use record::{Field, Protocol, Record};
 pub use text::{CertTime, Hex, Ja4, KeyFingerprint, Text};
