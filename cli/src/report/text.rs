@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use hostward::zert::record::PqClass;
-use hostward::zert::{Protocol, Record};
+use hostward::zert::{Field, Protocol, Record};
+use hostward_hook::event::Value;
 
 use super::line::{DecisionLine, EventLine, RuleLine, SummaryLine, Timestamp, ZertEventLine};
 use super::{InputFacts, Output};

@@ -42,6 +42,8 @@ pub(crate) struct Version {
     pub(crate) salt: &'static [u8; 20],
     /// It has the packet types and labels of version 2 (RFC 9369 §3.2, §3.3.2).
     pub(crate) second: bool,
+    /// It has Google's frames: T050 and T051, which went before the drafts' own.
+    pub(crate) google: bool,
 }
 
 /// RFC 9001 §5.2.
@@ -66,13 +68,13 @@ const SALT_23: [u8; 20] = [
 ];
 /// Drafts 21 and 22.
 const SALT_21: [u8; 20] = [
-    0x7F, 0xBC, 0xDB, 0x0E, 0x7C, 0x66, 0xBB, 0xE9, 0x2A, 0x96, 0xCD, 0x21, 0x51, 0x9E, 0xBD, 0x7A,
-    0xA0, 0x20, 0x64, 0x4A,
+    0x7F, 0xBC, 0xDB, 0x0E, 0x7C, 0x66, 0xBB, 0xE9, 0x19, 0x3A, 0x96, 0xCD, 0x21, 0x51, 0x9E, 0xBD,
+    0x7A, 0x02, 0x64, 0x4A,
 ];
 /// Google's T050 and T051, which carry TLS.
 const SALT_T050: [u8; 20] = [
     0x7F, 0xF5, 0x79, 0xE5, 0xAC, 0xD0, 0x72, 0x91, 0x55, 0x80, 0x30, 0x4C, 0x43, 0xA2, 0x36, 0x7C,
-    0x60, 0x48, 0x33, 0x10,
+    0x60, 0x48, 0x83, 0x10,
 ];
 const SALT_T051: [u8; 20] = [
     0x7A, 0x4E, 0xDE, 0xF4, 0xE7, 0xCC, 0xEE, 0x5F, 0xA4, 0x50, 0x6C, 0x19, 0x12, 0x4F, 0xC8, 0xCC,
@@ -85,6 +87,9 @@ impl Version {
 
     pub(crate) const fn of(number: u32) -> Option<Self> {
         let salt = match number {
+            // RFC 9000 §15: reserved to make servers negotiate. What a client does with the packet is
+            // its own affair; those seen do as in the last draft but for the salt.
+            n if n & 0x0F0F_0F0F == 0x0A0A_0A0A => &SALT_1,
             Self::V1 | 0xFF00_0021..=0xFF00_0022 => &SALT_1,
             Self::V2 => &SALT_2,
             0xFF00_001D..=0xFF00_0020 => &SALT_29,
@@ -99,6 +104,16 @@ impl Version {
             number,
             salt,
             second: number == Self::V2,
+            google: number >> 16 == 0x5430,
+        })
+    }
+
+    /// The same version with the next salt that clients use with it, when there is one.
+    pub(crate) fn otherwise(self) -> Option<Self> {
+        let reserved = self.number & 0x0F0F_0F0F == 0x0A0A_0A0A;
+        (reserved && *self.salt == SALT_1).then_some(Self {
+            salt: &SALT_29,
+            ..self
         })
     }
 
@@ -206,6 +221,8 @@ mod tests {
         use Kind::{Handshake, Initial, Retry, ZeroRtt};
         assert_eq!(kinds(Version::V1), [Initial, ZeroRtt, Handshake, Retry]);
         assert_eq!(kinds(Version::V2), [Retry, Initial, ZeroRtt, Handshake]);
-        assert_eq!(Version::of(0x0A0A_0A0A), None);
+        assert_eq!(Version::of(0x1A2A_3A4B), None);
+        let reserved = Version::of(0x1A2A_3A4A).unwrap();
+        assert_eq!(reserved.otherwise().unwrap().otherwise(), None);
     }
 }

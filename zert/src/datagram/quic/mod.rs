@@ -8,14 +8,14 @@ use super::assemble::{Assembler, Insert};
 use super::Tools;
 use crate::pair::Pair;
 use crate::reader::Reader;
-use crate::record::Record;
+use crate::record::{Record, TlsFacts};
 use crate::tls::hello::{ClientHello, Transport};
 use crate::tls::session::{CLIENT_HELLO, SERVER_HELLO, Session};
 
 mod header;
 mod keys;
 
-use header::{ConnectionId, Kind, Long, varint};
+use header::{ConnectionId, Kind, Long, Version, varint};
 use keys::KeyPair;
 
 /// Sets of keys made for one flow at most: the first, after a retry, after a change of version,
@@ -72,22 +72,26 @@ impl Quic {
         if packet.kind != Kind::Initial {
             return Look::Other;
         }
-        let Some(mut keys) = KeyPair::derive(provider, packet.version, &packet.dcid) else {
-            return Look::Other;
-        };
         // RFC 9000 §7.2: the client's first choice has at least 8 bytes.
         let likely = packet.cut && packet.dcid.bytes().len() >= 8;
-        if !likely && keys.client.open(&packet, &mut tools.plain).is_none() {
-            return Look::Sealed;
+        let mut version = Some(packet.version);
+        while let Some(tried) = version {
+            let Some(mut keys) = KeyPair::derive(provider, tried, &packet.dcid) else {
+                return Look::Other;
+            };
+            if likely || keys.client.open(&packet, &mut tools.plain).is_some() {
+                return Look::Quic(alloc::boxed::Box::new(Self {
+                    client: from,
+                    keys,
+                    version: packet.version.number,
+                    dcid: packet.dcid,
+                    made: 1,
+                    crypto: Pair::default(),
+                }));
+            }
+            version = tried.otherwise();
         }
-        Look::Quic(alloc::boxed::Box::new(Self {
-            client: from,
-            keys,
-            version: packet.version.number,
-            dcid: packet.dcid,
-            made: 1,
-            crypto: Pair::default(),
-        }))
+        Look::Sealed
     }
 
     /// Who sent the first Initial packet.
@@ -160,6 +164,8 @@ impl Quic {
             self.dcid = packet.dcid;
             opened = self.open(from, packet, &mut plain);
             if opened.is_some() && record.tls.version.is_none() {
+                *session = Session::default();
+                record.tls = TlsFacts::default();
                 for side in [Side::Initiator, Side::Responder] {
                     let crypto = self.crypto.of_mut(side);
                     crypto.stream.clear(&mut tools.pool);
@@ -170,7 +176,7 @@ impl Quic {
         if let Some(range) = opened
             && let Some(frames) = plain.get(range)
         {
-            self.frames(from, frames, session, record, tools);
+            self.frames(from, frames, packet.version, session, record, tools);
         }
         tools.plain = plain;
         record.tls.quic_version = Some(self.version);
@@ -210,13 +216,16 @@ impl Quic {
         &mut self,
         from: Side,
         frames: &[u8],
+        version: Version,
         session: &mut Session,
         record: &mut Record,
         tools: &mut Tools,
     ) {
         let mut r = Reader(frames);
         let mut read = || {
-            while let Some(kind) = varint(&mut r) {
+            while !r.is_empty() {
+                // A type of Google's is one byte, the others are below 64 here.
+                let kind = u64::from(r.u8()?);
                 match kind {
                     // PADDING, PING
                     0 | 1 => {}
@@ -237,8 +246,11 @@ impl Quic {
                             varint(&mut r)?;
                         }
                     }
+                    // The same of Google: one bit says that it has several blocks, the others how
+                    // long numbers are.
+                    _ if version.google && kind >> 6 == 1 => google_ack(kind as u8, &mut r)?,
                     // CRYPTO
-                    6 => {
+                    _ if kind == if version.google { 8 } else { 6 } => {
                         let offset = usize::try_from(varint(&mut r)?).ok()?;
                         let len = usize::try_from(varint(&mut r)?).ok()?;
                         let data = r.take(len)?;
@@ -325,4 +337,27 @@ impl Quic {
             }
         }
     }
+}
+
+/// What follows the type of an ACK frame of Google's QUIC.
+fn google_ack(kind: u8, r: &mut Reader<'_>) -> Option<()> {
+    let width = |bits: u8| match bits & 3 {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        _ => 6,
+    };
+    let block = width(kind);
+    r.take(width(kind >> 2))?;
+    r.u16()?; // delay
+    let blocks = if kind & 0x20 != 0 { r.u8()? } else { 0 };
+    r.take(block)?;
+    for _ in 0..blocks {
+        r.take(1 + block)?;
+    }
+    let times = r.u8()?;
+    if times > 0 {
+        r.take(5 + (usize::from(times) - 1) * 3)?;
+    }
+    Some(())
 }
