@@ -14,7 +14,7 @@ use hostward_hook::{
     PacketTransform, Side, StreamObserver, Timers, Verdict,
 };
 use hostward_ids::Ids;
-use hostward_zert::{DatagramSlot, Datagrams, Zert};
+use hostward_zert::{DatagramSlot, Datagrams, Zert, udp_payload};
 
 use crate::config::Mode;
 use crate::counters::Counters;
@@ -410,7 +410,7 @@ impl<T: PacketTransform> Core<T> {
         };
         if !slots.enough {
             let slot = &mut slots.datagrams;
-            let interest = datagrams.datagram(cx, info, slot, f.from, packet.payload());
+            let interest = datagrams.datagram(cx, info, slot, f.from, udp_payload(packet));
             slots.enough = interest == Interest::Enough;
         }
     }

@@ -31,7 +31,7 @@ mod watch;
 mod zert;
 
 pub use config::Config;
-pub use datagram::{DatagramConfig, DatagramCounts, DatagramSlot, Datagrams};
+pub use datagram::{DatagramConfig, DatagramCounts, DatagramSlot, Datagrams, udp_payload};
 pub use names::{SUITES, Suite};
 pub use record::{Field, Protocol, Record};
 pub use text::{CertTime, Hex, Ja4, KeyFingerprint, Text};

@@ -96,6 +96,22 @@ struct Sighting<'a> {
     nat_t: bool,
 }
 
+/// The payload of a UDP packet as its receiver gets it: as long as the UDP header says, if there is
+/// as much (RFC 768), without what else the IP packet holds. Empty for other packets.
+#[must_use]
+pub fn udp_payload<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    let header = packet.upper().first_chunk::<8>();
+    let (proto::UDP, Some([_, _, _, _, a, b, _, _])) = (packet.layout().protocol(), header) else {
+        return &[];
+    };
+    let payload = packet.payload();
+    match usize::from(u16::from_be_bytes([*a, *b])).checked_sub(8) {
+        Some(len) => payload.get(..len).unwrap_or(payload),
+        // 0 stands for what is too long for the field (RFC 2675 §4).
+        None => payload,
+    }
+}
+
 fn sighting<'a>(packet: &Packet<'a>) -> Option<Sighting<'a>> {
     let layout = packet.layout();
     if layout.fragment() != Fragment::Whole {
@@ -124,14 +140,13 @@ fn sighting<'a>(packet: &Packet<'a>) -> Option<Sighting<'a>> {
             if !nat && sport != IKE_PORT && dport != IKE_PORT {
                 return None;
             }
-            let payload = packet.payload();
+            let payload = udp_payload(packet);
             let message = if nat {
                 match payload.strip_prefix(&[0; 4]) {
                     Some(message) => message,
                     None => {
-                        // RFC 3948 §2.2, §2.3: SPI and sequence number; one byte keeps a mapping.
-                        let head = payload.first_chunk::<8>()?;
-                        let spi = u32::from_be_bytes(*head.first_chunk::<4>()?);
+                        // RFC 3948 §2.2, §2.3: an SPI; a single byte only keeps a mapping.
+                        let spi = u32::from_be_bytes(*payload.first_chunk::<4>()?);
                         // RFC 4303 §2.1: below 256 none is in use.
                         return (spi > 255).then(|| of(Kind::EspInUdp, spi.into())).flatten();
                     }

@@ -180,6 +180,9 @@ impl Ike {
             p.u8()?; // number of transforms
             p.take(spi.into())?;
             count = count.saturating_add(1);
+            if by_initiator {
+                self.seen.proposals_offered = count;
+            }
             if by_initiator || count > 1 {
                 continue;
             }
@@ -209,9 +212,6 @@ impl Ike {
             }
             self.seen.chosen = Some(chosen);
         }
-        if by_initiator {
-            self.seen.proposals_offered = count;
-        }
         Some(())
     }
 
@@ -229,6 +229,9 @@ impl Ike {
             p.u8()?;
             p.take(spi.into())?;
             count = count.saturating_add(1);
+            if by_initiator {
+                self.seen.proposals_offered = count;
+            }
             if by_initiator || count > 1 {
                 continue;
             }
@@ -245,9 +248,6 @@ impl Ike {
                 ke: value(4),
                 ..IkeChosen::default()
             });
-        }
-        if by_initiator {
-            self.seen.proposals_offered = count;
         }
         Some(())
     }

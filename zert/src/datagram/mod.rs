@@ -35,6 +35,7 @@ mod quic;
 mod wireguard;
 
 use association::Associations;
+pub use association::udp_payload;
 use dtls::Dtls;
 #[cfg(feature = "quic")]
 use quic::{Look, Quic};
