@@ -2,6 +2,8 @@
 
 use std::io;
 
+use hostward::crypto::Provider;
+use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::filter::{Action, Filter, IMPLIED_DENY, RuleSet};
 use hostward::hook::event::{Class, Event, EventSink};
 use hostward::hook::flow::HashKey;
@@ -13,8 +15,6 @@ use hostward::hook::reason::Control;
 use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
 use hostward::zert::{self, DatagramConfig, Datagrams, Zert, code};
-use hostward::crypto::Provider;
-use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::{Detail, Guard, GuardConfig, Mode};
 
 use crate::capture::decapsulate;

@@ -10,8 +10,8 @@ use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
-    DatagramObserver, Direction, FlowId, FlowInfo, FlowKey, FrameBuf, Meta, Packet, PacketFilter, PacketHook,
-    PacketTransform, Side, StreamObserver, Timers, Verdict,
+    DatagramObserver, Direction, FlowId, FlowInfo, FlowKey, FrameBuf, Meta, Packet, PacketFilter,
+    PacketHook, PacketTransform, Side, StreamObserver, Timers, Verdict,
 };
 use hostward_ids::Ids;
 use hostward_zert::{DatagramSlot, Datagrams, Zert, udp_payload};

@@ -109,7 +109,10 @@ pub(crate) fn ja4(hello: &ClientHello<'_>, scratch: &mut Vec<u16>) -> Ja4 {
         _ => ('0', '0'),
     };
     // All parts have fixed widths that sum to 36.
-    let _ok = write!(out, "{transport}{version}{sni}{suites:02}{extensions:02}{a}{z}_");
+    let _ok = write!(
+        out,
+        "{transport}{version}{sni}{suites:02}{extensions:02}{a}{z}_"
+    );
 
     scratch.clear();
     scratch.extend(hello.suites().filter(real));

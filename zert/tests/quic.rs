@@ -33,7 +33,14 @@ fn bench() -> Bench {
 }
 
 /// Protects an Initial packet: `header` up to and with the packet number of `number_len` bytes.
-fn seal(version: u32, label: &str, dcid: &[u8], header: &[u8], number_len: usize, frames: &[u8]) -> Vec<u8> {
+fn seal(
+    version: u32,
+    label: &str,
+    dcid: &[u8],
+    header: &[u8],
+    number_len: usize,
+    frames: &[u8],
+) -> Vec<u8> {
     let salt = unhex(match version {
         V2 => "0dede3def700a6db819381be6e269dcbf9bd2ed9",
         _ => "38762cf7f55934b34d179ae6a4c80cadccbb7f0a",
@@ -41,7 +48,9 @@ fn seal(version: u32, label: &str, dcid: &[u8], header: &[u8], number_len: usize
     let p = provider();
     let (initial, _) = Hkdf::extract(&p, Hash::Sha256, &salt, dcid).unwrap();
     let mut secret = [0; 32];
-    initial.expand_label(label.as_bytes(), &[], &mut secret).unwrap();
+    initial
+        .expand_label(label.as_bytes(), &[], &mut secret)
+        .unwrap();
     let hkdf = Hkdf::of(&p, Hash::Sha256, &secret).unwrap();
     let prefix = if version == V2 { "quicv2" } else { "quic" };
     let (mut key, mut iv, mut hp) = ([0; 16], [0; 12], [0; 16]);
@@ -51,7 +60,10 @@ fn seal(version: u32, label: &str, dcid: &[u8], header: &[u8], number_len: usize
     }
     let number_at = header.len() - number_len;
     let mut nonce = iv;
-    for (place, byte) in nonce[12 - number_len..].iter_mut().zip(&header[number_at..]) {
+    for (place, byte) in nonce[12 - number_len..]
+        .iter_mut()
+        .zip(&header[number_at..])
+    {
         *place ^= byte;
     }
     let mut body = frames.to_vec();
@@ -69,7 +81,14 @@ fn seal(version: u32, label: &str, dcid: &[u8], header: &[u8], number_len: usize
 }
 
 /// An Initial packet. `keys` is the connection ID that the keys follow from.
-fn initial(version: u32, from: Side, keys: &[u8], dcid: &[u8], number: u8, frames: &[u8]) -> Vec<u8> {
+fn initial(
+    version: u32,
+    from: Side,
+    keys: &[u8],
+    dcid: &[u8],
+    number: u8,
+    frames: &[u8],
+) -> Vec<u8> {
     let mut header = vec![if version == V2 { 0xD0 } else { 0xC0 }];
     header.extend(version.to_be_bytes());
     header.push(dcid.len() as u8);
@@ -77,7 +96,11 @@ fn initial(version: u32, from: Side, keys: &[u8], dcid: &[u8], number: u8, frame
     header.extend([4, 9, 9, 9, 9, 0]);
     header.extend((0x4000 | (1 + frames.len() + 16) as u16).to_be_bytes());
     header.push(number);
-    let label = if from == Client { "client in" } else { "server in" };
+    let label = if from == Client {
+        "client in"
+    } else {
+        "server in"
+    };
     seal(version, label, keys, &header, 1, frames)
 }
 
@@ -177,10 +200,22 @@ fn a_post_quantum_hello_in_pieces_out_of_order() {
     let answer = [ack, crypto(0, &server_hello(0x11EC, false))].concat();
     let answer = initial(V1, Server, &DCID, &[7; 4], 0, &answer);
     // Handshake packets follow in the same datagram.
-    let handshake = [&[0xE0, 0, 0, 0, 1, 0, 4, 9, 9, 9, 9, 0x40, 100][..], &[5; 100]].concat();
+    let handshake = [
+        &[0xE0, 0, 0, 0, 1, 0, 4, 9, 9, 9, 9, 0x40, 100][..],
+        &[5; 100],
+    ]
+    .concat();
     b.send(&mut flow, Server, &[answer, handshake].concat());
-    b.send(&mut flow, Client, &[&[0x41, 9, 9, 9, 9][..], &[5; 60]].concat());
-    b.send(&mut flow, Server, &[&[0x41, 9, 9, 9, 9][..], &[5; 60]].concat());
+    b.send(
+        &mut flow,
+        Client,
+        &[&[0x41, 9, 9, 9, 9][..], &[5; 60]].concat(),
+    );
+    b.send(
+        &mut flow,
+        Server,
+        &[&[0x41, 9, 9, 9, 9][..], &[5; 60]].concat(),
+    );
     let record = b.close(flow, CloseCause::Idle).unwrap();
     assert_eq!(record.tls.sni.get(), Some("pq.example"));
     assert_eq!(record.pq, PqClass::Hybrid);
@@ -196,18 +231,38 @@ fn retry_change_of_version_and_hello_retry() {
     let frames = padded(crypto(0, &hello), 1100);
     let mut b = bench();
     let mut flow = b.open();
-    b.send(&mut flow, Client, &initial(V1, Client, &DCID, &DCID, 0, &frames));
+    b.send(
+        &mut flow,
+        Client,
+        &initial(V1, Client, &DCID, &DCID, 0, &frames),
+    );
     let retry = [&[0xF0, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4][..], &[7; 30]].concat();
     b.send(&mut flow, Server, &retry);
     let other = [1, 2, 3, 4];
-    b.send(&mut flow, Client, &initial(V1, Client, &other, &other, 1, &frames));
+    b.send(
+        &mut flow,
+        Client,
+        &initial(V1, Client, &other, &other, 1, &frames),
+    );
     let again = crypto(0, &server_hello(29, true));
-    b.send(&mut flow, Server, &initial(V2, Server, &other, &[7; 4], 0, &again));
+    b.send(
+        &mut flow,
+        Server,
+        &initial(V2, Server, &other, &[7; 4], 0, &again),
+    );
     let more = padded(crypto(hello.len(), &hello), 1100);
-    b.send(&mut flow, Client, &initial(V2, Client, &other, &other, 2, &more));
+    b.send(
+        &mut flow,
+        Client,
+        &initial(V2, Client, &other, &other, 2, &more),
+    );
     let answer = server_hello(29, false);
     let more = crypto(server_hello(29, true).len(), &answer);
-    b.send(&mut flow, Server, &initial(V2, Server, &other, &[7; 4], 1, &more));
+    b.send(
+        &mut flow,
+        Server,
+        &initial(V2, Server, &other, &[7; 4], 1, &more),
+    );
     let record = b.close(flow, CloseCause::EndOfInput).unwrap();
     assert_eq!(record.tls.sni.get(), Some("retry.example"));
     assert!(record.tls.hello_retry && record.open_at_end);
@@ -221,9 +276,17 @@ fn a_server_that_refuses() {
     let mut b = bench();
     let mut flow = b.open();
     let frames = padded(crypto(0, &hello("no.example", 29, 32)), 1100);
-    b.send(&mut flow, Client, &initial(V1, Client, &DCID, &DCID, 0, &frames));
+    b.send(
+        &mut flow,
+        Client,
+        &initial(V1, Client, &DCID, &DCID, 0, &frames),
+    );
     let close = [0x1C, 0x41, 0x28, 0x06, 0x00, 0, 0, 0];
-    b.send(&mut flow, Server, &initial(V1, Server, &DCID, &[7; 4], 0, &close));
+    b.send(
+        &mut flow,
+        Server,
+        &initial(V1, Server, &DCID, &[7; 4], 0, &close),
+    );
     let record = b.close(flow, CloseCause::Idle).unwrap();
     assert_eq!(record.tls.alerts.to_string(), "server:handshake_failure!");
     assert_eq!(record.established, Some(false));
@@ -246,7 +309,11 @@ fn what_does_not_open_is_no_quic_and_is_given_up() {
     // Without a provider nothing is tried.
     let mut b = Bench::new(Datagrams::default());
     let mut flow = b.open();
-    b.send(&mut flow, Client, &initial(V1, Client, &DCID, &DCID, 0, &[0; 1100]));
+    b.send(
+        &mut flow,
+        Client,
+        &initial(V1, Client, &DCID, &DCID, 0, &[0; 1100]),
+    );
     assert!(b.close(flow, CloseCause::Idle).is_none());
 }
 
@@ -261,10 +328,18 @@ fn bounds() {
     let mut b = Bench::new(Datagrams::new(config).quic(provider()));
     let mut flow = b.open();
     let far = padded(crypto(3000, &[1; 100]), 1100);
-    b.send(&mut flow, Client, &initial(V1, Client, &DCID, &DCID, 0, &far));
+    b.send(
+        &mut flow,
+        Client,
+        &initial(V1, Client, &DCID, &DCID, 0, &far),
+    );
     assert_eq!(b.datagrams.counts().too_long, 1);
     let mut second = b.open();
-    b.send(&mut second, Client, &initial(V1, Client, &DCID, &DCID, 0, &far));
+    b.send(
+        &mut second,
+        Client,
+        &initial(V1, Client, &DCID, &DCID, 0, &far),
+    );
     assert_eq!(b.datagrams.counts().refused, 1);
     let record = b.close(second, CloseCause::Idle).unwrap();
     assert!(record.cut && record.protocol == Protocol::Quic);

@@ -579,7 +579,15 @@ fn protection(record: &Record) -> String {
             record.fields(&mut |name, field| {
                 if let ("chosen", Field::Group(chosen)) = (name, field) {
                     let of = |name| chosen.iter().find(|(n, _)| *n == name)?.1;
-                    for name in ["encr", "key_length", "prf", "hash", "integ", "dh", "additional"] {
+                    for name in [
+                        "encr",
+                        "key_length",
+                        "prf",
+                        "hash",
+                        "integ",
+                        "dh",
+                        "additional",
+                    ] {
                         match of(name) {
                             Some(Value::Str(s)) => add(s),
                             Some(Value::U64(n)) => add(&n.to_string()),

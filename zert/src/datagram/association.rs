@@ -148,7 +148,9 @@ fn sighting<'a>(packet: &Packet<'a>) -> Option<Sighting<'a>> {
                         // RFC 3948 §2.2, §2.3: an SPI; a single byte only keeps a mapping.
                         let spi = u32::from_be_bytes(*payload.first_chunk::<4>()?);
                         // RFC 4303 §2.1: below 256 none is in use.
-                        return (spi > 255).then(|| of(Kind::EspInUdp, spi.into())).flatten();
+                        return (spi > 255)
+                            .then(|| of(Kind::EspInUdp, spi.into()))
+                            .flatten();
                     }
                 }
             } else {
@@ -228,7 +230,8 @@ impl Associations {
                 ike: seen.ike.is_some().then(Box::default),
             };
             self.map.insert(key, Box::new(new));
-            self.queue.push_back((now.mono.saturating_add(self.idle), key));
+            self.queue
+                .push_back((now.mono.saturating_add(self.idle), key));
         }
         let Some(found) = self.map.get_mut(&key) else {
             return answer;

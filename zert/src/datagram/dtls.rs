@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use hostward_hook::Side;
 
-use super::assemble::{Assembler, Insert};
 use super::Tools;
+use super::assemble::{Assembler, Insert};
 use crate::pair::Pair;
 use crate::reader::Reader;
 use crate::record::{Record, TlsVersion};
@@ -94,7 +94,7 @@ impl Message {
 
 #[derive(Debug, Default)]
 struct End {
-    /// Number of the message that is read next; `None` before the first.
+    /// Number of the message that is read next; `None` before the first hello.
     next: Option<u16>,
     waiting: Vec<Message>,
 }
@@ -201,13 +201,22 @@ impl Dtls {
 
     fn fragment(&mut self, from: Side, f: &Fragment<'_>, record: &mut Record, tools: &mut Tools) {
         let end = self.ends.of_mut(from);
-        let next = *end.next.get_or_insert(f.seq);
+        // A hello is the first of its side, or follows a request to verify.
+        if end.next.is_none()
+            && matches!(f.kind, CLIENT_HELLO | SERVER_HELLO | HELLO_VERIFY_REQUEST)
+        {
+            end.next = Some(f.seq);
+        }
         // Sent again, or from far ahead.
-        if f.seq < next || f.seq - next >= WAITING as u16 {
+        if end
+            .next
+            .is_some_and(|next| f.seq < next || f.seq - next >= WAITING as u16)
+        {
             return;
         }
         let place = match end.waiting.iter().position(|m| m.seq == f.seq) {
             Some(place) => place,
+            None if end.waiting.len() >= WAITING => return,
             None => {
                 let too_long = f.len > tools.config.handshake_limit;
                 let wanted = Session::wants(f.kind);
@@ -236,7 +245,10 @@ impl Dtls {
         if message.skipped || (message.kind, message.len) != (f.kind, f.len) {
             return;
         }
-        match message.body.insert(f.offset, f.data, f.len, &mut tools.pool) {
+        match message
+            .body
+            .insert(f.offset, f.data, f.len, &mut tools.pool)
+        {
             Insert::Kept => {}
             Insert::TooLong => {
                 record.cut = true;
@@ -267,6 +279,11 @@ impl Dtls {
             let Some(first) = end.waiting.first() else {
                 return;
             };
+            // What waited before the hello came, and comes before it.
+            if end.next.is_some_and(|next| first.seq < next) {
+                end.waiting.remove(0).body.clear(&mut tools.pool);
+                continue;
+            }
             let turn = end.next == Some(first.seq);
             if !(all || turn && first.whole()) {
                 return;

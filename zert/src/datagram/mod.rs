@@ -533,7 +533,11 @@ impl DatagramObserver for Datagrams {
             }
         };
         self.after(cx, flow);
-        if done { Interest::Enough } else { Interest::More }
+        if done {
+            Interest::Enough
+        } else {
+            Interest::More
+        }
     }
 
     fn closed(

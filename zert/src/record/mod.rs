@@ -8,8 +8,8 @@ use alloc::boxed::Box;
 use hostward_hook::event::{Detail, FieldVisitor, Value};
 
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
-use hostward_hook::layout::proto;
 use hostward_hook::ident::{JobId, UserId};
+use hostward_hook::layout::proto;
 use hostward_hook::meta::Direction;
 use hostward_hook::time::Now;
 
@@ -500,7 +500,9 @@ fn ike_fields(i: &IkeSeen, f: Visit<'_>) {
     shown(f, "spi_i", Some(Hex(i.spi_i.to_be_bytes())));
     let answered = (i.spi_r != 0).then_some(Hex(i.spi_r.to_be_bytes()));
     shown(f, "spi_r", answered);
-    names(f, "exchanges", &i.exchanges, |n| numbers::exchange(i.major, n));
+    names(f, "exchanges", &i.exchanges, |n| {
+        numbers::exchange(i.major, n)
+    });
     number(f, "messages", Some(i.messages));
     number(f, "proposals_offered", Some(i.proposals_offered));
     match &i.chosen {
@@ -519,7 +521,11 @@ fn ike_fields(i: &IkeSeen, f: Visit<'_>) {
             for (n, ke) in c.additional.iter().filter(|ke| **ke != 0).enumerate() {
                 let comma = if n > 0 { "," } else { "" };
                 // What does not fit is cut.
-                let _ = write!(additional, "{comma}{}", Named(numbers::key_exchange(*ke), *ke));
+                let _ = write!(
+                    additional,
+                    "{comma}{}",
+                    Named(numbers::key_exchange(*ke), *ke)
+                );
             }
             fn text<const N: usize>(t: &Option<Inline<N>>) -> Option<Value<'_>> {
                 t.as_ref().map(|t| Value::Str(t.as_str()))

@@ -120,7 +120,11 @@ impl Version {
     const fn kind(self, first: u8) -> Kind {
         let bits = first >> 4 & 3;
         // RFC 9369 §3.2: the types are one further on.
-        match if self.second { bits.wrapping_sub(1) & 3 } else { bits } {
+        match if self.second {
+            bits.wrapping_sub(1) & 3
+        } else {
+            bits
+        } {
             0 => Kind::Initial,
             1 => Kind::ZeroRtt,
             2 => Kind::Handshake,

@@ -7,11 +7,11 @@ use core::ops::Range;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use hostward_crypto::Provider;
 use hostward_crypto::aead::AeadKey;
 use hostward_crypto::algorithm::{Aead, AesKey, Hash};
 use hostward_crypto::cipher::BlockKey;
 use hostward_crypto::hkdf::Hkdf;
-use hostward_crypto::Provider;
 
 use super::header::{ConnectionId, Long, Version};
 

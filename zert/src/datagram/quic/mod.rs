@@ -4,8 +4,8 @@
 use hostward_crypto::Provider;
 use hostward_hook::Side;
 
-use super::assemble::{Assembler, Insert};
 use super::Tools;
+use super::assemble::{Assembler, Insert};
 use crate::pair::Pair;
 use crate::reader::Reader;
 use crate::record::{Record, TlsFacts};
@@ -126,8 +126,7 @@ impl Quic {
             }
         }
         // RFC 9001 §5.7: short headers of the client mean that it has sent its Finished.
-        if payload.first().is_some_and(|first| first & 0xC0 == 0x40)
-            && record.tls.version.is_some()
+        if payload.first().is_some_and(|first| first & 0xC0 == 0x40) && record.tls.version.is_some()
         {
             session.protected(from, LONG, record);
         }
