@@ -2,6 +2,8 @@
 
 use std::io;
 
+use hostward::crypto::Provider;
+use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::filter::{Action, Filter, IMPLIED_DENY, RuleSet};
 use hostward::hook::event::{Class, Event, EventSink};
 use hostward::hook::flow::HashKey;
@@ -12,7 +14,7 @@ use hostward::hook::meta::{Checksums, Routing};
 use hostward::hook::reason::Control;
 use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
-use hostward::zert::{self, Zert, code};
+use hostward::zert::{self, DatagramConfig, Datagrams, Zert, code};
 use hostward::{Detail, Guard, GuardConfig, Mode};
 
 use crate::capture::decapsulate;
@@ -58,8 +60,16 @@ impl Guarded {
             connections: config.flows.capacity,
             ..zert::Config::default()
         });
+        let datagrams = Datagrams::new(DatagramConfig {
+            flows: config.flows.capacity,
+            ..DatagramConfig::default()
+        })
+        .quic(Provider::of([RUST_CRYPTO]));
         Self {
-            guard: Guard::new(config, key).ids(Ids::new(detection)).zert(zert),
+            guard: Guard::new(config, key)
+                .ids(Ids::new(detection))
+                .zert(zert)
+                .datagrams(datagrams),
             frame: VecFrame::new(0, 65_575),
             checksums,
             depth,

@@ -259,6 +259,17 @@ pub trait DatagramObserver {
         from: Side,
         payload: &[u8],
     ) -> Interest;
+
+    /// The flow is over. `slot` is thrown away afterwards.
+    fn closed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flow: &FlowInfo,
+        slot: &mut Self::Slot,
+        cause: CloseCause,
+    ) {
+        let _ = (cx, flow, slot, cause);
+    }
 }
 
 /// What a stream transform has done with what it was given.

@@ -19,7 +19,7 @@ use hostward_hook::{
     FlowId, FlowKey, FrameBuf, Meta, Packet, PacketTransform, StreamObserver, Timers, Verdict,
 };
 use hostward_ids::Ids;
-use hostward_zert::Zert;
+use hostward_zert::{Datagrams, Zert};
 
 use crate::config::GuardConfig;
 use crate::counters::Counters;
@@ -63,6 +63,7 @@ impl<T: PacketTransform> Guard<T> {
             filter: None,
             ids: None,
             zert: None,
+            datagrams: None,
             ipsec,
             filter_epoch: None,
             flows: FlowTable::new(config.flows, key),
@@ -99,6 +100,13 @@ impl<T: PacketTransform> Guard<T> {
         self
     }
 
+    /// The same guard with a record of protection beyond TCP: QUIC, DTLS, IKE, ESP, AH, WireGuard.
+    #[must_use]
+    pub fn datagrams(mut self, datagrams: Datagrams) -> Self {
+        self.core.datagrams = Some(datagrams);
+        self
+    }
+
     /// The IP filter, to see which rules are in force.
     #[must_use]
     pub const fn filter_ref(&self) -> Option<&Filter> {
@@ -114,6 +122,11 @@ impl<T: PacketTransform> Guard<T> {
     /// The protection observer.
     pub const fn zert_mut(&mut self) -> Option<&mut Zert> {
         self.core.zert.as_mut()
+    }
+
+    /// The observer of protection beyond TCP.
+    pub const fn datagrams_mut(&mut self) -> Option<&mut Datagrams> {
+        self.core.datagrams.as_mut()
     }
 
     /// What was counted so far.
@@ -316,6 +329,7 @@ impl<T: PacketTransform> Guard<T> {
             c.streams.as_ref().and_then(Reassembler::next_deadline),
         );
         next = earlier(next, c.zert.as_ref().and_then(Timers::next_deadline));
+        next = earlier(next, c.datagrams.as_ref().and_then(Timers::next_deadline));
         next = earlier(next, c.filter.as_ref().and_then(Timers::next_deadline));
         earlier(next, c.ids.as_ref().and_then(Timers::next_deadline))
     }
@@ -336,6 +350,9 @@ impl<T: PacketTransform> Guard<T> {
         let open: alloc::vec::Vec<FlowId> = self.core.flows.ids().collect();
         for id in open {
             self.core.close(&mut cx, id, CloseCause::EndOfInput);
+        }
+        if let Some(datagrams) = &mut self.core.datagrams {
+            datagrams.finish(&mut cx);
         }
     }
 }

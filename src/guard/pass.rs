@@ -12,11 +12,11 @@ use hostward_hook::protection::Fact;
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
-    Direction, FlowId, FlowInfo, FlowKey, FrameBuf, Meta, Packet, PacketFilter, PacketHook,
-    PacketTransform, Side, StreamObserver, Timers, Verdict,
+    DatagramObserver, Direction, FlowId, FlowInfo, FlowKey, FrameBuf, Meta, Packet, PacketFilter,
+    PacketHook, PacketTransform, Side, StreamObserver, Timers, Verdict,
 };
 use hostward_ids::Ids;
-use hostward_zert::Zert;
+use hostward_zert::{DatagramSlot, Datagrams, Zert, udp_payload};
 
 use crate::config::Mode;
 use crate::counters::Counters;
@@ -34,6 +34,9 @@ pub struct Slots {
     observed: bool,
     /// The observers were told the end; the entry only waits for stragglers.
     closed: bool,
+    datagrams: DatagramSlot,
+    /// Nothing more is wanted of its datagrams.
+    enough: bool,
 }
 
 impl Slots {
@@ -82,6 +85,7 @@ pub(super) struct Core<T> {
     pub(super) filter_epoch: Option<u64>,
     pub(super) ids: Option<Ids>,
     pub(super) zert: Option<Zert>,
+    pub(super) datagrams: Option<Datagrams>,
     pub(super) ipsec: T,
     pub(super) flows: FlowTable<Slots>,
     pub(super) fragments: Option<FragmentReassembler>,
@@ -274,6 +278,11 @@ impl<T: PacketTransform> Core<T> {
         if let Some((id, cause)) = ended {
             self.close(cx, id, cause);
         }
+        if let Some(datagrams) = &mut self.datagrams
+            && (key.is_none() || packet.layout().ah_offset().is_some())
+        {
+            datagrams.packet(cx, packet);
+        }
         if let Some(key) = key {
             let found = match found {
                 Some(f) => Some(f),
@@ -357,6 +366,10 @@ impl<T: PacketTransform> Core<T> {
             Direction::Inbound => packet.meta.sa,
         };
         self.flows.update(f, tcp, bytes, cx.now, sa);
+        if packet.layout().protocol() == proto::UDP {
+            self.datagram(cx, packet, f);
+            return;
+        }
         let (Some(segment), Some(state)) = (segment, self.flows.state(f.id)) else {
             return;
         };
@@ -392,9 +405,30 @@ impl<T: PacketTransform> Core<T> {
         }
     }
 
+    /// Feeds the observer of datagrams.
+    fn datagram(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, f: Found) {
+        let (Some(datagrams), Some((info, slots))) =
+            (&mut self.datagrams, self.flows.slot_mut(f.id))
+        else {
+            return;
+        };
+        if !slots.enough {
+            let slot = &mut slots.datagrams;
+            let interest = datagrams.datagram(cx, info, slot, f.from, udp_payload(packet));
+            slots.enough = interest == Interest::Enough;
+        }
+    }
+
     /// Ends a flow: its observers are told, its entry is free again.
     pub(super) fn close(&mut self, cx: &mut Cx<'_>, id: FlowId, cause: CloseCause) {
-        if let (Some((info, mut slots)), Some(zert)) = (self.flows.remove(id), &mut self.zert) {
+        let Some((info, mut slots)) = self.flows.remove(id) else {
+            return;
+        };
+        if info.key.protocol() == proto::UDP {
+            if let Some(datagrams) = &mut self.datagrams {
+                datagrams.closed(cx, &info, &mut slots.datagrams, cause);
+            }
+        } else if let Some(zert) = &mut self.zert {
             slots.end(cx, zert, self.streams.as_mut(), &info, cause);
         }
     }
@@ -415,6 +449,9 @@ impl<T: PacketTransform> Core<T> {
         self.expire_streams(cx);
         if let Some(zert) = &mut self.zert {
             zert.settle(cx, &mut |id| self.flows.info(id).copied());
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.handle_deadline(cx);
         }
         if let Some(filter) = &mut self.filter {
             filter.handle_deadline(cx);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::reader::{Reader, u16s};
 use crate::text::{Hex, Inline, Ja4};
-use crate::tls::hello::{ClientHello, ext};
+use crate::tls::hello::{ClientHello, Transport, ext};
 
 /// RFC 8701: values that mean nothing and are sent to keep receivers tolerant.
 pub(crate) const fn is_grease(v: u16) -> bool {
@@ -64,7 +64,7 @@ pub(crate) fn ja3(hello: &ClientHello<'_>) -> Hex<16> {
     Hex(h.0.finalize().into())
 }
 
-/// JA4 of a client hello over TCP.
+/// JA4 of a client hello.
 pub(crate) fn ja4(hello: &ClientHello<'_>, scratch: &mut Vec<u16>) -> Ja4 {
     let mut out = Inline::<36>::new();
     let version = match hello.highest_version() {
@@ -74,7 +74,16 @@ pub(crate) fn ja4(hello: &ClientHello<'_>, scratch: &mut Vec<u16>) -> Ja4 {
         0x0301 => "10",
         0x0300 => "s3",
         0x0002 => "s2",
+        0xFEFC => "d3",
+        0xFEFD => "d2",
+        0xFEFF => "d1",
         _ => "00",
+    };
+    let transport = match hello.transport {
+        Transport::Tcp => 't',
+        #[cfg(feature = "quic")]
+        Transport::Quic => 'q',
+        Transport::Dtls => 'd',
     };
     let sni = if hello.extension(ext::SERVER_NAME).is_some() {
         'd'
@@ -100,7 +109,10 @@ pub(crate) fn ja4(hello: &ClientHello<'_>, scratch: &mut Vec<u16>) -> Ja4 {
         _ => ('0', '0'),
     };
     // All parts have fixed widths that sum to 36.
-    let _ok = write!(out, "t{version}{sni}{suites:02}{extensions:02}{a}{z}_");
+    let _ok = write!(
+        out,
+        "{transport}{version}{sni}{suites:02}{extensions:02}{a}{z}_"
+    );
 
     scratch.clear();
     scratch.extend(hello.suites().filter(real));

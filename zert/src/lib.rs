@@ -18,6 +18,7 @@ mod cert;
 pub mod code;
 mod config;
 mod conn;
+mod datagram;
 pub mod discovery;
 mod entry;
 mod fingerprint;
@@ -39,6 +40,7 @@ mod watch;
 mod zert;
 
 pub use config::Config;
+pub use datagram::{DatagramConfig, DatagramCounts, DatagramSlot, Datagrams, udp_payload};
 pub use names::{SUITES, Suite};
 pub use record::{Field, Protocol, Record};
 pub use text::{CertTime, Hex, Ja4, KeyFingerprint, Text};

@@ -106,7 +106,22 @@ fn entry<M: SerializeMap>(map: &mut M, name: &str, field: Field<'_>) -> Result<(
             let list: Vec<_> = alerts.as_slice().iter().map(AlertFields::of).collect();
             map.serialize_entry(name, &list)
         }
+        Field::Names(names) => map.serialize_entry(name, names),
+        Field::Group(fields) => map.serialize_entry(name, &GroupFields(fields)),
         Field::Absent | _ => map.serialize_entry(name, &()),
+    }
+}
+
+/// Several values in an object of their own.
+struct GroupFields<'a>(&'a [(&'static str, Option<Value<'a>>)]);
+
+impl Serialize for GroupFields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            entry(&mut map, name, value.map_or(Field::Absent, Field::One))?;
+        }
+        map.end()
     }
 }
 

@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use hostward::zert::record::PqClass;
-use hostward::zert::{Protocol, Record};
+use hostward::zert::{Field, Protocol, Record};
+use hostward_hook::event::Value;
 
 use super::line::{DecisionLine, EventLine, RuleLine, SummaryLine, Timestamp, ZertEventLine};
 use super::{InputFacts, Output};
@@ -519,6 +520,24 @@ fn family(record: &Record) -> String {
             .tls
             .version
             .map_or_else(|| "TLS".into(), |v| v.to_string()),
+        Protocol::Dtls => record
+            .tls
+            .version
+            .map_or_else(|| "DTLS".into(), |v| v.to_string()),
+        Protocol::Quic => match record.tls.quic_version {
+            Some(1) => "QUICv1".into(),
+            Some(0x6B33_43CF) => "QUICv2".into(),
+            Some(v) => format!("QUIC({v:#010x})"),
+            None => "QUIC".into(),
+        },
+        Protocol::Ike => match &record.ike {
+            Some(ike) => format!("IKEv{}", ike.major),
+            None => "IKE".into(),
+        },
+        Protocol::Esp => "ESP".into(),
+        Protocol::Ah => "AH".into(),
+        Protocol::Wireguard => "WireGuard".into(),
+        Protocol::Ipsec => "IPsec".into(),
         Protocol::Ssh => match record.ssh.protocol {
             Some(version) => format!("SSH-{version}"),
             None => "SSH".into(),
@@ -539,7 +558,7 @@ fn protection(record: &Record) -> String {
         text.push_str(&shown(part));
     };
     match record.protocol {
-        Protocol::Tls => {
+        Protocol::Tls | Protocol::Dtls | Protocol::Quic => {
             let tls = &record.tls;
             tls.cipher.iter().for_each(|c| add(&c.to_string()));
             tls.group.iter().for_each(|g| add(&g.to_string()));
@@ -555,6 +574,29 @@ fn protection(record: &Record) -> String {
                 ssh.c2s.mac.get().iter().for_each(|m| add(m));
             }
         }
+        Protocol::Ike => {
+            // The names are the record's own.
+            record.fields(&mut |name, field| {
+                if let ("chosen", Field::Group(chosen)) = (name, field) {
+                    let of = |name| chosen.iter().find(|(n, _)| *n == name)?.1;
+                    for name in [
+                        "encr",
+                        "key_length",
+                        "prf",
+                        "hash",
+                        "integ",
+                        "dh",
+                        "additional",
+                    ] {
+                        match of(name) {
+                            Some(Value::Str(s)) => add(s),
+                            Some(Value::U64(n)) => add(&n.to_string()),
+                            _ => {}
+                        }
+                    }
+                }
+            });
+        }
         Protocol::None | _ => {}
     }
     text
@@ -563,7 +605,7 @@ fn protection(record: &Record) -> String {
 /// What the server is called.
 fn name(record: &Record) -> String {
     let name = match record.protocol {
-        Protocol::Tls => {
+        Protocol::Tls | Protocol::Dtls | Protocol::Quic => {
             let tls = &record.tls;
             tls.sni.get().or_else(|| tls.server_cert.subject.get())
         }

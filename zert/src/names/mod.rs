@@ -2,6 +2,7 @@
 
 mod alerts;
 mod groups;
+pub(crate) mod ike;
 mod schemes;
 mod suites;
 

@@ -1,7 +1,7 @@
 //! The record: how one connection was protected.
 
 use core::any::Any;
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use alloc::boxed::Box;
@@ -9,17 +9,22 @@ use hostward_hook::event::{Detail, FieldVisitor, Value};
 
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
 use hostward_hook::ident::{JobId, UserId};
+use hostward_hook::layout::proto;
 use hostward_hook::meta::Direction;
 use hostward_hook::time::Now;
 
-use crate::text::{Inline, Text};
+use crate::names::ike as numbers;
+use crate::text::{Hex, Inline, Text};
 
+mod ike;
 mod ipsec;
 mod ssh;
 mod tls;
 
+use ike::Named;
 use tls::Scheme;
 
+pub use ike::{Few, IkeChosen, IkeSeen, SpiSeen};
 pub use ipsec::{FilterFacts, IkeFacts, IpsecFacts, RuleFacts};
 pub use ssh::{SshDirection, SshFacts};
 pub use tls::{
@@ -181,6 +186,10 @@ pub enum Field<'a> {
     },
     /// A list of alerts, which may be empty.
     Alerts(&'a Alerts),
+    /// A list of names, which may be empty.
+    Names(&'a [&'a str]),
+    /// Several values with names of their own.
+    Group(&'a [(&'static str, Option<Value<'a>>)]),
 }
 
 impl<'a> Field<'a> {
@@ -259,13 +268,18 @@ pub struct Record {
     pub ipsec: Option<Box<IpsecFacts>>,
     /// The filter rules the connection is under, where they are told.
     pub filter: Option<Box<FilterFacts>>,
-    /// TLS facts; empty unless `protocol` is [`Protocol::Tls`].
+    /// TLS facts; empty unless `protocol` is [`Protocol::Tls`], [`Protocol::Dtls`] or
+    /// [`Protocol::Quic`].
     pub tls: TlsFacts,
     /// SSH facts; empty unless `protocol` is [`Protocol::Ssh`].
     pub ssh: SshFacts,
     /// What was read from the stream, when a provider told more ([`Source::Advised`]). See
     /// [`observed`](Self::observed).
     pub observation: Option<Box<Observation>>,
+    /// IKE messages seen; `None` unless `protocol` is [`Protocol::Ike`].
+    pub ike: Option<Box<IkeSeen>>,
+    /// Protected packets seen; `None` unless `protocol` is [`Protocol::Esp`] or [`Protocol::Ah`].
+    pub spi: Option<SpiSeen>,
 }
 
 /// What was read from the stream of a connection of which a provider told more.
@@ -330,6 +344,8 @@ impl Default for Record {
             tls: TlsFacts::default(),
             ssh: SshFacts::default(),
             observation: None,
+            ike: None,
+            spi: None,
         }
     }
 }
@@ -450,7 +466,25 @@ impl Record {
     /// The connection's addresses and ports, client first.
     #[must_use]
     pub fn key(&self) -> Option<FlowKey> {
-        FlowKey::new(self.client, self.server, 6)
+        FlowKey::new(self.client, self.server, self.ip_protocol())
+    }
+
+    /// The number of the protocol over IP that carries the connection. What goes through a tunnel
+    /// unprotected by anything else counts as TCP.
+    #[must_use]
+    pub const fn ip_protocol(&self) -> u8 {
+        match self.protocol {
+            Protocol::None | Protocol::Tls | Protocol::Ssh | Protocol::Ipsec => proto::TCP,
+            Protocol::Dtls | Protocol::Quic | Protocol::Ike | Protocol::Wireguard => proto::UDP,
+            Protocol::Ah => proto::AH,
+            Protocol::Esp => match self.spi {
+                Some(SpiSeen {
+                    udp_encapsulated: true,
+                    ..
+                }) => proto::UDP,
+                _ => proto::ESP,
+            },
+        }
     }
 
     /// Shows every field of the record's protocol, absent ones too, in the order of
@@ -458,18 +492,26 @@ impl Record {
     pub fn fields(&self, f: &mut dyn FnMut(&'static str, Field<'_>)) {
         f("proto", Field::One(Value::Str(self.protocol.name())));
         f("src", Field::One(Value::Addr(self.client.ip())));
-        number(f, "sport", Some(self.client.port()));
+        let ports = !matches!(self.ip_protocol(), proto::ESP | proto::AH);
+        number(f, "sport", ports.then_some(self.client.port()));
         f("dst", Field::One(Value::Addr(self.server.ip())));
-        number(f, "dport", Some(self.server.port()));
+        number(f, "dport", ports.then_some(self.server.port()));
         match self.protocol {
             Protocol::None => {}
-            Protocol::Tls | Protocol::Dtls | Protocol::Quic => tls_fields(&self.tls, f),
+            Protocol::Tls | Protocol::Dtls => tls_fields(&self.tls, f),
+            Protocol::Quic => {
+                let version = self.tls.quic_version.map(|v| HexNumber(v.into(), 10));
+                shown(f, "quic_version", version);
+                tls_fields(&self.tls, f);
+            }
             Protocol::Ssh => ssh_fields(&self.ssh, f),
-            Protocol::Ike
-            | Protocol::Esp
-            | Protocol::Ah
-            | Protocol::Wireguard
-            | Protocol::Ipsec => {}
+            Protocol::Ike => ike_fields(self.ike.as_deref().unwrap_or(&IkeSeen::default()), f),
+            Protocol::Esp | Protocol::Ah => {
+                let seen = self.spi.unwrap_or_default();
+                shown(f, "spi", Some(HexNumber(seen.spi.into(), 10)));
+                flag(f, "udp_encapsulated", Some(seen.udp_encapsulated));
+            }
+            Protocol::Wireguard | Protocol::Ipsec => {}
         }
         flag(f, "failed", Some(self.failed));
         flag(f, "established", self.established);
@@ -504,6 +546,91 @@ fn flag(f: Visit<'_>, name: &'static str, b: Option<bool>) {
 
 fn number(f: Visit<'_>, name: &'static str, n: Option<impl Into<u64>>) {
     f(name, Field::of(n.map(|n| Value::U64(n.into()))));
+}
+
+/// A number in hexadecimal with `0x`, so many characters wide.
+struct HexNumber(u64, usize);
+
+impl fmt::Display for HexNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#0width$x}", self.0, width = self.1)
+    }
+}
+
+/// Shows numbers by their names.
+fn names<const N: usize>(
+    f: Visit<'_>,
+    name: &'static str,
+    numbers: &Few<N>,
+    of: impl Fn(u16) -> Option<&'static str>,
+) {
+    let shown = numbers.list().map(|n| Inline::<40>::of(Named(of(n), n)));
+    let mut list = [""; N];
+    for (place, text) in list.iter_mut().zip(&shown) {
+        *place = text.as_str();
+    }
+    f(
+        name,
+        Field::Names(list.get(..numbers.as_slice().len()).unwrap_or(&list)),
+    );
+}
+
+fn ike_fields(i: &IkeSeen, f: Visit<'_>) {
+    shown(f, "version", Some(format_args!("IKEv{}", i.major)));
+    shown(f, "spi_i", Some(Hex(i.spi_i.to_be_bytes())));
+    let answered = (i.spi_r != 0).then_some(Hex(i.spi_r.to_be_bytes()));
+    shown(f, "spi_r", answered);
+    names(f, "exchanges", &i.exchanges, |n| {
+        numbers::exchange(i.major, n)
+    });
+    number(f, "messages", Some(i.messages));
+    number(f, "proposals_offered", Some(i.proposals_offered));
+    match &i.chosen {
+        None => f("chosen", Field::Absent),
+        Some(c) => {
+            let named = |n: Option<u16>, of: fn(u16) -> Option<&'static str>| {
+                n.map(|n| Inline::<40>::of(Named(of(n), n)))
+            };
+            let encr = Inline::<40>::of(Named(numbers::encryption(i.major, c.encr), c.encr));
+            let prf = named(c.prf, numbers::prf);
+            let integ = named(c.integ, numbers::integrity);
+            let hash = named(c.hash, numbers::hash);
+            let auth = named(c.auth, numbers::authentication);
+            let ke = named(c.ke, numbers::key_exchange);
+            let mut additional = Inline::<96>::new();
+            for (n, ke) in c.additional.iter().filter(|ke| **ke != 0).enumerate() {
+                let comma = if n > 0 { "," } else { "" };
+                // What does not fit is cut.
+                let _ = write!(
+                    additional,
+                    "{comma}{}",
+                    Named(numbers::key_exchange(*ke), *ke)
+                );
+            }
+            fn text<const N: usize>(t: &Option<Inline<N>>) -> Option<Value<'_>> {
+                t.as_ref().map(|t| Value::Str(t.as_str()))
+            }
+            let more = additional.as_str();
+            f(
+                "chosen",
+                Field::Group(&[
+                    ("encr", Some(Value::Str(encr.as_str()))),
+                    (
+                        "key_length",
+                        (c.key_length > 0).then_some(Value::U64(c.key_length.into())),
+                    ),
+                    ("prf", text(&prf)),
+                    ("integ", text(&integ)),
+                    ("hash", text(&hash)),
+                    ("auth", text(&auth)),
+                    ("dh", text(&ke)),
+                    ("additional", (!more.is_empty()).then_some(Value::Str(more))),
+                ]),
+            );
+        }
+    }
+    names(f, "notifies", &i.notifies, numbers::notify);
+    flag(f, "nat_t", Some(i.nat_t));
 }
 
 fn tls_fields(t: &TlsFacts, f: Visit<'_>) {
@@ -574,6 +701,24 @@ impl Detail for Record {
                     (false, false) => "none",
                 };
                 v.field(name, Value::Str(who));
+            }
+            Field::Names(names) => {
+                let mut list = Inline::<256>::new();
+                for (n, name) in names.iter().enumerate() {
+                    let comma = if n > 0 { "," } else { "" };
+                    // What does not fit is cut.
+                    let _ = write!(list, "{comma}{name}");
+                }
+                if !names.is_empty() {
+                    v.field(name, Value::Str(list.as_str()));
+                }
+            }
+            Field::Group(fields) => {
+                for (name, value) in fields {
+                    if let Some(value) = value {
+                        v.field(name, *value);
+                    }
+                }
             }
             Field::Alerts(alerts) => {
                 if alerts.count() > 0 {

@@ -8,8 +8,9 @@ use crate::cert;
 use crate::names::{Suite, alert_name, group_name, scheme_name};
 use crate::text::{CertTime, Hex, Ja4, Text};
 
-/// A protocol version by its number on the wire, shown as `SSLv2`, `SSLv3`, `TLSv1.0` to `TLSv1.3`
-/// and `TLSv1.3-draft(0x7f12)`.
+/// A protocol version by its number on the wire, shown as `SSLv2`, `SSLv3`, `TLSv1.0` to `TLSv1.3`,
+/// `TLSv1.3-draft(0x7f12)`, `DTLSv1.0`, `DTLSv1.2` and `DTLSv1.3`, and `DTLSv0.9` for what OpenSSL had
+/// before there was a standard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a number is all there ever is")]
 pub struct TlsVersion(pub u16);
@@ -18,10 +19,13 @@ impl TlsVersion {
     /// SSL 2.0.
     pub const SSL_2: Self = Self(0x0002);
 
-    /// TLS 1.3 or one of its drafts: the handshake is encrypted from the server hello on.
+    pub(crate) const DTLS_OLD: Self = Self(0x0100);
+
+    /// TLS 1.3, one of its drafts, or DTLS 1.3: the handshake is encrypted from the server hello on.
     #[must_use]
     pub const fn is_1_3(self) -> bool {
-        self.0 >= 0x0304
+        // RFC 6347 §4.1: the versions of DTLS are counted downwards, from 0xFEFF for 1.0.
+        matches!(self.0, 0x0304..0xFE00 | 0xFEFC)
     }
 }
 
@@ -31,6 +35,10 @@ impl fmt::Display for TlsVersion {
             0x0002 => f.write_str("SSLv2"),
             0x0300 => f.write_str("SSLv3"),
             v @ 0x0301..=0x0304 => write!(f, "TLSv1.{}", v - 0x0301),
+            0x0100 => f.write_str("DTLSv0.9"),
+            0xFEFC => f.write_str("DTLSv1.3"),
+            0xFEFD => f.write_str("DTLSv1.2"),
+            0xFEFF => f.write_str("DTLSv1.0"),
             v @ (0x7F00..=0x7FFF | 0xFB00..=0xFBFF) => write!(f, "TLSv1.3-draft({v:#06x})"),
             v => write!(f, "{v:#06x}"),
         }

@@ -38,6 +38,15 @@ fn extensions(body: &[u8]) -> impl Iterator<Item = (u16, &[u8])> + Clone {
     })
 }
 
+/// What carries a hello: it decides a letter of JA4, and how versions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    #[cfg(feature = "quic")]
+    Quic,
+    Dtls,
+}
+
 /// A client hello, still in its bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct ClientHello<'a> {
@@ -51,17 +60,27 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) ssl2: bool,
     /// Nothing was missing or left over.
     pub(crate) whole: bool,
+    /// What carries it.
+    pub(crate) transport: Transport,
     extensions: &'a [u8],
 }
 
 impl<'a> ClientHello<'a> {
+    /// Reads the body of a handshake message over TCP.
+    pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
+        Self::parse_over(body, Transport::Tcp)
+    }
+
     /// Reads the body of a handshake message. What is missing or wrong after the suites is
     /// tolerated: a record shows what was there.
-    pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse_over(body: &'a [u8], transport: Transport) -> Option<Self> {
         let mut r = Reader(body);
         let version = r.u16()?;
         let random = *r.array::<32>()?;
         r.vec8()?; // session id
+        if transport == Transport::Dtls {
+            r.vec8()?; // cookie (RFC 6347 §4.2.1)
+        }
         let suites = r.vec16()?;
         let compression = r.vec8();
         let old = r.is_empty(); // no extensions at all
@@ -76,6 +95,7 @@ impl<'a> ClientHello<'a> {
             suites,
             ssl2: false,
             whole,
+            transport,
             extensions,
         })
     }
@@ -103,6 +123,7 @@ impl<'a> ClientHello<'a> {
             suites,
             ssl2: true,
             whole: true,
+            transport: Transport::Tcp,
             extensions: &[],
         })
     }
@@ -141,7 +162,15 @@ impl<'a> ClientHello<'a> {
     pub(crate) fn highest_version(&self) -> u16 {
         self.extension(ext::SUPPORTED_VERSIONS)
             .and_then(|e| Reader(e).vec8())
-            .and_then(|list| u16s(list).filter(|v| !is_grease(*v)).max())
+            .and_then(|list| {
+                let offered = u16s(list).filter(|v| !is_grease(*v));
+                if self.transport == Transport::Dtls {
+                    // RFC 6347 §4.1: its versions are counted downwards.
+                    offered.filter(|v| v >> 8 == 0xFE).min()
+                } else {
+                    offered.max()
+                }
+            })
             .unwrap_or(self.version)
     }
 

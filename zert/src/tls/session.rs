@@ -15,8 +15,8 @@ use crate::record::{
 };
 use crate::text::Hex;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+pub(crate) const CLIENT_HELLO: u8 = 1;
+pub(crate) const SERVER_HELLO: u8 = 2;
 const HELLO_RETRY_DRAFT: u8 = 6;
 const CERTIFICATE: u8 = 11;
 const SERVER_KEY_EXCHANGE: u8 = 12;
@@ -487,7 +487,8 @@ fn server_key_exchange(body: &[u8], tls: &mut TlsFacts) {
     } else {
         false
     };
-    if signed && tls.version == Some(TlsVersion(0x0303)) && !r.is_empty() && !kex.ends_with("PSK") {
+    let schemes = matches!(tls.version, Some(TlsVersion(0x0303 | 0xFEFD)));
+    if signed && schemes && !r.is_empty() && !kex.ends_with("PSK") {
         tls.signature_scheme = r.u16();
     }
 }
