@@ -17,6 +17,7 @@ pub mod code;
 mod config;
 mod conn;
 pub mod discovery;
+pub mod enforce;
 mod fingerprint;
 mod names;
 mod pair;

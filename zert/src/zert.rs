@@ -1,6 +1,7 @@
 //! The observer itself.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hostward_hook::Side;
@@ -15,6 +16,7 @@ use crate::code;
 use crate::config::Config;
 use crate::conn::{Conn, Env, Hits, Stage};
 use crate::discovery::{Discovery, Kind, Steps};
+use crate::enforce::{Cause, Enforcement, Mapped, RuleSet};
 use crate::pool::Pool;
 use crate::record::Record;
 
@@ -48,6 +50,7 @@ struct Entry {
     next: u32,
     settling: bool,
     used: bool,
+    mapped: Mapped,
 }
 
 /// How much the observer has seen.
@@ -83,6 +86,7 @@ pub struct Zert {
     scratch: Vec<u16>,
     spare: Record,
     counts: Counts,
+    enforcement: Option<Box<Enforcement>>,
 }
 
 impl Default for Zert {
@@ -108,6 +112,59 @@ impl Zert {
             scratch: Vec::new(),
             spare: Record::default(),
             counts: Counts::default(),
+            enforcement: None,
+        }
+    }
+
+    /// The same with rules about how connections must be protected.
+    #[must_use]
+    pub fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = Some(Box::new(enforcement));
+        self
+    }
+
+    /// Enforcement: its rules, and what it did so far.
+    #[must_use]
+    pub fn enforcement(&self) -> Option<&Enforcement> {
+        self.enforcement.as_deref()
+    }
+
+    /// Installs other rules: for new connections and later changes of those there are.
+    pub fn set_rules(&mut self, cx: &mut Cx<'_>, rules: Arc<RuleSet>) {
+        let enforcement = self.enforcement.get_or_insert_default();
+        enforcement.set_rules(cx, rules, self.enabled);
+    }
+
+    /// Evaluates every connection that was evaluated before by the rules in force now: on request, after other rules
+    /// were installed.
+    pub fn enforce_all(&mut self, cx: &mut Cx<'_>) {
+        for place in 0..self.entries.len() {
+            let entry = self.entries.get(place).filter(|e| e.used);
+            if entry.is_some_and(|e| e.mapped.is_evaluated()) {
+                self.enforce(cx, place as u32, Cause::Request);
+            }
+        }
+    }
+
+    /// Has a connection evaluated; its record is brought up to date first.
+    fn enforce(&mut self, cx: &mut Cx<'_>, place: u32, cause: Cause) {
+        if self.enforcement.is_none() {
+            return;
+        }
+        if cause != Cause::Ended {
+            self.with(place, |conn, env| conn.conclude(false, env));
+        }
+        let Some(entry) = self.entries.get_mut(place as usize) else {
+            return;
+        };
+        let cause = match cause {
+            Cause::Change if !entry.mapped.is_evaluated() => Cause::Initial,
+            cause => cause,
+        };
+        if let Some(enforcement) = &mut self.enforcement {
+            let record = &mut entry.conn.record;
+            let reset = enforcement.evaluate(cx, record, &mut entry.mapped, cause);
+            record.reset_by = reset.or_else(|| record.reset_by.take());
         }
     }
 
@@ -162,6 +219,9 @@ impl Zert {
             let event = cx.event(code, Class::Progress, &());
             cx.events.emit(&event);
         }
+        if let Some(enforcement) = &self.enforcement {
+            enforcement.tell_if_in_vain(cx, enabled);
+        }
     }
 
     /// The record of a connection as it stands now, before its end.
@@ -213,6 +273,7 @@ impl Zert {
                 next: NIL,
                 settling: false,
                 used: false,
+                mapped: Mapped::default(),
             }));
             (self.entries.len() - 1) as u32
         } else {
@@ -225,6 +286,7 @@ impl Zert {
         let newest = self.newest;
         if let Some(entry) = self.entries.get_mut(place as usize) {
             entry.used = true;
+            entry.mapped = Mapped::default();
             entry.epoch = entry.epoch.wrapping_add(1);
             entry.conn.flow = Some(*flow);
             entry.conn.discovery = Discovery::tcp(flow.opened.mono);
@@ -343,6 +405,17 @@ impl Zert {
             self.settled(place);
         }
         self.steps(cx, place, steps, false);
+        self.enforce(cx, place, Cause::Change);
+    }
+
+    /// After the answer that no more bytes are wanted: clear text to the bound is a decided state, too.
+    fn classified(&mut self, cx: &mut Cx<'_>, place: u32, interest: Interest) {
+        let clear = self.entries.get(place as usize).is_some_and(|e| {
+            e.conn.record.protocol == crate::record::Protocol::None && !e.mapped.is_evaluated()
+        });
+        if clear && interest == Interest::Enough {
+            self.enforce(cx, place, Cause::Initial);
+        }
     }
 }
 
@@ -388,6 +461,7 @@ impl StreamObserver for Zert {
             return Interest::Enough;
         };
         self.after(cx, flow, place, hits);
+        self.classified(cx, place, interest);
         interest
     }
 
@@ -409,6 +483,7 @@ impl StreamObserver for Zert {
             return Interest::Enough;
         };
         self.after(cx, flow, place, hits);
+        self.classified(cx, place, interest);
         interest
     }
 
@@ -449,6 +524,14 @@ impl StreamObserver for Zert {
             Some(entry) if !open => entry.conn.discovery.closed(),
             _ => [None, None],
         };
+        let spoke = self.entries.get(place as usize).is_some_and(|e| {
+            let r = &e.conn.record;
+            !e.mapped.is_evaluated()
+                && (r.clear_text > 0 || r.protocol != crate::record::Protocol::None)
+        });
+        if spoke {
+            self.enforce(cx, place, Cause::Ended);
+        }
         self.steps(cx, place, steps, !open);
         if cx.events.wants(Class::Record) {
             self.emit(cx, place, code::RECORD, Class::Record);
@@ -476,6 +559,17 @@ impl Timers for Zert {
             let steps = discovery.tick(cx.now.mono);
             self.settled(place);
             self.steps(cx, place, steps, false);
+            // An initiation alone is no change of what was evaluated before.
+            let evaluated = |e: &Box<Entry>| e.mapped.is_evaluated();
+            let evaluated = self.entries.get(place as usize).is_some_and(evaluated);
+            let due = if evaluated {
+                Kind::Change
+            } else {
+                Kind::Initiation
+            };
+            if steps.contains(&Some(due)) {
+                self.enforce(cx, place, Cause::Change);
+            }
         }
     }
 }

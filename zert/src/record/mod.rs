@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use hostward_hook::event::{Detail, FieldVisitor, Value};
 
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
@@ -263,6 +264,8 @@ pub struct Record {
     pub tls: TlsFacts,
     /// SSH facts; empty unless `protocol` is [`Protocol::Ssh`].
     pub ssh: SshFacts,
+    /// The rule of enforcement that had the connection reset.
+    pub reset_by: Option<Arc<str>>,
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -300,6 +303,7 @@ impl Default for Record {
             filter: None,
             tls: TlsFacts::default(),
             ssh: SshFacts::default(),
+            reset_by: None,
         }
     }
 }
