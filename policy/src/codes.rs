@@ -92,6 +92,12 @@ codes! {
     IKE_DENIED = 326, "ike-denied", Meaning, Warning, "A policy with negotiated tunnels permits no IKE.";
     NOT_ALL_COMPARED = 327, "not-all-compared", Meaning, Note, "Too many rules overlap to find all that decide nothing.";
     CONNECT_ROUTED = 328, "connect-routed", Meaning, Warning, "A connect qualifier does not go with forwarded traffic.";
+    OTHER_PROTECTION = 401, "other-protection", Meaning, Error, "A parameter of a `ZERTProtection` does not go with its protocol.";
+    BAD_VERSION = 402, "bad-version", Meaning, Error, "A version of TLS, or a range of versions, cannot be read.";
+    BAD_PATTERN = 403, "bad-pattern", Meaning, Error, "A `*` may stand only at the end of a name.";
+    EMPTY_GROUP = 404, "empty-group", Meaning, Error, "A zERT rule refers to an address group without members.";
+    TOO_MANY_ADDRESSES = 405, "too-many-addresses", Meaning, Error, "The zERT rules have more addresses than allowed.";
+    ZERT_SHADOWED = 421, "zert-shadowed", Meaning, Warning, "A zERT rule decides nothing because an earlier one matches all its connections.";
 }
 
 #[cfg(test)]

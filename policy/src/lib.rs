@@ -36,6 +36,8 @@ mod suggest;
 pub mod tables;
 mod tree;
 mod value;
+#[cfg(feature = "zert")]
+pub mod zert;
 
 pub use complete::{Completion, complete};
 pub use diagnostic::{Code, CodeInfo, Diagnostic, Diagnostics, Label, Severity, Step};

@@ -260,6 +260,7 @@ fn choices(out: &mut String, keyword: &str, value: &Value, listed: &mut Vec<&'st
         Shape::OneOf(values) => {
             return values.iter().for_each(|v| choices(out, keyword, v, listed));
         }
+        Shape::List(value) => return choices(out, keyword, value, listed),
         Shape::Plain | Shape::Sequence(_) | Shape::Optional(_) => return,
     };
     // Of two keywords there is nothing to say that the names do not.
@@ -315,6 +316,6 @@ fn value_words(value: &Value, out: &mut BTreeSet<&'static str>) {
         Shape::Sequence(values) | Shape::OneOf(values) => {
             values.iter().for_each(|v| value_words(v, out));
         }
-        Shape::Optional(value) => value_words(value, out),
+        Shape::Optional(value) | Shape::List(value) => value_words(value, out),
     }
 }

@@ -33,6 +33,14 @@ fn the_page_of_ip_security_is_current() {
 }
 
 #[test]
+fn the_page_of_zert_is_current() {
+    is_current(
+        "docs/formats/zert-policy.md",
+        &page(&tables::zert::DISCIPLINE),
+    );
+}
+
+#[test]
 fn the_page_of_the_agents_files_is_current() {
     is_current(
         "docs/formats/policy-agent.md",

@@ -1,6 +1,7 @@
 //! What is kept for one connection.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use hostward_hook::Side;
 use hostward_hook::flow::FlowInfo;
@@ -8,6 +9,7 @@ use hostward_hook::flow::FlowInfo;
 use crate::advice;
 use crate::conn::{Env, Lookouts, Stage, Track};
 use crate::discovery::Discovery;
+use crate::enforce::Mapped;
 use crate::intern::Handle;
 use crate::record::{FilterFacts, IpsecFacts, Observation, Protocol, Record, Role, Source};
 use crate::seen::{self, Seen};
@@ -35,6 +37,10 @@ pub(crate) struct Entry {
     pub(crate) advised: Option<Box<Seen>>,
     pub(crate) ipsec: Option<Handle<IpsecFacts>>,
     pub(crate) filter: Option<Handle<FilterFacts>>,
+    /// What enforcement knows of it.
+    pub(crate) mapped: Mapped,
+    /// The rule of enforcement that had it reset: rare, so apart.
+    pub(crate) reset_by: Option<Box<Arc<str>>>,
     pub(crate) epoch: u32,
     /// Neighbours among those that settle, or the next free place.
     pub(crate) prev: u32,
@@ -57,6 +63,8 @@ impl Entry {
             advised: None,
             ipsec: None,
             filter: None,
+            mapped: Mapped::new(),
+            reset_by: None,
             epoch: 0,
             prev: NIL,
             next: NIL,
@@ -159,6 +167,7 @@ impl Entry {
             seen::role(&flow, client, shown)
         };
         record.ipsec = self.ipsec.as_ref().map(|i| Box::new((***i).clone()));
+        record.reset_by = self.reset_by.as_ref().map(|name| Arc::clone(name));
         record.filter = self.filter.as_ref().map(|f| Box::new((***f).clone()));
         if record.protocol == Protocol::None
             && let Some(ipsec) = &record.ipsec

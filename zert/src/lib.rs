@@ -20,6 +20,7 @@ mod config;
 mod conn;
 mod datagram;
 pub mod discovery;
+pub mod enforce;
 mod entry;
 mod fingerprint;
 mod intern;

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -18,6 +19,7 @@ use crate::code;
 use crate::config::Config;
 use crate::conn::{Env, Hits, Lookouts, Stage, Track, Watched};
 use crate::discovery::{Discovery, Kind, Steps};
+use crate::enforce::{Cause, Enforcement, Mapped, RuleSet};
 use crate::entry::{Entry, NIL, State};
 use crate::intern::Handle;
 use crate::pool::Pool;
@@ -112,6 +114,7 @@ pub struct Zert {
     pub(crate) spare: Record,
     pub(crate) told: Record,
     counts: Counts,
+    enforcement: Option<Box<Enforcement>>,
 }
 
 impl Default for Zert {
@@ -141,7 +144,64 @@ impl Zert {
             spare: Record::default(),
             told: Record::default(),
             counts: Counts::default(),
+            enforcement: None,
             config,
+        }
+    }
+
+    /// The same with rules about how connections must be protected.
+    #[must_use]
+    pub fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = Some(Box::new(enforcement));
+        self
+    }
+
+    /// Enforcement: its rules, and what it did so far.
+    #[must_use]
+    pub fn enforcement(&self) -> Option<&Enforcement> {
+        self.enforcement.as_deref()
+    }
+
+    /// Installs other rules: for new connections and later changes of those there are.
+    pub fn set_rules(&mut self, cx: &mut Cx<'_>, rules: Arc<RuleSet>) {
+        let enforcement = self.enforcement.get_or_insert_default();
+        enforcement.set_rules(cx, rules, self.enabled);
+    }
+
+    /// Evaluates every connection that was evaluated before by the rules in force now: on request,
+    /// after other rules were installed.
+    pub fn enforce_all(&mut self, cx: &mut Cx<'_>) {
+        for place in 0..self.entries.len() {
+            let entry = self.entries.get(place).filter(|e| e.used);
+            if entry.is_some_and(|e| e.mapped.is_evaluated()) {
+                self.enforce(cx, place as u32, Cause::Request);
+            }
+        }
+    }
+
+    /// Has a connection evaluated as it stands; not while its handshake is under way.
+    fn enforce(&mut self, cx: &mut Cx<'_>, place: u32, cause: Cause) {
+        if self.enforcement.is_none() {
+            return;
+        }
+        let Some(entry) = self.entries.get(place as usize) else {
+            return;
+        };
+        let undecided = entry.stage == Stage::Pending && entry.protocol_seen().is_none();
+        if cause == Cause::Change && undecided && entry.advised_session().is_none() {
+            return;
+        }
+        self.show(place, cause == Cause::Ended);
+        let Some(entry) = self.entries.get_mut(place as usize) else {
+            return;
+        };
+        let cause = match cause {
+            Cause::Change if !entry.mapped.is_evaluated() => Cause::Initial,
+            cause => cause,
+        };
+        if let Some(enforcement) = &mut self.enforcement {
+            let reset = enforcement.evaluate(cx, &self.spare, &mut entry.mapped, cause);
+            entry.reset_by = reset.map(Box::new).or_else(|| entry.reset_by.take());
         }
     }
 
@@ -224,6 +284,9 @@ impl Zert {
         if cx.events.wants(Class::Progress) {
             let event = cx.event(code, Class::Progress, &());
             cx.events.emit(&event);
+        }
+        if let Some(enforcement) = &self.enforcement {
+            enforcement.tell_if_in_vain(cx, enabled);
         }
     }
 
@@ -361,6 +424,8 @@ impl Zert {
         entry.next = self.free;
         entry.flow = None;
         entry.stage = Stage::Clear;
+        entry.mapped = Mapped::default();
+        entry.reset_by = None;
         let state = core::mem::replace(&mut entry.state, State::Watching(Lookouts::new()));
         if let Some(advised) = entry.advised.take() {
             advised.release(&mut self.stock);
@@ -505,6 +570,13 @@ impl Zert {
             .is_some_and(|e| e.discovery.is_reported())
         {
             self.settled(place);
+        }
+        // An initiation alone is no change of what was evaluated before.
+        let initiation = steps == [Some(Kind::Initiation), None];
+        let evaluated = self.entries.get(place as usize);
+        let evaluated = evaluated.is_some_and(|e| e.mapped.is_evaluated());
+        if !(initiation && evaluated) {
+            self.enforce(cx, place, Cause::Change);
         }
     }
 
@@ -693,6 +765,8 @@ impl StreamObserver for Zert {
             State::Watching(look) => match look.bytes(from, data, self.config.prefix) {
                 Watched::Wait(Interest::Enough) => {
                     self.freeze(place);
+                    // Clear text to the bound is a decided state, too.
+                    self.enforce(cx, place, Cause::Change);
                     return Interest::Enough;
                 }
                 Watched::Wait(interest) => return interest,
@@ -777,6 +851,11 @@ impl StreamObserver for Zert {
         } else {
             entry.discovery.closed()
         };
+        // What was not evaluated yet and said something is evaluated now, for what can still be told.
+        let silent = matches!(&entry.state, State::Watching(look) if look.clear_text() == 0);
+        if !entry.mapped.is_evaluated() && !silent {
+            self.enforce(cx, place, Cause::Ended);
+        }
         let (progress, record) = (
             cx.events.wants(Class::Progress),
             cx.events.wants(Class::Record),

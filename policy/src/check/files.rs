@@ -16,6 +16,8 @@ enum Home {
     Main,
     Image,
     Either,
+    /// Any policy file.
+    Policy,
     Discipline(&'static str, &'static str),
 }
 
@@ -33,6 +35,7 @@ fn fits(kind: FileKind, home: Home) -> bool {
         | (FileKind::Main, Home::Main | Home::Either)
         | (FileKind::Image, Home::Image | Home::Either) => true,
         (FileKind::Policy(a), Home::Discipline(b, _)) => a == b,
+        (FileKind::Policy(_), Home::Policy) => true,
         _ => false,
     }
 }
@@ -41,6 +44,7 @@ fn called(home: Home) -> &'static str {
     match home {
         Home::Main | Home::Either => "the main file",
         Home::Image => "an image file",
+        Home::Policy => "a policy file",
         Home::Discipline(_, file) => file,
     }
 }
@@ -69,6 +73,8 @@ pub(super) fn kinds(
     for (id, source) in sources.iter() {
         let mut tallies: Vec<Tally> = Vec::new();
         let mut own_image = false;
+        // Whose the statements are that any policy file may hold.
+        let mut shared_of = None;
         while let Some(object) = objects.next_if(|o| o.source == id.0) {
             if object.parent != NONE {
                 continue;
@@ -80,6 +86,7 @@ pub(super) fn kinds(
                 (Place::Main, _) => Home::Main,
                 (Place::Image, _) => Home::Image,
                 (Place::MainOrImage, _) => Home::Either,
+                (Place::Policy, Some(_)) if statement.shared => Home::Policy,
                 (Place::Policy, Some(d)) => Home::Discipline(d.name, d.file),
                 (Place::Inline | Place::Policy, _) => continue,
             };
@@ -93,6 +100,9 @@ pub(super) fn kinds(
                 let path = |p: &crate::value::Placed<'_>| matches!(p.atom, crate::Atom::Path(_));
                 own_image |= !atoms.iter().any(path);
             }
+            if home == Home::Policy {
+                shared_of = language.discipline(object.statement).map(|d| d.name);
+            }
             match tallies.iter_mut().find(|t| t.home == home) {
                 Some(tally) => tally.count += 1,
                 None => tallies.push(Tally {
@@ -104,7 +114,7 @@ pub(super) fn kinds(
             }
         }
         let kind = match source.kind() {
-            FileKind::Unknown => guess(&tallies, own_image),
+            FileKind::Unknown => guess(&tallies, own_image, shared_of),
             FileKind::Main if own_image => FileKind::MainAndImage,
             FileKind::Main | FileKind::Image | FileKind::MainAndImage | FileKind::Policy(_) => {
                 source.kind()
@@ -119,9 +129,12 @@ pub(super) fn kinds(
 }
 
 /// The kind most statements belong to; the first of equals.
-fn guess(tallies: &[Tally], own_image: bool) -> FileKind {
+fn guess(tallies: &[Tally], own_image: bool, shared_of: Option<&'static str>) -> FileKind {
     let mut best: Option<&Tally> = None;
-    for tally in tallies.iter().filter(|t| t.home != Home::Either) {
+    for tally in tallies
+        .iter()
+        .filter(|t| !matches!(t.home, Home::Either | Home::Policy))
+    {
         if best.is_none_or(|b| tally.count > b.count) {
             best = Some(tally);
         }
@@ -129,11 +142,16 @@ fn guess(tallies: &[Tally], own_image: bool) -> FileKind {
     let main = tallies.iter().any(|t| t.home == Home::Main);
     match best.map(|t| t.home) {
         Some(Home::Discipline(name, _)) => FileKind::Policy(name),
+        // Nothing but such: a file of their own discipline.
+        Some(Home::Policy) => FileKind::Unknown,
         Some(Home::Main | Home::Either) if own_image => FileKind::MainAndImage,
         Some(Home::Image) if main && own_image => FileKind::MainAndImage,
         Some(Home::Main | Home::Either) => FileKind::Main,
         Some(Home::Image) => FileKind::Image,
         None if tallies.is_empty() => FileKind::Unknown,
+        None if tallies.iter().all(|t| t.home == Home::Policy) => {
+            shared_of.map_or(FileKind::Unknown, FileKind::Policy)
+        }
         None => FileKind::Main,
     }
 }
@@ -158,6 +176,9 @@ fn report(language: &Language, id: SourceId, kind: FileKind, tally: &Tally, out:
             n => format!("the first of {n} such statements, which would have no effect"),
         });
         match (kind, tally.home) {
+            (FileKind::Main | FileKind::MainAndImage | FileKind::Image, Home::Policy) => {
+                d.help("move them to the policy file whose statements refer to them")
+            }
             (
                 FileKind::Main | FileKind::MainAndImage | FileKind::Image,
                 Home::Discipline(name, _),

@@ -18,7 +18,7 @@ use crate::tables::files::{
     COMMON_ZERT_CONFIG, Flush, IDS_CONFIG, IP_SEC_CONFIG, Purge, QOS_CONFIG, ROUTING_CONFIG,
     TCP_IMAGE, TTLS_CONFIG, ZERT_CONFIG,
 };
-use crate::tables::{self, ipsec};
+use crate::tables::{self, ipsec, zert};
 use crate::value::Atom;
 
 /// A kind of policy: the statements that name its files.
@@ -53,7 +53,7 @@ static KINDS: [Kind; 6] = [
     Kind {
         common: Some(&COMMON_ZERT_CONFIG),
         own: &ZERT_CONFIG,
-        discipline: None,
+        discipline: Some(ZERT),
     },
     Kind {
         common: None,
@@ -63,6 +63,7 @@ static KINDS: [Kind; 6] = [
 ];
 
 const IPSEC: &str = ipsec::DISCIPLINE.name;
+const ZERT: &str = zert::DISCIPLINE.name;
 
 /// A statement that names a file, or says that the common one is wanted.
 #[derive(Clone, Debug)]
@@ -471,6 +472,10 @@ impl Loader<'_> {
                     "add `{name}` to the image file, without a path when this file is all there is"
                 ))
             });
+            return;
+        }
+        // Without zERT policy nothing is enforced, as on most systems; there are no default rules.
+        if kind.discipline == Some(ZERT) {
             return;
         }
         let stack = self.loaded.stack.as_deref();

@@ -91,6 +91,8 @@ pub struct Statement {
     pub once: bool,
     /// Others refer to it; one that nobody refers to has no effect.
     pub reusable: bool,
+    /// Files of every discipline may hold it, not only those of its own.
+    pub shared: bool,
     /// The parameters in the order of the reference page.
     pub parameters: &'static [Parameter],
     /// The release of z/OS that brought it, if known.
@@ -118,6 +120,7 @@ impl Statement {
             body: Body::Block,
             once: false,
             reusable: true,
+            shared: false,
             parameters,
             since: None,
             confirmed: true,
@@ -156,6 +159,13 @@ impl Statement {
     #[must_use]
     pub const fn effective(mut self) -> Self {
         self.reusable = false;
+        self
+    }
+
+    /// Files of every discipline may hold it.
+    #[must_use]
+    pub const fn shared(mut self) -> Self {
+        self.shared = true;
         self
     }
 

@@ -116,6 +116,8 @@ pub enum Value {
     Optional(&'static Value),
     /// The first of these that fits the first word's shape.
     OneOf(&'static [Value]),
+    /// One or more of a value of one word, separated by blanks or commas, to the end of the line.
+    List(&'static Value),
 }
 
 /// What a value is made of.
@@ -127,6 +129,7 @@ pub(crate) enum Shape {
     Sequence(&'static [Value]),
     OneOf(&'static [Value]),
     Optional(&'static Value),
+    List(&'static Value),
 }
 
 impl Value {
@@ -136,6 +139,7 @@ impl Value {
             Self::Sequence(values) => Shape::Sequence(values),
             Self::OneOf(values) => Shape::OneOf(values),
             Self::Optional(value) => Shape::Optional(value),
+            Self::List(value) => Shape::List(value),
             Self::Nothing
             | Self::Number { .. }
             | Self::Range { .. }
@@ -160,7 +164,7 @@ impl Value {
             Shape::Plain => matches!(self, Self::Rest(_)),
             Shape::Choices(choices) => choices.iter().any(|c| c.then.is_verbatim()),
             Shape::Sequence(values) | Shape::OneOf(values) => values.iter().any(Self::is_verbatim),
-            Shape::Optional(value) => value.is_verbatim(),
+            Shape::Optional(value) | Shape::List(value) => value.is_verbatim(),
         }
     }
 
@@ -173,6 +177,7 @@ impl Value {
             Shape::Sequence(values) => values.iter().all(Self::may_be_empty),
             Shape::OneOf(values) => values.iter().any(Self::may_be_empty),
             Shape::Optional(_) => true,
+            Shape::List(value) => value.may_be_empty(),
         }
     }
 
@@ -205,6 +210,7 @@ impl Value {
                 })
                 .unwrap_or(false),
             Self::Optional(value) => value.fits(word),
+            Self::List(value) => word.split(',').any(|part| value.fits(part)),
             Self::OneOf(values) => values.iter().any(|v| v.fits(word)),
         }
     }
@@ -214,7 +220,7 @@ impl Value {
         match self {
             Self::Range { .. } | Self::Address(_) | Self::Prefix(_) | Self::Addresses(_) => true,
             Self::OneOf(values) | Self::Sequence(values) => values.iter().any(Self::selects),
-            Self::Optional(value) => value.selects(),
+            Self::Optional(value) | Self::List(value) => value.selects(),
             Self::Nothing
             | Self::Choice(_)
             | Self::Number { .. }
@@ -257,7 +263,7 @@ impl Value {
                 values.iter().for_each(|v| v.alternatives(out));
                 return;
             }
-            Self::Optional(value) => return value.alternatives(out),
+            Self::Optional(value) | Self::List(value) => return value.alternatives(out),
             Self::Sequence(values) => {
                 if let Some(first) = values.first() {
                     first.alternatives(out);
@@ -361,6 +367,10 @@ impl Value {
                 out.push('[');
                 value.write_syntax(out, false);
                 out.push(']');
+            }
+            Self::List(value) => {
+                value.write_syntax(out, true);
+                out.push_str(", …");
             }
             Self::OneOf(values) => {
                 if inner {

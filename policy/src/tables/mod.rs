@@ -2,8 +2,9 @@
 
 pub mod files;
 pub mod ipsec;
+pub mod zert;
 
 use crate::schema::Discipline;
 
 /// All disciplines of this crate.
-pub const ALL: &[&Discipline] = &[&files::DISCIPLINE, &ipsec::DISCIPLINE];
+pub const ALL: &[&Discipline] = &[&files::DISCIPLINE, &ipsec::DISCIPLINE, &zert::DISCIPLINE];

@@ -164,6 +164,7 @@ pub(crate) fn read<'a>(
                 None => Err(Mistake::new(fits_none(values, word.0), word, value)),
             };
         }
+        Shape::List(inner) => return read_list(value, inner, words, out, skipped),
         Shape::Plain | Shape::Choices(_) => {}
     }
     if matches!(value, Value::Nothing) {
@@ -280,6 +281,7 @@ pub(crate) fn read<'a>(
         | Value::Rest(_)
         | Value::Sequence(_)
         | Value::Optional(_)
+        | Value::List(_)
         | Value::OneOf(_) => return Ok(()),
     };
     out.push(Placed {
@@ -364,6 +366,33 @@ fn read_range(
     Ok((first, last))
 }
 
+fn read_list<'a>(
+    value: &'static Value,
+    inner: &'static Value,
+    words: &mut Cursor<'a>,
+    out: &mut Vec<Placed<'a>>,
+    skipped: &mut Skipped,
+) -> Result<(), Mistake> {
+    let before = out.len();
+    while let Some(word) = words.next() {
+        let mut start = word.1;
+        for part in word.0.split_inclusive(',') {
+            let text = part.trim_end_matches(',');
+            let at = start;
+            start += length(part);
+            if text.is_empty() {
+                continue;
+            }
+            let mut one = Cursor::new(words.text, at, at + length(text));
+            read(inner, &mut one, out, skipped)?;
+        }
+    }
+    if out.len() == before {
+        return Err(missing(words, value));
+    }
+    Ok(())
+}
+
 fn read_hours<'a>(
     value: &'static Value,
     words: &mut Cursor<'a>,
@@ -413,7 +442,7 @@ pub(crate) fn choices(value: &'static Value, out: &mut Vec<&'static Choice>) {
         Shape::Choices(choices) => out.extend(choices),
         Shape::OneOf(values) => values.iter().for_each(|v| choices(v, out)),
         Shape::Sequence(values) => values.iter().take(1).for_each(|v| choices(v, out)),
-        Shape::Optional(inner) => choices(inner, out),
+        Shape::Optional(inner) | Shape::List(inner) => choices(inner, out),
     }
 }
 
@@ -440,6 +469,14 @@ pub(crate) fn follow(
                 true
             }
         },
+        Shape::List(inner) => {
+            let mut any = false;
+            while words.next().is_some() {
+                any = true;
+            }
+            choices(inner, out);
+            any
+        }
         Shape::OneOf(values) => match words.peek() {
             Some((word, _)) => values
                 .iter()

@@ -5,6 +5,7 @@ use core::fmt::{self, Write as _};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use hostward_hook::event::{Detail, FieldVisitor, Value};
 
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
@@ -276,6 +277,8 @@ pub struct Record {
     /// What was read from the stream, when a provider told more ([`Source::Advised`]). See
     /// [`observed`](Self::observed).
     pub observation: Option<Box<Observation>>,
+    /// The rule of enforcement that had the connection reset.
+    pub reset_by: Option<Arc<str>>,
     /// IKE messages seen; `None` unless `protocol` is [`Protocol::Ike`].
     pub ike: Option<Box<IkeSeen>>,
     /// Protected packets seen; `None` unless `protocol` is [`Protocol::Esp`] or [`Protocol::Ah`].
@@ -346,6 +349,7 @@ impl Default for Record {
             observation: None,
             ike: None,
             spi: None,
+            reset_by: None,
         }
     }
 }

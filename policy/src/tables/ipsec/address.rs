@@ -39,12 +39,12 @@ pub static END_SET: Value = END;
 
 crate::statements! {
     /// `IpAddr`.
-    ip_addr: IP_ADDR = Statement::new("IpAddr", "One address.").unconfirmed() {
+    ip_addr: IP_ADDR = Statement::new("IpAddr", "One address.").unconfirmed().shared() {
         ADDR = Parameter::new(&[Keyword::line("Addr", &ADDRESS)], "The address.").required().unconfirmed(),
     }
 
     /// `IpAddrSet`.
-    ip_addr_set: IP_ADDR_SET = Statement::new("IpAddrSet", "The addresses of a prefix or a range.").unconfirmed() {
+    ip_addr_set: IP_ADDR_SET = Statement::new("IpAddrSet", "The addresses of a prefix or a range.").unconfirmed().shared() {
         ADDRESSES = Parameter::new(
             &[Keyword::line("Prefix", &PREFIX), Keyword::line("Range", &RANGE)],
             "The addresses. Both ends of a range are of one IP version, the lower one first.",
@@ -52,7 +52,7 @@ crate::statements! {
     }
 
     /// `IpAddrGroup`.
-    ip_addr_group: IP_ADDR_GROUP = Statement::new("IpAddrGroup", "Addresses and sets of addresses.").unconfirmed() {
+    ip_addr_group: IP_ADDR_GROUP = Statement::new("IpAddrGroup", "Addresses and sets of addresses.").unconfirmed().shared() {
         MEMBERS = Parameter::new(
             &[
                 Keyword::block("IpAddr", &IP_ADDR),
