@@ -160,7 +160,7 @@ fn the_bill_of_materials_is_as_published() {
     all.push(six());
     for files in all {
         let bom: Value = serde_json::from_slice(&report(&["--cbom"], &files).stdout).unwrap();
-        for error in validator.iter_errors(&bom) {
+        if let Some(error) = validator.iter_errors(&bom).next() {
             panic!("{files:?}: {} {error}", error.instance_path());
         }
         // Everything that is referred to is there, once.

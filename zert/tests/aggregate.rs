@@ -310,7 +310,13 @@ fn within_a_host_both_ends_are_counted() {
     a.record(SHORT_TERMINATION, &r, at(5));
     let mut seen = interval(&mut a, at(1_800));
     seen.sort_by_key(|s| s.key.unwrap().is_server);
-    let show = |s: &Seen| (s.id[..2].to_owned(), s.end.in_bytes, s.end.out_bytes);
+    let show = |s: &Seen| {
+        (
+            s.id.get(..2).unwrap().to_owned(),
+            s.end.in_bytes,
+            s.end.out_bytes,
+        )
+    };
     assert_eq!(show(&seen[0]), ("CC".into(), 1_000, 100));
     assert_eq!(show(&seen[1]), ("CS".into(), 100, 1_000));
 }

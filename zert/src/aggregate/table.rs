@@ -304,7 +304,7 @@ impl Sessions {
         let key = SessionKey::overflow(is_server);
         let at = self.sessions.add(Entered {
             key,
-            id: SessionId::of(&key, protocol, false, &[protocol as u8]),
+            id: SessionId::of(&key, protocol, false, protocol.name().as_bytes()),
             set,
             init: Counters::default(),
             now: Counters::default(),
