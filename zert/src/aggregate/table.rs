@@ -20,6 +20,8 @@ pub(super) struct Link {
     pub(super) session: u32,
     /// Seen from the other end.
     pub(super) swapped: bool,
+    /// It is that of a tunnel below.
+    pub(super) is_tunnel: bool,
 }
 
 /// A connection that is followed.
