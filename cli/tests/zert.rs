@@ -443,6 +443,10 @@ fn files_that_cannot_be_read_are_told_and_the_rest_is_reported() {
         text(&out.stderr)
     );
     assert_eq!(lines(&out).last().unwrap()["connections"], 1);
+    // A file of no records says nothing.
+    let empty = temporary("empty.smf", b"");
+    let out = lines(&report(&["--json"], &[empty.to_str().unwrap().to_owned()]));
+    assert_eq!((out.len(), &out[0]["connections"]), (1, &json!(0)));
     let out = command(&["zert", "report", "no-such-file"])
         .output()
         .unwrap();

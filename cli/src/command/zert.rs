@@ -242,7 +242,8 @@ fn is_capture(file: &Path) -> bool {
     let mut head = [0; 4];
     match File::open(file).and_then(|mut f| f.read_exact(&mut head)) {
         Ok(()) => BEGINNINGS.iter().any(|b| head.starts_with(b)),
-        Err(_) => true,
+        // A file without records is empty.
+        Err(error) => error.kind() != io::ErrorKind::UnexpectedEof,
     }
 }
 

@@ -7,7 +7,7 @@
 //! that says so. Ephemeral ports, session ids, lifetimes and the like do not tell sessions apart.
 //!
 //! An [`Aggregator`] is fed with the events of discovery — it is an
-//! [`EventSink`](hostward_hook::event::EventSink), and [`Aggregator::record`] takes the same by
+//! [`EventSink`], and [`Aggregator::record`] takes the same by
 //! hand — and with the counters of connections that go on ([`Aggregator::traffic`]). At the end of
 //! an interval [`Aggregator::interval`] gives a [`Summary`] of each session that was in use.
 //!
