@@ -302,6 +302,28 @@ fn a_failed_handshake_is_counted_and_protects_nothing() {
 }
 
 #[test]
+fn the_tunnel_below_a_failed_handshake_did_not_fail() {
+    let mut a = aggregator(Config::default());
+    let mut r = record(1, [10, 0, 0, 1], Protocol::Tls);
+    (r.failed, r.established) = (true, Some(false));
+    r.ipsec = Some(Box::new(IpsecFacts::default()));
+    a.record(SHORT_TERMINATION, &r, at(5));
+    r.flow = Some(FlowId::from_u64(2));
+    a.record(INITIATION, &r, at(11));
+    let seen = interval(&mut a, at(1_800));
+    let failed: BTreeMap<_, _> = seen
+        .iter()
+        .map(|s| {
+            (
+                s.protocol.unwrap().name(),
+                (s.end.connections, s.end.failed),
+            )
+        })
+        .collect();
+    assert_eq!(failed, [("ipsec", (2, 0)), ("tls", (2, 2))].into());
+}
+
+#[test]
 fn within_a_host_both_ends_are_counted() {
     let mut a = aggregator(Config::default());
     let mut r = record(1, [127, 0, 0, 1], Protocol::None);
@@ -310,7 +332,13 @@ fn within_a_host_both_ends_are_counted() {
     a.record(SHORT_TERMINATION, &r, at(5));
     let mut seen = interval(&mut a, at(1_800));
     seen.sort_by_key(|s| s.key.unwrap().is_server);
-    let show = |s: &Seen| (s.id[..2].to_owned(), s.end.in_bytes, s.end.out_bytes);
+    let show = |s: &Seen| {
+        (
+            s.id.get(..2).unwrap().to_owned(),
+            s.end.in_bytes,
+            s.end.out_bytes,
+        )
+    };
     assert_eq!(show(&seen[0]), ("CC".into(), 1_000, 100));
     assert_eq!(show(&seen[1]), ("CS".into(), 100, 1_000));
 }

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use hostward::GuardConfig;
 use hostward::hook::flow::{FlowConfig, HashKey};
 use hostward::hook::{Code, Cx, Now};
-use hostward::smf::codes::DetailEvent;
+use hostward::smf::codes::{DetailEvent, Reason};
 use hostward::smf::file::FileReader;
 use hostward::smf::{self, Extended, Level, MAX_RECORD};
 use hostward::zert::Record;
@@ -242,7 +242,8 @@ fn is_capture(file: &Path) -> bool {
     let mut head = [0; 4];
     match File::open(file).and_then(|mut f| f.read_exact(&mut head)) {
         Ok(()) => BEGINNINGS.iter().any(|b| head.starts_with(b)),
-        Err(_) => true,
+        // A file without records is empty.
+        Err(error) => error.kind() != io::ErrorKind::UnexpectedEof,
     }
 }
 
@@ -371,25 +372,73 @@ impl SmfFile {
     fn finish(&mut self, last: hostward::hook::UnixTime) -> io::Result<()> {
         let (mut events, mut actions) = ((), ());
         let mut cx = Cx::new(Now::from_wall(last), &mut events, &mut actions);
-        let (file, buffer, writer) = (&mut self.file, &mut self.buffer, &self.writer);
-        let with_extensions = self.with_extensions;
+        let (writer, with_extensions) = (&self.writer, self.with_extensions);
+        let (file, buffer) = (&mut self.file, &mut self.buffer);
         let mut result = Ok(());
+        // Not every session has a record of z/OS, and the last one that has ends the set: each waits
+        // until it is known whether another comes.
+        let mut waiting: Option<Group> = None;
         self.aggregator.shutdown(&mut cx, &mut |session| {
             if result.is_err() {
                 return;
             }
-            if let Some(summary) = writer.summary(session) {
-                let len = summary.encode(writer.level, buffer);
-                result = put(file, buffer, len);
-            }
-            if with_extensions && let Some(extension) = writer.summary_extension(session) {
-                let len = extension.encode(writer.level, buffer);
-                result =
-                    std::mem::replace(&mut result, Ok(())).and_then(|()| put(file, buffer, len));
+            let extension = with_extensions.then(|| writer.summary_extension(session));
+            let extension = extension.flatten();
+            match (writer.summary(session), &mut waiting) {
+                (None, Some(before)) => before.extensions.extend(extension),
+                (None, none) => {
+                    *none = Some(Group {
+                        summary: None,
+                        extensions: extension.into_iter().collect(),
+                    });
+                }
+                (Some(summary), _) => {
+                    if let Some(before) = waiting.take() {
+                        result = before.write(false, writer.level, file, buffer);
+                    }
+                    waiting = Some(Group {
+                        summary: Some(summary),
+                        extensions: extension.into_iter().collect(),
+                    });
+                }
             }
         });
         result?;
+        if let Some(last) = waiting {
+            last.write(true, writer.level, file, buffer)?;
+        }
         self.file.flush()
+    }
+}
+
+/// A summary and what extends it and what has no summary behind it.
+struct Group {
+    summary: Option<smf::Summary>,
+    extensions: Vec<smf::Extension>,
+}
+
+impl Group {
+    fn write(
+        self,
+        is_last: bool,
+        level: Level,
+        file: &mut impl Write,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        if let Some(mut summary) = self.summary {
+            summary.identification.reason = if is_last {
+                Reason::SHUTDOWN
+            } else {
+                Reason::SHUTDOWN_MORE
+            };
+            let len = summary.encode(level, buffer);
+            put(file, buffer, len)?;
+        }
+        for extension in self.extensions {
+            let len = extension.encode(level, buffer);
+            put(file, buffer, len)?;
+        }
+        Ok(())
     }
 }
 

@@ -121,7 +121,14 @@ pub fn eve(record: &Record, out: &mut dyn Write) -> io::Result<()> {
             put(&mut map, "ja4", t.ja4.map(|j| j.to_string()));
             ("quic", "UDP", map)
         }
-        _ => return Ok(()),
+        Protocol::None
+        | Protocol::Dtls
+        | Protocol::Ike
+        | Protocol::Esp
+        | Protocol::Ah
+        | Protocol::Wireguard
+        | Protocol::Ipsec
+        | _ => return Ok(()),
     };
     let time = Timestamp(record.opened.wall).to_string();
     let line = json!({

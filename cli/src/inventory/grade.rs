@@ -57,7 +57,7 @@ impl Grade {
         match pq {
             PqClass::Hybrid | PqClass::Pq => Some(true),
             PqClass::Classical => Some(false),
-            _ => None,
+            PqClass::None | _ => None,
         }
     }
 }
@@ -91,7 +91,7 @@ pub fn grade(record: &Record) -> (Grade, Vec<&'static str>) {
             PqClass::Classical => Grade::Classical,
             PqClass::Hybrid => Grade::Hybrid,
             PqClass::Pq => Grade::Pq,
-            _ => Grade::Unknown,
+            PqClass::None | _ => Grade::Unknown,
         },
         reasons: Vec::new(),
     };
@@ -101,12 +101,12 @@ pub fn grade(record: &Record) -> (Grade, Vec<&'static str>) {
         // Curve25519, whatever is configured beside it.
         Protocol::Wireguard => judge.grade = Grade::Classical,
         Protocol::None => judge.says(Grade::None, "no protection"),
-        _ => {}
+        Protocol::Ike | Protocol::Esp | Protocol::Ah | Protocol::Ipsec | _ => {}
     }
-    match judge.grade {
-        Grade::Classical => judge.reasons.push("classical key exchange"),
-        Grade::Unknown => judge.reasons.push("key exchange not known"),
-        _ => {}
+    if judge.grade == Grade::Classical {
+        judge.reasons.push("classical key exchange");
+    } else if judge.grade == Grade::Unknown {
+        judge.reasons.push("key exchange not known");
     }
     (judge.grade, judge.reasons)
 }

@@ -1,7 +1,5 @@
 //! The significant attributes of a security session: what tells one session from another.
 
-use core::fmt::{self, Write as _};
-
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -108,7 +106,7 @@ impl Part {
         out.clear();
         let mut c = Canonical { out, detail };
         c.byte(self as u8);
-        c.byte(self.protocol(record) as u8);
+        c.bytes(self.protocol(record).name().as_bytes());
         match self {
             Self::None => {}
             Self::Failed => {
@@ -311,11 +309,13 @@ impl Canonical<'_> {
         self.text(&c.issuer);
         if self.detail == Detail::Certificates {
             self.text(&c.serial);
-            let mut time = Bytes(self.out);
-            let _ = match c.not_after {
-                Some(t) => write!(time, "{t}\n"),
-                None => time.write_str("\n"),
-            };
+            if let Some(t) = c.not_after {
+                self.out.extend_from_slice(&t.year.to_be_bytes());
+                self.out
+                    .extend_from_slice(&[t.month, t.day, t.hour, t.minute, t.second]);
+            } else {
+                self.byte(0xFF);
+            }
         }
     }
 
@@ -401,14 +401,5 @@ const fn kind_of_group(group: Option<crate::record::Group>) -> u8 {
         None => 0,
         Some(Group::Named(0x0100..=0x01FF) | Group::Dh(_)) => 2,
         Some(Group::Named(_) | Group::Explicit) => 1,
-    }
-}
-
-struct Bytes<'a>(&'a mut Vec<u8>);
-
-impl fmt::Write for Bytes<'_> {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        self.0.extend_from_slice(s.as_bytes());
-        Ok(())
     }
 }

@@ -7,7 +7,7 @@
 //! that says so. Ephemeral ports, session ids, lifetimes and the like do not tell sessions apart.
 //!
 //! An [`Aggregator`] is fed with the events of discovery — it is an
-//! [`EventSink`](hostward_hook::event::EventSink), and [`Aggregator::record`] takes the same by
+//! [`EventSink`], and [`Aggregator::record`] takes the same by
 //! hand — and with the counters of connections that go on ([`Aggregator::traffic`]). At the end of
 //! an interval [`Aggregator::interval`] gives a [`Summary`] of each session that was in use.
 //!
@@ -24,6 +24,7 @@
 
 mod attributes;
 mod counters;
+mod interval;
 mod port;
 mod session;
 mod table;
@@ -37,7 +38,7 @@ use hostward_hook::action::Cx;
 use hostward_hook::event::{Class, Event, EventSink};
 use hostward_hook::flow::{FlowId, HashKey};
 use hostward_hook::reason::Code;
-use hostward_hook::time::{Now, UnixTime};
+use hostward_hook::time::Now;
 
 use crate::code;
 use crate::discovery::SETTLE;
@@ -45,6 +46,7 @@ use crate::record::{Protocol, Record, Traffic};
 
 pub use attributes::{Attributes, Detail, Facts};
 pub use counters::Counters;
+pub use interval::boundary;
 pub use port::{ServerEnd, ServerPortClassifier, UsualPorts};
 pub use session::{SessionId, SessionKey};
 
@@ -279,8 +281,7 @@ impl Aggregator {
         }
         match self.connections.get_mut(flow) {
             Some(connection) => {
-                let overflowed = advance(&mut self.sessions, connection, record.traffic);
-                debug_assert!(!overflowed || connection.links().count() > 0);
+                advance(&mut self.sessions, connection, record.traffic);
                 if event == code::CHANGE {
                     return self.changed(flow, record);
                 }
@@ -327,6 +328,7 @@ impl Aggregator {
                     *place = Some(Link {
                         session,
                         swapped: i > 0,
+                        is_tunnel: part == Part::Ipsec,
                     });
                 }
             }
@@ -351,15 +353,16 @@ impl Aggregator {
                 c.connections = c.connections.saturating_add(1);
                 c.active = c.active.saturating_add(1);
                 c.add(record.traffic, link.swapped);
-                c.failed = c.failed.saturating_add(record.failed.into());
             });
         }
-        self.connections.insert(Connection {
+        let mut connection = Connection {
             flow,
             links,
             last: record.traffic,
-            failed: record.failed,
-        });
+            failed: false,
+        };
+        fail(&mut self.sessions, &mut connection, record);
+        self.connections.insert(connection);
         if overflowed {
             Outcome::Overflowed
         } else {
@@ -424,9 +427,11 @@ impl Aggregator {
             self.sessions.count(link.session, |c| {
                 c.connections = c.connections.saturating_add(1);
                 c.short = c.short.saturating_add(short.into());
-                c.failed = c.failed.saturating_add(record.failed.into());
                 c.add(record.traffic, link.swapped);
             });
+        }
+        if record.failed {
+            count_failure(&mut self.sessions, links);
         }
         if overflowed {
             Outcome::Overflowed
@@ -548,7 +553,7 @@ impl EventSink for Aggregator {
 }
 
 /// Counts what went over a connection since it was last looked at.
-fn advance(sessions: &mut Sessions, connection: &mut Connection, traffic: Traffic) -> bool {
+fn advance(sessions: &mut Sessions, connection: &mut Connection, traffic: Traffic) {
     let before = core::mem::replace(&mut connection.last, traffic);
     let more = Traffic {
         in_bytes: traffic.in_bytes.saturating_sub(before.in_bytes),
@@ -557,19 +562,27 @@ fn advance(sessions: &mut Sessions, connection: &mut Connection, traffic: Traffi
         out_packets: traffic.out_packets.saturating_sub(before.out_packets),
     };
     if more == Traffic::default() {
-        return false;
+        return;
     }
     for link in connection.links() {
         sessions.count(link.session, |c| c.add(more, link.swapped));
     }
-    true
 }
 
 /// Counts a failed handshake, once a connection.
 fn fail(sessions: &mut Sessions, connection: &mut Connection, record: &Record) {
     if record.failed && !connection.failed {
         connection.failed = true;
-        for link in connection.links() {
+        count_failure(sessions, connection.links);
+    }
+}
+
+/// Counts a failed handshake in the sessions of a connection; the tunnel below it did not fail, and
+/// counts it only where there is no other.
+fn count_failure(sessions: &mut Sessions, links: [Option<Link>; 4]) {
+    let only_tunnels = links.iter().flatten().all(|l| l.is_tunnel);
+    for link in links.into_iter().flatten() {
+        if only_tunnels || !link.is_tunnel {
             sessions.count(link.session, |c| c.failed = c.failed.saturating_add(1));
         }
     }
@@ -577,31 +590,4 @@ fn fail(sessions: &mut Sessions, connection: &mut Connection, record: &Record) {
 
 fn is_short(record: &Record, now: Now) -> bool {
     now.mono.saturating_since(record.opened.mono) < SETTLE
-}
-
-/// The end of the interval in which `wall` lies: intervals of this length, one of which begins at
-/// `sync` after midnight UTC. `None` for an interval of no length.
-///
-/// ```
-/// use core::time::Duration;
-/// use hostward_hook::UnixTime;
-/// use hostward_zert::aggregate::boundary;
-///
-/// let hour = Duration::from_secs(3_600);
-/// let sync = Duration::from_secs(15 * 60);
-/// let at = |minutes| UnixTime::from_secs(minutes * 60);
-/// assert_eq!(boundary(at(20), hour, sync), Some(at(75)));
-/// assert_eq!(boundary(at(75), hour, sync), Some(at(135)));
-/// assert_eq!(boundary(at(3), hour, sync), Some(at(15)));
-/// ```
-#[must_use]
-pub fn boundary(wall: UnixTime, interval: Duration, sync: Duration) -> Option<UnixTime> {
-    let micros = |d: Duration| u64::try_from(d.as_micros()).ok();
-    let interval = micros(interval)?;
-    let into = micros(sync)?.checked_rem(interval)?;
-    let since = wall.as_micros().checked_add(interval)?.checked_sub(into)?;
-    let left = interval - since.checked_rem(interval)?;
-    wall.as_micros()
-        .checked_add(left)
-        .map(UnixTime::from_micros)
 }

@@ -121,7 +121,15 @@ impl SessionId {
             Protocol::Tls if !failed => b'T',
             Protocol::Ssh if !failed => b'S',
             Protocol::Ipsec => b'I',
-            _ => b'C',
+            Protocol::None
+            | Protocol::Tls
+            | Protocol::Ssh
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard => b'C',
         };
         let second = if key.is_server { b'S' } else { b'C' };
         Self {

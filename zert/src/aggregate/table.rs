@@ -20,6 +20,8 @@ pub(super) struct Link {
     pub(super) session: u32,
     /// Seen from the other end.
     pub(super) swapped: bool,
+    /// It is that of a tunnel below.
+    pub(super) is_tunnel: bool,
 }
 
 /// A connection that is followed.
@@ -304,7 +306,7 @@ impl Sessions {
         let key = SessionKey::overflow(is_server);
         let at = self.sessions.add(Entered {
             key,
-            id: SessionId::of(&key, protocol, false, &[protocol as u8]),
+            id: SessionId::of(&key, protocol, false, protocol.name().as_bytes()),
             set,
             init: Counters::default(),
             now: Counters::default(),

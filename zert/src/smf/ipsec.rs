@@ -129,7 +129,7 @@ pub(super) const fn fips(fips: Fips) -> codes::FipsMode {
     match fips {
         Fips::Off => codes::FipsMode::OFF,
         Fips::Level(level) => codes::FipsMode(level.saturating_add(1)),
-        _ => codes::FipsMode::UNKNOWN,
+        Fips::Unknown | _ => codes::FipsMode::UNKNOWN,
     }
 }
 

@@ -319,7 +319,9 @@ impl<'n> Writer<'n> {
     }
 
     /// The summary record of a session, or that aggregation was switched. `None` for sessions of
-    /// protocols that z/OS does not record.
+    /// protocols that z/OS does not record; should the last session of a set be one, the record
+    /// before it is to say that it is the last (as [`hostward_smf::Summary::encode_set`] does by
+    /// itself).
     #[must_use]
     pub fn summary(&self, summary: &Summary<'_>) -> Option<hostward_smf::Summary> {
         let protocol = summary.session.map(|s| s.attributes.protocol);

@@ -386,6 +386,8 @@ fn read_values(values: &[ExtensionValue], record: &mut Record) {
             }
             Tag::FAMILY if record.protocol == Protocol::None => {
                 record.protocol = match value.bytes.as_slice() {
+                    b"tls" => Protocol::Tls,
+                    b"ssh" => Protocol::Ssh,
                     b"dtls" => Protocol::Dtls,
                     b"quic" => Protocol::Quic,
                     b"ike" => Protocol::Ike,
@@ -393,6 +395,10 @@ fn read_values(values: &[ExtensionValue], record: &mut Record) {
                     b"ah" => Protocol::Ah,
                     b"wireguard" => Protocol::Wireguard,
                     _ => record.protocol,
+                };
+                // There is no section of it, and nothing failed: the handshake is under way.
+                if matches!(record.protocol, Protocol::Tls | Protocol::Ssh) {
+                    record.established = Some(false);
                 }
             }
             _ => {}

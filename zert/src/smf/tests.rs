@@ -332,6 +332,22 @@ fn a_record_comes_back_as_far_as_codes_tell() {
 }
 
 #[test]
+fn an_unfinished_handshake_comes_back_as_such() {
+    let mut there = record();
+    there.established = Some(false);
+    let detail = writer().detail(code::INITIATION, &there, at(MADE)).unwrap();
+    let more = writer().detail_extension(code::INITIATION, &there, at(MADE));
+    let back = of_detail(&detail, more.as_ref(), 0);
+    assert_eq!(
+        (back.protocol, back.established, back.failed),
+        (Protocol::Tls, Some(false), false)
+    );
+    // The z/OS record alone does not know of it.
+    let back = of_detail(&detail, None, 0);
+    assert_eq!((back.protocol, back.established), (Protocol::None, None));
+}
+
+#[test]
 fn ssh_comes_back_by_the_first_name_of_each_code() {
     let mut there = record();
     there.protocol = Protocol::Ssh;
