@@ -39,7 +39,10 @@ where
     ) -> Result<(), Failed> {
         let nonce = nonce.try_into().map_err(|_| Failed)?;
         let tag: &mut aes_gcm::aead::Tag<C> = tag.try_into().map_err(|_| Failed)?;
-        match self.inner.encrypt_inout_detached(nonce, aad, InOutBuf::from(data)) {
+        match self
+            .inner
+            .encrypt_inout_detached(nonce, aad, InOutBuf::from(data))
+        {
             Ok(made) => {
                 *tag = made;
                 Ok(())
