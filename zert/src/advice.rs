@@ -23,7 +23,7 @@ pub(crate) const fn stream_protocol(told: Told) -> Option<Protocol> {
     match told {
         Told::Tls => Some(Protocol::Tls),
         Told::Ssh => Some(Protocol::Ssh),
-        _ => None,
+        Told::Dtls | Told::Quic | Told::Ipsec | _ => None,
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn tls(told: &TlsSession<'_>, record: &mut Record) {
     t.resumed = match told.handshake {
         Handshake::Full => Some(false),
         Handshake::Resumed | Handshake::Psk => Some(true),
-        _ => None,
+        Handshake::Unknown | _ => None,
     };
     t.raw_public_key = told.raw_public_key;
     t.session_id = SessionId::of(told.session_id);
@@ -241,6 +241,6 @@ pub(crate) fn ipsec_class(facts: &IpsecFacts) -> PqClass {
             .ike
             .as_ref()
             .map_or(PqClass::None, |i| class(&i.transforms)),
-        own => own,
+        own @ (PqClass::Classical | PqClass::Hybrid | PqClass::Pq) => own,
     }
 }

@@ -28,13 +28,11 @@ impl Zert {
         };
         let tcp = flow.key.protocol() == 6;
         match fact {
-            Fact::TlsSession(told) if tcp => {
-                // Datagrams have records of their own.
-                if told.protocol.is_none_or(|p| p == Told::Tls) {
-                    advice::tls(told, &mut self.told);
-                    let told = Seen::of(&self.told, told.client, &mut self.stock);
-                    self.session(cx, place, told);
-                }
+            // Datagrams have records of their own.
+            Fact::TlsSession(told) if tcp && told.protocol.is_none_or(|p| p == Told::Tls) => {
+                advice::tls(told, &mut self.told);
+                let told = Seen::of(&self.told, told.client, &mut self.stock);
+                self.session(cx, place, told);
             }
             Fact::SshSession(told) if tcp => {
                 advice::ssh(told, &mut self.told);
@@ -52,10 +50,8 @@ impl Zert {
                     self.ended(cx, place, protocol);
                 }
             }
-            Fact::HandshakeHint(told) if tcp => {
-                if advice::stream_protocol(*told).is_some() {
-                    self.hint(place);
-                }
+            Fact::HandshakeHint(told) if tcp && advice::stream_protocol(*told).is_some() => {
+                self.hint(place);
             }
             Fact::IpsecTunnel(told) => {
                 let facts = self.tunnel(&IpsecFacts::of(told));
@@ -71,7 +67,12 @@ impl Zert {
                     self.stock.filter.release(old);
                 }
             }
-            _ => {}
+            Fact::TlsSession(_)
+            | Fact::SshSession(_)
+            | Fact::HandshakeFailed(_)
+            | Fact::SessionEnded(_)
+            | Fact::HandshakeHint(_)
+            | _ => {}
         }
     }
 

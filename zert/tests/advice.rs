@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::wildcard_enum_match_arm,
     clippy::field_reassign_with_default,
     reason = "a failing test may panic"
 )]
@@ -165,7 +166,7 @@ fn tls_after_tls() {
         .told(&ended)
         .at(15_000)
         .told(&hint);
-    p.b.heed(&mut p.f);
+    p.f.listen();
     let (events, shown, _) = p.talk(&tls12()).at(20_000).close();
     assert_eq!(events, [(10_000, 1), (13_000, 2), (15_000, 2), (20_000, 3)]);
     let protocols: Vec<_> = shown
@@ -189,7 +190,7 @@ fn a_second_handshake_on_the_stream() {
     let hint = Fact::HandshakeHint(Told::Tls);
     for (second, expected) in [(tls12(), 2), (tls13(29), 3)] {
         let mut p = Play::new().talk(&tls12()).at(1_000).told(&hint);
-        p.b.heed(&mut p.f);
+        p.f.listen();
         let (events, ..) = p.talk(&second).at(12_000).close();
         assert_eq!(events.len(), expected, "{events:?}");
     }
@@ -221,7 +222,7 @@ fn a_hint_finds_what_the_prefix_hid() {
     let mut p = Play::new()
         .talk(&long)
         .told(&Fact::HandshakeHint(Told::Tls));
-    p.b.heed(&mut p.f);
+    p.f.listen();
     let (_, _, last) = p.talk(&tls12()).close();
     assert_eq!(last.established, Some(true));
     assert!(last.clear_text >= 16_384);

@@ -16,6 +16,10 @@ use common::*;
 use hostward_hook::Side;
 use hostward_hook::event::Class;
 use hostward_hook::hooks::CloseCause;
+use hostward_hook::ident::SaId;
+use hostward_hook::protection::{
+    Fact, Failure, FilterRules, IpsecTunnel, Protocol as Told, SshSession, TlsSession,
+};
 use hostward_zert::{Config, Protocol, Record, Zert, code};
 
 fn talks() -> Vec<Talk> {
@@ -118,6 +122,22 @@ fn damaged_streams_do_no_harm_and_chunking_still_does_not_matter() {
 #[test]
 fn random_calls_do_no_harm() {
     let parts: Vec<Vec<u8>> = talks().into_iter().flatten().map(|(_, d)| d).collect();
+    let mut session = TlsSession::default();
+    session.version = 0x0303;
+    let mut other = session;
+    other.cipher_suite = Some(0x002F);
+    let facts = [
+        Fact::HandshakeHint(Told::Tls),
+        Fact::HandshakeFailed(Failure::new(Told::Tls)),
+        Fact::SessionEnded(Told::Tls),
+        Fact::SessionEnded(Told::Ssh),
+        Fact::SessionEnded(Told::Ipsec),
+        Fact::TlsSession(session),
+        Fact::TlsSession(other),
+        Fact::SshSession(SshSession::default()),
+        Fact::IpsecTunnel(IpsecTunnel::default()),
+        Fact::FilterRules(FilterRules::default()),
+    ];
     arbtest::arbtest(|u| {
         let mut b = Bench::new(Zert::new(Config {
             connections: 2,
@@ -131,6 +151,14 @@ fn random_calls_do_no_harm() {
             let i = u.choose_index(flows.len())?;
             let side = *u.choose(&[Side::Initiator, Side::Responder])?;
             match u.int_in_range(0..=9)? {
+                4 => {
+                    let fact = *u.choose(&facts)?;
+                    b.advise(&mut flows[i], &fact);
+                }
+                5 => {
+                    let sa = u.choose(&[None, Some(SaId(1)), Some(SaId(2))])?;
+                    b.sa(&mut flows[i], *sa);
+                }
                 0 => b.gap(&mut flows[i], side, u.arbitrary()?),
                 1 => b.fin(&mut flows[i], side),
                 2 => {

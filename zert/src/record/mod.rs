@@ -491,6 +491,35 @@ impl Record {
         }
     }
 
+    /// What the stack tells: the tunnel and the filter rules.
+    fn stack_fields(&self, f: Visit<'_>) {
+        let ipsec = self.ipsec.as_deref();
+        let transforms = ipsec.map(|i| &i.transforms);
+        number(f, "tunnel", ipsec.map(|i| i.tunnel.0));
+        number(
+            f,
+            "tunnel_protocol",
+            ipsec.map(|i| i.protocol).filter(|p| *p > 0),
+        );
+        number(
+            f,
+            "tunnel_encryption",
+            transforms.and_then(|t| t.encryption),
+        );
+        number(f, "tunnel_integrity", transforms.and_then(|t| t.integrity));
+        number(f, "tunnel_group", transforms.and_then(|t| t.group));
+        let rules = self.filter.as_deref();
+        for (name, rule) in [
+            ("filter_in", rules.and_then(|r| r.inbound.as_ref())),
+            ("filter_out", rules.and_then(|r| r.outbound.as_ref())),
+        ] {
+            f(
+                name,
+                Field::of(rule.and_then(|r| r.name.get()).map(Value::Str)),
+            );
+        }
+    }
+
     /// Shows every field of the record's protocol, absent ones too, in the order of
     /// machine-readable output. Names are those of the JSON output.
     pub fn fields(&self, f: &mut dyn FnMut(&'static str, Field<'_>)) {
@@ -523,6 +552,20 @@ impl Record {
         f("pq", Field::One(Value::Str(self.pq.name())));
         f("role", Field::One(Value::Str(self.role.name())));
         f("source", Field::One(Value::Str(self.source.name())));
+        let provider = match self.protocol {
+            Protocol::Ssh => &self.ssh.provider,
+            Protocol::None
+            | Protocol::Tls
+            | Protocol::Dtls
+            | Protocol::Quic
+            | Protocol::Ike
+            | Protocol::Esp
+            | Protocol::Ah
+            | Protocol::Wireguard
+            | Protocol::Ipsec => &self.tls.provider,
+        };
+        text(f, "provider", provider);
+        self.stack_fields(f);
         flag(f, "midstream", Some(self.midstream));
         flag(f, "cut", Some(self.cut));
         flag(f, "gap", Some(self.gap));
@@ -533,6 +576,11 @@ impl Record {
         number(f, "bytes", Some(self.bytes));
         flag(f, "open_at_end", Some(self.open_at_end));
     }
+}
+
+/// 0 is "not known".
+fn known(n: u16) -> Option<u16> {
+    (n > 0).then_some(n)
 }
 
 fn text(f: Visit<'_>, name: &'static str, t: &Text) {
@@ -645,6 +693,11 @@ fn tls_fields(t: &TlsFacts, f: Visit<'_>) {
     text(f, "server_cert_subject", &t.server_cert.subject);
     shown(f, "server_cert_not_after", t.server_cert.not_after);
     text(f, "server_cert_serial", &t.server_cert.serial);
+    text(f, "server_cert_issuer", &t.server_cert.issuer);
+    shown(f, "server_cert_signature", t.server_cert.signature);
+    shown(f, "server_cert_key", t.server_cert.key);
+    shown(f, "server_cert_curve", t.server_cert.curve);
+    number(f, "server_cert_key_bits", known(t.server_cert.key_bits));
     shown(f, "server_cert_sha256", t.server_cert.sha256);
     number(f, "server_cert_chain_len", t.server_cert.chain_len);
     flag(f, "client_cert_requested", t.client_cert_requested);
@@ -686,6 +739,7 @@ fn ssh_fields(s: &SshFacts, f: Visit<'_>) {
     shown(f, "hassh_server", s.hassh_server);
     text(f, "host_key_type_seen", &s.host_key_type);
     shown(f, "host_key_fingerprint", s.host_key_fingerprint);
+    number(f, "host_key_bits", known(s.host_key_bits));
     let (client, server) = (s.newkeys_client, s.newkeys_server);
     f("newkeys", Field::Sides { client, server });
     // User authentication is encrypted (RFC 4252): nobody on the path can tell its outcome.

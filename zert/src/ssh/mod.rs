@@ -32,6 +32,47 @@ const LONGEST_NAME: usize = 64;
 /// RFC 4253 §6.1: the longest packet everyone must accept.
 const LONGEST_PACKET: u32 = 35_000;
 
+/// Length of a public key, also within a certificate of OpenSSH, where a nonce stands before it.
+fn key_bits(blob: &[u8]) -> Option<u16> {
+    let mut r = Reader(blob);
+    let name = r.vec32()?;
+    let (base, certificate) = match name.iter().position(|b| *b == b'@') {
+        Some(at) if name.ends_with(b"-cert-v01@openssh.com") => {
+            (name.get(..at)?.strip_suffix(b"-cert-v01")?, true)
+        }
+        _ => (name, false),
+    };
+    if certificate {
+        r.vec32()?;
+    }
+    let bits = |integer: &[u8]| {
+        let zeros = integer.iter().take_while(|b| **b == 0).count();
+        let first = integer.get(zeros)?;
+        u16::try_from((integer.len() - zeros) * 8 - first.leading_zeros() as usize).ok()
+    };
+    match base {
+        // RFC 4253 §6.6: exponent and modulus; prime and others.
+        b"ssh-rsa" | b"rsa-sha2-256" | b"rsa-sha2-512" => {
+            r.vec32()?;
+            bits(r.vec32()?)
+        }
+        b"ssh-dss" => bits(r.vec32()?),
+        // RFC 8709 §4.
+        b"ssh-ed25519" | b"sk-ssh-ed25519" | b"sk-ssh-ed25519@openssh.com" => Some(256),
+        b"ssh-ed448" => Some(456),
+        // RFC 5656 §3.1, §10.1: the curve's name.
+        _ if base.starts_with(b"ecdsa-sha2-") || base.starts_with(b"sk-ecdsa-sha2-") => {
+            match r.vec32()? {
+                b"nistp256" => Some(256),
+                b"nistp384" => Some(384),
+                b"nistp521" => Some(521),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// Within the identification line.
@@ -344,6 +385,7 @@ impl Ssh {
         if is_name && !record.ssh.host_key_type.is_known() {
             record.ssh.host_key_type.set(kind, LONGEST_NAME);
             record.ssh.host_key_fingerprint = Some(KeyFingerprint(sha256(blob)));
+            record.ssh.host_key_bits = key_bits(blob).unwrap_or(0);
         }
     }
 

@@ -65,6 +65,13 @@ pub struct Flow {
     enough: [bool; 2],
 }
 
+impl Flow {
+    /// Bytes are handed over though they are not wanted.
+    pub fn listen(&mut self) {
+        self.enough = [false; 2];
+    }
+}
+
 /// An observer and what it has told.
 pub struct Bench {
     pub zert: Zert,
@@ -165,11 +172,6 @@ impl Bench {
         let mut actions = ();
         let mut cx = Cx::new(self.now, &mut self.told, &mut actions);
         self.zert.sa_bound(&mut cx, &flow.info, &mut flow.slot, sa);
-    }
-
-    /// The host's TCP hands over a stream that was not wanted any more.
-    pub fn heed(&mut self, flow: &mut Flow) {
-        flow.enough = [false; 2];
     }
 
     pub fn close(&mut self, mut flow: Flow, cause: CloseCause) -> Record {

@@ -1,0 +1,184 @@
+//! What protection records cost for each packet, the whole guard around them. One core, thread CPU
+//! time.
+//!
+//!     cargo bench --bench observe
+//!
+//! With `HOSTWARD_BENCH_PCAP` naming a classic little-endian Ethernet capture its packets are
+//! judged too, the reading of the file included, and `tcpdump -nn` is run on the same file when it
+//! is installed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a bench may panic"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant as Clock};
+
+use cpu_time::ThreadTime;
+use hostward::hook::event::{Class, Event, EventSink};
+use hostward::hook::flow::{FlowConfig, HashKey};
+use hostward::hook::frame::VecFrame;
+use hostward::hook::link::Ethernet;
+use hostward::hook::{Instant, Meta, Now, Point, UnixTime};
+use hostward::zert::Zert;
+use hostward::{Guard, GuardConfig};
+
+#[path = "../tests/support/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "other tests use the rest")]
+mod support;
+
+const ROUNDS: usize = 7;
+
+/// Takes every record.
+#[derive(Default)]
+struct Records(u64);
+
+impl EventSink for Records {
+    fn wants(&self, class: Class) -> bool {
+        class == Class::Record
+    }
+
+    fn emit(&mut self, event: &Event<'_>) {
+        self.0 += 1;
+        black_box(event.detail);
+    }
+}
+
+fn guard(flows: usize) -> Guard {
+    let flows = FlowConfig {
+        capacity: flows,
+        ..FlowConfig::default()
+    };
+    let config = GuardConfig {
+        flows,
+        ..GuardConfig::default()
+    };
+    Guard::new(config, HashKey::new([7; 16])).zert(Zert::default())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// One download: everything after the beginning is of no interest to the observer.
+fn bulk() {
+    const PACKETS: u32 = 40_000;
+    const SIZE: u32 = 1_448;
+    let (client, server) = (([10, 0, 0, 9], 40_000), ([192, 0, 2, 1], 443));
+    let data = vec![b'x'; SIZE as usize];
+    let mut packets = vec![
+        support::tcp(client, server, "S", 99, 0, &[]),
+        support::tcp(server, client, "SA", 199, 100, &[]),
+        support::tcp(client, server, "A", 100, 200, &[]),
+    ];
+    for i in 0..PACKETS {
+        let seq = 200 + i * SIZE;
+        packets.push(support::tcp(server, client, "A", seq, 100, &data));
+        if i % 2 == 1 {
+            packets.push(support::tcp(client, server, "A", 100, seq + SIZE, &[]));
+        }
+    }
+    let mut frames: Vec<_> = packets
+        .iter()
+        .map(|p| {
+            let mut f = VecFrame::new(0, 2_000);
+            f.set(p);
+            f
+        })
+        .collect();
+    let bytes: usize = packets.iter().map(Vec::len).sum();
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let (mut guard, mut records) = (guard(1_000), Records::default());
+        let start = ThreadTime::now();
+        for (i, frame) in frames.iter_mut().enumerate() {
+            let now = Now::new(Instant::from_micros(i as u64), UnixTime::EPOCH);
+            black_box(guard.packet(frame, Meta::new(Point::LocalIn, now), &mut records));
+        }
+        times.push(start.elapsed());
+    }
+    let took = median(times);
+    println!(
+        "bulk transfer in memory: {:.1} Gbit/s, {:.0} ns a packet",
+        bytes as f64 * 8.0 / took.as_nanos() as f64,
+        took.as_nanos() as f64 / packets.len() as f64
+    );
+}
+
+/// Judges all packets of a capture; says how many there were, and what an open connection cost
+/// at the median of all moments.
+fn capture(path: &str, sample: bool) -> (u64, Vec<(usize, usize)>) {
+    let bytes = std::fs::read(path).unwrap();
+    let (mut guard, mut records) = (guard(65_536), Records::default());
+    let mut frame = VecFrame::new(0, 65_575);
+    let mut rest = &bytes[24..];
+    let mut costs = Vec::new();
+    let mut packets = 0;
+    let mut last = Now::default();
+    while let Some((header, tail)) = rest.split_at_checked(16) {
+        let word = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
+        let Some((link, next)) = tail.split_at_checked(word(8) as usize) else {
+            break;
+        };
+        rest = next;
+        packets += 1;
+        let Some(ip) = Ethernet::ip_packet(link) else {
+            continue;
+        };
+        let micros = u64::from(word(0)) * 1_000_000 + u64::from(word(4));
+        last = Now::new(Instant::from_micros(micros), UnixTime::from_micros(micros));
+        while guard.next_deadline().is_some_and(|at| at <= last.mono) {
+            guard.handle_deadline(last, &mut records);
+        }
+        frame.set(ip);
+        let meta = Meta::new(Point::LocalIn, last).with_cut(word(8) < word(12));
+        black_box(guard.packet(&mut frame, meta, &mut records));
+        if sample && packets % 500 == 0 {
+            let zert = guard.zert_mut().unwrap();
+            let (m, n) = (zert.memory(), zert.watched().max(1));
+            costs.push((m.total() / n, (m.connections + m.shared) / n));
+        }
+    }
+    guard.finish(last, &mut records);
+    assert!(records.0 > 0);
+    (packets, costs)
+}
+
+fn main() {
+    bulk();
+    let Ok(path) = std::env::var("HOSTWARD_BENCH_PCAP") else {
+        return;
+    };
+    let mut times = Vec::new();
+    let mut packets = 0;
+    for _ in 0..ROUNDS {
+        let start = ThreadTime::now();
+        packets = capture(&path, false).0;
+        times.push(start.elapsed());
+    }
+    let each = median(times).as_nanos() as f64 / packets as f64;
+    println!(
+        "capture, reading included: {each:.0} ns a packet, {:.2} million packets a second",
+        1e3 / each
+    );
+    let (_, mut costs) = capture(&path, true);
+    costs.sort_unstable();
+    let (all, own) = costs[costs.len() / 2];
+    println!("open connection: {all} bytes in all at the median, {own} without pools");
+    let mut command = std::process::Command::new("tcpdump");
+    command.args(["-nn", "-r", &path]);
+    command.stdout(std::process::Stdio::null());
+    command.stderr(std::process::Stdio::null());
+    let start = Clock::now();
+    if command.status().is_ok_and(|s| s.success()) {
+        let tcpdump = start.elapsed().as_nanos() as f64 / packets as f64;
+        println!(
+            "tcpdump, elapsed: {tcpdump:.0} ns a packet; ratio {:.1}",
+            tcpdump / each
+        );
+    }
+}
