@@ -68,7 +68,12 @@ fn tables() -> BTreeMap<String, Vec<Field>> {
             within = false;
             if let Some(protos) = line.strip_prefix("With `proto` ") {
                 // Several protocols may share a table.
-                parts = protos.split('`').skip(1).step_by(2).map(|p| format!(" {p}")).collect();
+                parts = protos
+                    .split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .map(|p| format!(" {p}"))
+                    .collect();
             } else if line == "Then:" {
                 parts = vec![" end".into()];
             }

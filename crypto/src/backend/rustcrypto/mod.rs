@@ -8,6 +8,7 @@ use crate::algorithm::{Aead, AesKey, Algorithm, Cipher, Hash, Mac};
 use crate::cipher::{BlockKey, CipherKey};
 use crate::hash::HashContext;
 use crate::mac::MacKey;
+#[cfg(feature = "system-random")]
 use crate::random::Random;
 
 mod aead;
