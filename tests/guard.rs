@@ -22,7 +22,7 @@ use hostward::hook::meta::Routing;
 use hostward::hook::reason::{FRAGMENT_OVERLAP, NOT_IP};
 use hostward::hook::{Control, FlowKey, FrameBuf, Instant, Meta, Now, Point, UnixTime, Verdict};
 use hostward::ids::Ids;
-use hostward::zert::Zert;
+use hostward::zert::{Datagrams, Zert};
 use hostward::{Guard, GuardConfig, Mode};
 use support::{End, conversation, fix_checksum, fragments, tcp, udp};
 
@@ -495,4 +495,59 @@ fn every_code_stands_once_and_belongs_to_its_control() {
     let all = names.len();
     names.dedup();
     assert_eq!(names.len(), all, "a name stands twice");
+}
+
+#[test]
+fn datagrams_of_flows_and_packets_of_ipsec_have_records() {
+    let mut guard = Guard::new(GuardConfig::default(), HashKey::new([3; 16]))
+        .zert(Zert::default())
+        .datagrams(Datagrams::default());
+    let mut events = EventQueue::new(100);
+    let mut first = vec![0; 148];
+    first[..8].copy_from_slice(&[1, 0, 0, 0, 1, 2, 3, 4]);
+    let mut answer = vec![0; 92];
+    answer[..12].copy_from_slice(&[2, 0, 0, 0, 5, 6, 7, 8, 1, 2, 3, 4]);
+    let esp = [&[0x11; 4][..], &[0; 60]].concat();
+    let nat = |end: End| (end.0, 4500);
+    let packets = [
+        udp(CLIENT, SERVER, &first),
+        udp(SERVER, CLIENT, &answer),
+        // A flow of nothing that is known.
+        udp(CLIENT, (SERVER.0, 53), b"query"),
+        udp(nat(CLIENT), nat(SERVER), &esp),
+    ];
+    let verdicts = run(&mut guard, &packets, &mut events);
+    assert!(verdicts.iter().all(|v| v.is_continue()));
+    assert_eq!(guard.flows().insertions(), 2, "IPsec makes no flow");
+    // Flows of UDP end when they are idle, and so do associations.
+    for _ in 0..100 {
+        let Some(next) = guard.next_deadline() else {
+            break;
+        };
+        guard.handle_deadline(Now::new(next, UnixTime::EPOCH), &mut events);
+    }
+    let told = records(&events);
+    let protocols: Vec<_> = told.iter().filter_map(|e| text(e, "proto")).collect();
+    assert_eq!(protocols, ["wireguard", "esp"]);
+    assert_eq!(told[0].field("packets"), Some(&OwnedValue::U64(2)));
+    assert_eq!(told[0].key.map(|k| k.protocol()), Some(17));
+    assert_eq!(text(told[1], "spi"), Some("0x11111111"));
+    guard.finish(at(0), &mut events);
+    assert_eq!(records(&events).len(), 2);
+}
+
+#[test]
+fn what_the_filter_denies_is_not_recorded_beyond_tcp_either() {
+    let mut guard = guard(Mode::Enforce).datagrams(Datagrams::default());
+    let mut events = EventQueue::new(100);
+    // The rules permit UDP and no ESP.
+    let mut esp = udp(CLIENT, SERVER, &[0x11; 40]);
+    esp[9] = 50;
+    fix_checksum(&mut esp);
+    let packets = [esp, udp((CLIENT.0, 4500), (SERVER.0, 4500), &[0x11; 40])];
+    run(&mut guard, &packets, &mut events);
+    guard.finish(at(10), &mut events);
+    let told = records(&events);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].key.map(|k| k.protocol()), Some(17));
 }

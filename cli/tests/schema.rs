@@ -34,14 +34,14 @@ fn tables() -> BTreeMap<String, Vec<Field>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/formats/inspect-json.md");
     let document = std::fs::read_to_string(path).unwrap();
     let mut tables: BTreeMap<String, Vec<Field>> = BTreeMap::new();
-    let (mut heading, mut part, mut within) = (String::new(), String::new(), false);
+    let (mut heading, mut parts, mut within) = (String::new(), vec![String::new()], false);
     for line in document.lines() {
         if let Some(title) = line
             .strip_prefix("## ")
             .or_else(|| line.strip_prefix("### "))
         {
             heading = title.trim_matches('`').to_lowercase();
-            part.clear();
+            parts = vec![String::new()];
         } else if line == "| field | type | null | meaning |" {
             within = true;
         } else if within && line.starts_with('|') {
@@ -54,20 +54,28 @@ fn tables() -> BTreeMap<String, Vec<Field>> {
             }
             assert!(!meaning.is_empty() && !null.is_empty(), "{line}");
             let name = name.strip_prefix('`').and_then(|n| n.strip_suffix('`'));
-            tables
-                .entry(format!("{heading}{part}"))
-                .or_default()
-                .push(Field {
-                    name: name.unwrap().to_owned(),
-                    kind: kind.to_owned(),
-                    never_null: null == "never",
-                });
+            for part in &parts {
+                tables
+                    .entry(format!("{heading}{part}"))
+                    .or_default()
+                    .push(Field {
+                        name: name.unwrap().to_owned(),
+                        kind: kind.to_owned(),
+                        never_null: null == "never",
+                    });
+            }
         } else {
             within = false;
-            if let Some(proto) = line.strip_prefix("With `proto` `") {
-                part = format!(" {}", proto.split('`').next().unwrap());
+            if let Some(protos) = line.strip_prefix("With `proto` ") {
+                // Several protocols may share a table.
+                parts = protos
+                    .split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .map(|p| format!(" {p}"))
+                    .collect();
             } else if line == "Then:" {
-                part = " end".into();
+                parts = vec![" end".into()];
             }
         }
     }
@@ -144,7 +152,7 @@ fn check(tables: &BTreeMap<String, Vec<Field>>, line: &str) -> Result<String, St
             _ => vec![],
         };
         let table = match name.as_str() {
-            "alerts" | "rules" => name,
+            "alerts" | "rules" | "chosen" => name,
             _ => "sides",
         };
         for part in parts {
@@ -217,9 +225,14 @@ fn lines_are_as_documented() {
         "decision ",
         "event ",
         "summary ",
+        "zert dtls",
+        "zert esp",
+        "zert ike",
         "zert none",
+        "zert quic",
         "zert ssh",
         "zert tls",
+        "zert wireguard",
         "zert_event none",
         "zert_event ssh",
         "zert_event tls",
@@ -231,13 +244,19 @@ fn lines_are_as_documented() {
         described,
         [
             "alerts",
+            "chosen",
             "decision",
             "event",
             "rules",
             "sides",
             "summary",
             "zert",
+            "zert ah",
+            "zert dtls",
             "zert end",
+            "zert esp",
+            "zert ike",
+            "zert quic",
             "zert ssh",
             "zert tls",
             "zert_event"

@@ -3,7 +3,7 @@
 
 usage: make.py [OUTPUT-DIRECTORY]
 
-Run as root. Needs Python's scapy, and the programs ip, ethtool, tcpdump, openssl (3.0 or later),
+Run as root. Needs Python's scapy and aioquic, and the programs ip, ethtool, tcpdump, openssl (3.0 or later),
 ssh, sshd, ssh-keygen and curl. Programs talk to each other between two network namespaces
 while tcpdump listens; the rest is built with scapy. What is expected of a capture is taken from
 what the programs say of their own connection, or from what was deliberately built wrong. Keys,
@@ -134,9 +134,11 @@ def s_client_line(text, port, dport, certificate_path, src=CLIENT, dst=SERVER):
 def s_client(port, dport, *options, to=SERVER, bind=CLIENT, says=b"GET / HTTP/1.0\r\n\r\n"):
     target, source = (f"[{a}]" if ":" in a else a for a in (to, bind))
     command = on(NS_CLIENT, "openssl", "s_client", "-connect", f"{target}:{dport}", "-bind",
-                 f"{source}:{port}", "-servername", NAME, "-ign_eof", *options)
+                 f"{source}:{port}", "-servername", NAME, *options)
+    # Nobody tells the end of a connection over datagrams: it is that of the input.
+    command += [] if any("dtls" in str(o) for o in options) else ["-ign_eof"]
     return subprocess.run(command, input=says, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=30).stdout.decode(errors="replace")
+                          timeout=10).stdout.decode(errors="replace")
 
 
 def s_server(folder, port, *options, **more):
@@ -202,6 +204,94 @@ def tls(folder):
         text = s_client(40070, 4470, "-tls1_3", to=SERVER6, bind=CLIENT6)
         line = s_client_line(text, 40070, 4470, leaf, CLIENT6, SERVER6)
     expect("tls13-ipv6", [line])
+
+
+# ---- beyond TCP -----------------------------------------------------------------------------
+
+def dtls(folder):
+    leaf = folder / "server.crt"
+    with capture("dtls", "udp"):
+        with s_server_udp(folder, 4480, "-dtls1_2"):
+            text = s_client(40080, 4480, "-dtls1_2", says=b"hello\n")
+        line = s_client_line(text.replace("DTLSv1.2", "TLSv1.2"), 40080, 4480, leaf)
+        line |= {"proto": "dtls", "version": "DTLSv1.2"}
+        with s_server_udp(folder, 4481, "-dtls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"):
+            refused = s_client(40081, 4481, "-dtls1_2", "-cipher",
+                               "ECDHE-ECDSA-CHACHA20-POLY1305")
+        lines = [line, failed_line(refused, 40081, 4481, "server") | {"proto": "dtls"}]
+        # Nothing ends a flow of UDP: it is open when the capture ends, but the alert is fatal.
+    expect("dtls", lines)
+
+
+def s_server_udp(folder, port, *options):
+    # s_server of DTLS ends with its input, and the client needs some.
+    server = f"sleep 4 | openssl s_server -accept {port} -cert server.crt -key server.key"
+    return running(*on(NS_SERVER, "bash", "-c", " ".join([server, *options])), cwd=folder)
+
+
+QUIC_PAIR = r"""
+import asyncio, ssl, sys
+from aioquic.asyncio import connect, serve
+from aioquic.quic.configuration import QuicConfiguration
+role, address, port, version = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4], 0)
+config = QuicConfiguration(is_client=role == "client", alpn_protocols=["lab"],
+                           supported_versions=[version], verify_mode=ssl.CERT_NONE)
+async def client():
+    config.server_name = sys.argv[5]
+    async with connect(address, port, configuration=config, local_port=int(sys.argv[6])) as peer:
+        await peer.ping()
+        tls = peer._quic.tls
+        print("told", peer._quic._version, tls.key_schedule.cipher_suite.name, tls.session_resumed)
+async def server():
+    config.load_cert_chain(sys.argv[5], sys.argv[6])
+    await serve(address, port, configuration=config)
+    await asyncio.Event().wait()
+asyncio.run(client() if role == "client" else server())
+"""
+
+
+def quic(folder):
+    lines = []
+    with capture("quic", "udp"):
+        for number, version in enumerate((0x00000001, 0x6B3343CF)):
+            port, dport = 40090 + number, 4490 + number
+            pair = [sys.executable, "-c", QUIC_PAIR]
+            with running(*on(NS_SERVER, *pair, "server", SERVER, dport, version,
+                             folder / "server.crt", folder / "server.key"), wait=2):
+                text = sh(*on(NS_CLIENT, *pair, "client", SERVER, dport, version, NAME, port))
+            told, cipher, resumed = re.search(r"^told (\d+) (\S+) (\S+)$", text, re.M).groups()
+            lines.append({
+                "type": "zert", "proto": "quic", "src": CLIENT, "sport": port, "dst": SERVER,
+                "dport": dport, "quic_version": f"{int(told):#010x}", "version": "TLSv1.3",
+                "cipher": f"TLS_{cipher}".replace("TLS_TLS_", "TLS_"), "sni": NAME,
+                "resumed": resumed == "True", "established": True, "failed": False, "alpn": None,
+                "server_cert_subject": None,
+            })
+    expect("quic", lines)
+
+
+def wireguard():
+    """Messages in the form of the protocol; what is encrypted in them is noise."""
+    def packet(n, ours, payload):
+        ends = (CLIENT, SERVER) if ours else (SERVER, CLIENT)
+        ports = (40100, 51820) if ours else (51820, 40100)
+        p = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src=ends[0], dst=ends[1]) \
+            / UDP(sport=ports[0], dport=ports[1]) / Raw(payload)
+        p.time = 1_700_000_000 + n / 10
+        return p
+    client, server = b"\x0a\x0b\x0c\x0d", b"\x1a\x1b\x1c\x1d"
+    data = lambda to: b"\x04\0\0\0" + to + os.urandom(8 + 96)
+    packets = [
+        packet(0, True, b"\x01\0\0\0" + client + os.urandom(140)),
+        packet(1, False, b"\x02\0\0\0" + server + client + os.urandom(80)),
+        packet(2, True, data(server)),
+        packet(3, False, data(client)),
+    ]
+    wrpcap(str(OUT / "wireguard.pcap"), packets, linktype=1)
+    expect("wireguard", [{
+        "type": "zert", "proto": "wireguard", "src": CLIENT, "sport": 40100, "dst": SERVER,
+        "dport": 51820, "established": True, "pq": "classical", "packets": 4,
+    }])
 
 
 SMTP_SERVER = r"""
@@ -436,6 +526,8 @@ def main():
             namespaces()
             http(folder)
             tls(folder)
+            dtls(folder)
+            quic(folder)
             starttls(folder)
             ssh(folder)
             fragments()
@@ -445,6 +537,7 @@ def main():
     tunnels()
     overlapping()
     malformed()
+    wireguard()
 
 
 if __name__ == "__main__":

@@ -499,7 +499,7 @@ impl DatagramObserver for Datagrams {
         let State::Watched { place, epoch } = slot.0 else {
             return match slot.0 {
                 State::Looking { .. } => Interest::More,
-                _ => Interest::Enough,
+                State::Watched { .. } | State::Refused(_) | State::Nothing => Interest::Enough,
             };
         };
         let Some(at) = self.places.get_mut(place as usize) else {
