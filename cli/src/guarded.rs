@@ -1,6 +1,7 @@
 //! The guard as the engine of `inspect`.
 
 use std::io;
+use std::sync::Arc;
 
 use hostward::filter::{Action, Filter, IMPLIED_DENY, RuleSet};
 use hostward::hook::event::{Class, Event, EventSink};
@@ -12,6 +13,7 @@ use hostward::hook::meta::{Checksums, Routing};
 use hostward::hook::reason::Control;
 use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
+use hostward::zert::enforce::{Enforced, Enforcement, RuleSet as ZertRules};
 use hostward::zert::{self, Zert, code};
 use hostward::{Detail, Guard, GuardConfig, Mode};
 
@@ -30,6 +32,8 @@ pub struct Guarded {
     guard: Guard,
     frame: VecFrame,
     checksums: bool,
+    /// There are rules about protection.
+    enforced: bool,
     depth: usize,
     /// What the rules of the filter decided.
     rules: Option<Rules>,
@@ -62,6 +66,7 @@ impl Guarded {
             guard: Guard::new(config, key).ids(Ids::new(detection)).zert(zert),
             frame: VecFrame::new(0, 65_575),
             checksums,
+            enforced: false,
             depth,
             rules: None,
             now: Instant::ZERO,
@@ -79,6 +84,22 @@ impl Guarded {
     ) -> Self {
         self.rules = Some(Rules::new(filter.rules(), place));
         self.guard = self.guard.filter(filter);
+        self
+    }
+
+    /// The same guard with rules about how connections must be protected. Nothing is reset: a capture cannot be.
+    #[must_use]
+    pub fn enforce(mut self, rules: &ZertRules) -> Self {
+        self.enforced = true;
+        if let Some(zert) = self.guard.zert_mut() {
+            // Everything is told: a report counts what is alike.
+            let config = zert::enforce::Config {
+                messages: u32::MAX,
+                ..zert::enforce::Config::default()
+            };
+            let rules = Arc::new(rules.clone().simulate(true));
+            *zert = std::mem::take(zert).with_enforcement(Enforcement::new(config).rules(rules));
+        }
         self
     }
 
@@ -105,7 +126,7 @@ impl Guarded {
     }
 
     fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
-        let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out, self.enforced);
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
         sink.done()?;
         if let Some(rules) = &mut self.rules {
@@ -132,7 +153,7 @@ impl Engine for Guarded {
     fn packet(&mut self, input: &Input<'_>, out: &mut dyn Output) -> io::Result<()> {
         self.now = self.now.max(Instant::from_micros(input.time.as_micros()));
         let now = Now::new(self.now, input.time);
-        let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out, self.enforced);
         self.timers(now, &mut sink);
         sink.done()?;
         self.last = now;
@@ -168,7 +189,7 @@ impl Engine for Guarded {
     }
 
     fn finish(&mut self, out: &mut dyn Output) -> io::Result<Totals> {
-        let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out, self.enforced);
         self.guard.finish(self.last, &mut sink);
         sink.done()?;
         let reasons = self.guard.counters().reasons();
@@ -240,13 +261,16 @@ impl Rules {
 /// Turns events into lines; the first error of writing ends it.
 struct Sink<'a> {
     out: &'a mut dyn Output,
+    /// There are rules about protection.
+    enforced: bool,
     result: io::Result<()>,
 }
 
 impl<'a> Sink<'a> {
-    fn new(out: &'a mut dyn Output) -> Self {
+    fn new(out: &'a mut dyn Output, enforced: bool) -> Self {
         Self {
             out,
+            enforced,
             result: Ok(()),
         }
     }
@@ -275,11 +299,14 @@ impl<'a> Sink<'a> {
 
 impl EventSink for Sink<'_> {
     fn wants(&self, class: Class) -> bool {
-        self.result.is_ok() && (class != Class::Progress || self.out.wants_events())
+        // Audit records of enforcement are steps, too, and always told.
+        self.result.is_ok()
+            && (class != Class::Progress || self.out.wants_events() || self.enforced)
     }
 
     fn emit(&mut self, event: &Event<'_>) {
-        if self.result.is_ok() {
+        let is_step = event.class == Class::Progress && event.code != code::ENFORCEMENT;
+        if self.result.is_ok() && (!is_step || self.out.wants_events()) {
             self.result = self.tell(event);
         }
     }
@@ -287,7 +314,17 @@ impl EventSink for Sink<'_> {
 
 fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
     let control = event.control().map(|c| c.name());
+    let enforced = event
+        .detail
+        .as_any()
+        .and_then(|d| d.downcast_ref::<Enforced>());
     let (kind, rule, action) = match Detail::of(event) {
+        _ if enforced.is_some() => {
+            let name = name_of(event.code).unwrap_or("other");
+            let rule = enforced.map(|e| e.rule.to_string());
+            let action = enforced.map(|e| e.outcome.name());
+            (format!("zert.{name}"), rule, action)
+        }
         Detail::Filter(d) => {
             let action = if d.permit { "permit" } else { "deny" };
             let rule = (!d.rule.is_empty()).then(|| d.rule.to_string());
