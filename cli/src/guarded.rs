@@ -423,6 +423,62 @@ mod tests {
     }
 
     #[test]
+    fn unprotected_connections_are_told_and_nothing_is_reset() {
+        use hostward::zert::enforce::{Action, weak};
+
+        let tcp = |from_client: bool, seq: u32, ack: Option<u32>, syn: bool, data: &[u8]| {
+            let (a, b) = ([192, 0, 2, 1], [192, 0, 2, 2]);
+            let (src, dst, sport, dport) = if from_client {
+                (a, b, 40_000, 80)
+            } else {
+                (b, a, 80, 40_000)
+            };
+            let mut builder = PacketBuilder::ipv4(src, dst, 64).tcp(sport, dport, seq, 60_000);
+            if syn {
+                builder = builder.syn();
+            }
+            if let Some(ack) = ack {
+                builder = builder.ack(ack);
+            }
+            let mut out = Vec::new();
+            builder.write(&mut out, data).unwrap();
+            out
+        };
+        let packets = [
+            tcp(true, 9, None, true, b""),
+            tcp(false, 99, Some(10), true, b""),
+            tcp(true, 10, Some(100), false, b"GET / HTTP/1.0\r\n\r\n"),
+        ];
+        let action = Arc::new(Action {
+            name: "Stop".into(),
+            console: true,
+            audit: true,
+            reset: true,
+            ..Action::default()
+        });
+        let engine = Guarded::new(GuardConfig::default(), HashKey::new([1; 16]), false, 8);
+        let (lines, _) = run(engine.enforce(&weak::all(&action, 1)), &packets);
+        let events: Vec<_> = lines.iter().filter(|l| l["type"] == "event").collect();
+        let kinds: Vec<_> = events.iter().map(|e| e["kind"].as_str().unwrap()).collect();
+        assert_eq!(
+            kinds,
+            [
+                "zert.enforcement-console",
+                "zert.enforcement-audit",
+                "zert.enforcement-reset"
+            ]
+        );
+        assert_eq!(
+            (&events[2]["rule"], &events[2]["action"]),
+            (&json!("Unprotected"), &json!("would-reset"))
+        );
+        assert_eq!(
+            (&events[2]["src"], &events[2]["dport"]),
+            (&json!("192.0.2.1"), &json!(80))
+        );
+    }
+
+    #[test]
     fn decisions_and_events_name_the_rule() {
         let rules = vec![
             Rule::new("no discard", Action::Deny)

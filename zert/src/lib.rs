@@ -11,6 +11,8 @@
 )]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod cert;
 pub mod code;
@@ -20,6 +22,7 @@ pub mod discovery;
 pub mod enforce;
 mod fingerprint;
 mod names;
+pub mod nmi;
 mod pair;
 mod pool;
 mod reader;
