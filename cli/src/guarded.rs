@@ -1,6 +1,7 @@
 //! The guard as the engine of `inspect`.
 
 use std::io;
+use std::sync::Arc;
 
 use hostward::crypto::Provider;
 use hostward::crypto::backend::RUST_CRYPTO;
@@ -14,6 +15,7 @@ use hostward::hook::meta::{Checksums, Routing};
 use hostward::hook::reason::Control;
 use hostward::hook::{Code, Direction, FrameBuf, Instant, Meta, Now, Point, Verdict};
 use hostward::ids::{self, Ids, malformed};
+use hostward::zert::enforce::{Enforced, Enforcement, RuleSet as ZertRules};
 use hostward::zert::{self, DatagramConfig, Datagrams, Zert, code};
 use hostward::{Detail, Guard, GuardConfig, Mode};
 
@@ -32,6 +34,8 @@ pub struct Guarded {
     guard: Guard,
     frame: VecFrame,
     checksums: bool,
+    /// There are rules about protection.
+    enforced: bool,
     depth: usize,
     /// What the rules of the filter decided.
     rules: Option<Rules>,
@@ -72,6 +76,7 @@ impl Guarded {
                 .datagrams(datagrams),
             frame: VecFrame::new(0, 65_575),
             checksums,
+            enforced: false,
             depth,
             rules: None,
             now: Instant::ZERO,
@@ -89,6 +94,22 @@ impl Guarded {
     ) -> Self {
         self.rules = Some(Rules::new(filter.rules(), place));
         self.guard = self.guard.filter(filter);
+        self
+    }
+
+    /// The same guard with rules about how connections must be protected. Nothing is reset: a capture cannot be.
+    #[must_use]
+    pub fn enforce(mut self, rules: &ZertRules) -> Self {
+        self.enforced = true;
+        if let Some(zert) = self.guard.zert_mut() {
+            // Everything is told: a report counts what is alike.
+            let config = zert::enforce::Config {
+                messages: u32::MAX,
+                ..zert::enforce::Config::default()
+            };
+            let rules = Arc::new(rules.clone().simulate(true));
+            *zert = std::mem::take(zert).with_enforcement(Enforcement::new(config).rules(rules));
+        }
         self
     }
 
@@ -115,7 +136,7 @@ impl Guarded {
     }
 
     fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
-        let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out, self.enforced);
         let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
         sink.done()?;
         if let Some(rules) = &mut self.rules {
@@ -142,7 +163,7 @@ impl Engine for Guarded {
     fn packet(&mut self, input: &Input<'_>, out: &mut dyn Output) -> io::Result<()> {
         self.now = self.now.max(Instant::from_micros(input.time.as_micros()));
         let now = Now::new(self.now, input.time);
-        let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out, self.enforced);
         self.timers(now, &mut sink);
         sink.done()?;
         self.last = now;
@@ -178,7 +199,7 @@ impl Engine for Guarded {
     }
 
     fn finish(&mut self, out: &mut dyn Output) -> io::Result<Totals> {
-        let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out, self.enforced);
         self.guard.finish(self.last, &mut sink);
         sink.done()?;
         let reasons = self.guard.counters().reasons();
@@ -250,13 +271,16 @@ impl Rules {
 /// Turns events into lines; the first error of writing ends it.
 struct Sink<'a> {
     out: &'a mut dyn Output,
+    /// There are rules about protection.
+    enforced: bool,
     result: io::Result<()>,
 }
 
 impl<'a> Sink<'a> {
-    fn new(out: &'a mut dyn Output) -> Self {
+    fn new(out: &'a mut dyn Output, enforced: bool) -> Self {
         Self {
             out,
+            enforced,
             result: Ok(()),
         }
     }
@@ -285,11 +309,14 @@ impl<'a> Sink<'a> {
 
 impl EventSink for Sink<'_> {
     fn wants(&self, class: Class) -> bool {
-        self.result.is_ok() && (class != Class::Progress || self.out.wants_events())
+        // Audit records of enforcement are steps, too, and always told.
+        self.result.is_ok()
+            && (class != Class::Progress || self.out.wants_events() || self.enforced)
     }
 
     fn emit(&mut self, event: &Event<'_>) {
-        if self.result.is_ok() {
+        let is_step = event.class == Class::Progress && event.code != code::ENFORCEMENT;
+        if self.result.is_ok() && (!is_step || self.out.wants_events()) {
             self.result = self.tell(event);
         }
     }
@@ -297,7 +324,17 @@ impl EventSink for Sink<'_> {
 
 fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
     let control = event.control().map(|c| c.name());
+    let enforced = event
+        .detail
+        .as_any()
+        .and_then(|d| d.downcast_ref::<Enforced>());
     let (kind, rule, action) = match Detail::of(event) {
+        _ if enforced.is_some() => {
+            let name = name_of(event.code).unwrap_or("other");
+            let rule = enforced.map(|e| e.rule.to_string());
+            let action = enforced.map(|e| e.outcome.name());
+            (format!("zert.{name}"), rule, action)
+        }
         Detail::Filter(d) => {
             let action = if d.permit { "permit" } else { "deny" };
             let rule = (!d.rule.is_empty()).then(|| d.rule.to_string());
@@ -393,6 +430,62 @@ mod tests {
         let mut out = Vec::new();
         builder.write(&mut out, b"hello").unwrap();
         out
+    }
+
+    #[test]
+    fn unprotected_connections_are_told_and_nothing_is_reset() {
+        use hostward::zert::enforce::{Action, weak};
+
+        let tcp = |from_client: bool, seq: u32, ack: Option<u32>, syn: bool, data: &[u8]| {
+            let (a, b) = ([192, 0, 2, 1], [192, 0, 2, 2]);
+            let (src, dst, sport, dport) = if from_client {
+                (a, b, 40_000, 80)
+            } else {
+                (b, a, 80, 40_000)
+            };
+            let mut builder = PacketBuilder::ipv4(src, dst, 64).tcp(sport, dport, seq, 60_000);
+            if syn {
+                builder = builder.syn();
+            }
+            if let Some(ack) = ack {
+                builder = builder.ack(ack);
+            }
+            let mut out = Vec::new();
+            builder.write(&mut out, data).unwrap();
+            out
+        };
+        let packets = [
+            tcp(true, 9, None, true, b""),
+            tcp(false, 99, Some(10), true, b""),
+            tcp(true, 10, Some(100), false, b"GET / HTTP/1.0\r\n\r\n"),
+        ];
+        let action = Arc::new(Action {
+            name: "Stop".into(),
+            console: true,
+            audit: true,
+            reset: true,
+            ..Action::default()
+        });
+        let engine = Guarded::new(GuardConfig::default(), HashKey::new([1; 16]), false, 8);
+        let (lines, _) = run(engine.enforce(&weak::all(&action, 1)), &packets);
+        let events: Vec<_> = lines.iter().filter(|l| l["type"] == "event").collect();
+        let kinds: Vec<_> = events.iter().map(|e| e["kind"].as_str().unwrap()).collect();
+        assert_eq!(
+            kinds,
+            [
+                "zert.enforcement-console",
+                "zert.enforcement-audit",
+                "zert.enforcement-reset"
+            ]
+        );
+        assert_eq!(
+            (&events[2]["rule"], &events[2]["action"]),
+            (&json!("Unprotected"), &json!("would-reset"))
+        );
+        assert_eq!(
+            (&events[2]["src"], &events[2]["dport"]),
+            (&json!("192.0.2.1"), &json!(80))
+        );
     }
 
     #[test]

@@ -11,6 +11,8 @@
 )]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod advice;
 pub mod aggregate;
@@ -25,6 +27,7 @@ mod entry;
 mod fingerprint;
 mod intern;
 mod names;
+pub mod nmi;
 mod pair;
 mod pool;
 mod reader;

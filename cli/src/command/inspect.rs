@@ -52,7 +52,8 @@ pub struct Inspect {
 
     /// The policy that decides packets: the Policy Agent's main file, the file of a stack, or a
     /// policy file; may be repeated, a later policy file overrides an earlier one. Nothing is
-    /// hidden from other controls: the report tells what would be denied
+    /// hidden from other controls: the report tells what would be denied, and which connections
+    /// zERT rules would reset
     #[arg(long, value_name = "FILE")]
     pub policy: Vec<String>,
 
@@ -120,10 +121,16 @@ impl Inspect {
         };
         let mut engine = Guarded::new(config, key, self.checksums, self.tunnels);
         if let Some(ready) = ready {
-            engine = engine.filter(filter(&ready), |rule| {
-                let (file, line) = ready.place(rule)?;
-                Some((file.to_owned(), line))
-            });
+            // A policy of zERT alone leaves packets alone.
+            if ready.policy.is_some() || ready.defaults.is_some() || ready.zert.is_none() {
+                engine = engine.filter(filter(&ready), |rule| {
+                    let (file, line) = ready.place(rule)?;
+                    Some((file.to_owned(), line))
+                });
+            }
+            if let Some(zert) = &ready.zert {
+                engine = engine.enforce(&zert.rule_set);
+            }
         }
         let mut watcher = Terminal::new(self.total_length());
         if self.json {

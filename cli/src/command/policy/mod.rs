@@ -7,6 +7,7 @@ mod ready;
 mod show;
 mod tell;
 mod words;
+mod zert;
 
 use std::io::{self, Write as _};
 
@@ -51,7 +52,8 @@ pub enum PolicyCommand {
     Check(Check),
     /// Lay policy files out in the canonical way
     Format(Format),
-    /// Tell the IP filter rules as they are in force, in the order in which they are tried
+    /// Tell the IP filter rules and the zERT rules as they are in force, in the order in which they are
+    /// tried
     Show(Show),
     /// Tell what the rules do with one packet, and why those before the one that decides do not
     Explain(Explain),

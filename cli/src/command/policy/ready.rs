@@ -5,7 +5,9 @@ use hostward_hook::time::UnixTime;
 use hostward_policy::filter::{FilterPolicy, Options, compile};
 use hostward_policy::load::{self, Disk, FileError, Files as _, LoadError, load};
 use hostward_policy::profile::Profile;
-use hostward_policy::{Diagnostics, Language, Policy, SchemaError, SourceId, Sources};
+use hostward_policy::tables;
+use hostward_policy::zert::{self, ZertPolicy};
+use hostward_policy::{Diagnostics, FileKind, Language, Policy, SchemaError, SourceId, Sources};
 
 /// Which files make the policy.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +43,12 @@ pub(crate) struct Ready {
     pub(crate) diagnostics: Diagnostics,
     /// The stack, when the files name one.
     pub(crate) stack: Option<String>,
-    /// How many files hold policies. With none, there is no policy.
+    /// How many files hold policies of IP security. With none, there is no such policy.
     pub(crate) policy_files: usize,
     /// The rules; none with an error, or without policy.
     pub(crate) policy: Option<FilterPolicy>,
+    /// The zERT rules; none with an error, or without a file of them.
+    pub(crate) zert: Option<ZertPolicy>,
     /// The default rules and their file; none with an error, or without profile.
     pub(crate) defaults: Option<(RuleSet, SourceId)>,
 }
@@ -69,8 +73,17 @@ impl Ready {
         if let Some((at, local)) = now {
             options = options.now(at, local);
         }
-        let policy = if loaded.policy_files > 0 {
+        let zert_kind = FileKind::Policy(tables::zert::DISCIPLINE.name);
+        let of_zert = |(id, _): &(SourceId, _)| read.kind(*id) == zert_kind;
+        let zert_files = loaded.sources.iter().filter(of_zert).count();
+        // A file of which nobody can tell what it is, is taken for one of IP security.
+        let policy = if loaded.policy_files > zert_files {
             compile(&read, &options, &mut diagnostics)
+        } else {
+            None
+        };
+        let zert = if zert_files > 0 {
+            zert::compile(&read, 1, &mut diagnostics)
         } else {
             None
         };
@@ -92,10 +105,11 @@ impl Ready {
         diagnostics.sort();
         Ok(Self {
             policy: policy.filter(|_| !diagnostics.has_errors()),
+            zert: zert.filter(|_| !diagnostics.has_errors()),
             sources,
             diagnostics,
             stack: loaded.stack,
-            policy_files: loaded.policy_files,
+            policy_files: loaded.policy_files - zert_files.min(loaded.policy_files),
             defaults,
         })
     }
@@ -104,6 +118,13 @@ impl Ready {
     pub(crate) fn profile_name(&self) -> Option<&str> {
         let (_, id) = self.defaults.as_ref()?;
         self.sources.get(*id).map(|s| s.name())
+    }
+
+    /// The file and line of a zERT rule.
+    pub(crate) fn zert_place(&self, rule: usize) -> Option<(&str, u32)> {
+        let span = *self.zert.as_ref()?.places.get(rule)?;
+        let place = self.sources.location(span);
+        Some((place.file, place.line))
     }
 
     /// The file and line of a rule.

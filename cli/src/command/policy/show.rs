@@ -11,6 +11,7 @@ use super::super::Outcome;
 use super::ready::Ready;
 use super::tell::{colours, messages, number};
 use super::words::{At, RuleJson, SettingsJson, filters_text, rule_text, settings_text};
+use super::zert::{ZertRuleJson, zert_text};
 use super::{EXIT_CODES, PolicyFiles, not_ready};
 use crate::escape::escaped;
 use crate::report::json::write_line;
@@ -47,6 +48,7 @@ struct ShowJson<'a> {
     in_force: &'static str,
     policy: Option<SetJson<'a>>,
     defaults: Option<SetJson<'a>>,
+    zert: Option<Vec<ZertRuleJson<'a>>>,
 }
 
 impl Show {
@@ -98,6 +100,12 @@ impl Show {
                     settings: SettingsJson::of(set.settings()),
                     rules: self.rules_json(set, |_| At::default()),
                 }),
+                zert: ready.zert.as_ref().map(|zert| {
+                    let rules = zert.rule_set.rules().iter().enumerate();
+                    rules
+                        .map(|(i, rule)| ZertRuleJson::of(i + 1, rule, At::of(ready.zert_place(i))))
+                        .collect()
+                }),
             },
         )
     }
@@ -119,7 +127,7 @@ impl Show {
             out +=
                 &format!("IP filter policy{of_stack}: {rules}, the first that matches decides\n");
             self.set(&mut out, set, |i| At::of(ready.place(i)));
-        } else {
+        } else if ready.zert.is_none() || ready.defaults.is_some() {
             out += &format!("No IP filter policy{of_stack}: the default rules are in force\n");
         }
         if let Some((set, _)) = &ready.defaults {
@@ -131,6 +139,21 @@ impl Show {
             let file = escaped(ready.profile_name().unwrap_or_default());
             out += &format!("\nDefault rules of {file}{when}\n");
             self.set(&mut out, set, |_| At::default());
+        }
+        if let Some(zert) = &ready.zert {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            let rules = number(zert.rule_set.rules().len() as u64, "rule");
+            out += &format!("zERT policy{of_stack}: {rules}, the first that matches decides\n\n");
+            for (i, rule) in zert.rule_set.rules().iter().enumerate() {
+                for line in zert_text(i + 1, rule, At::of(ready.zert_place(i))).lines() {
+                    out += &escaped(line);
+                    out.push('\n');
+                }
+                out.push('\n');
+            }
+            out += "      everything else is permitted\n";
         }
         out
     }

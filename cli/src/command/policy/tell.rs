@@ -131,6 +131,7 @@ struct SummaryLine<'a> {
     rules: Option<usize>,
     simple_filters: Option<usize>,
     default_rules: Option<usize>,
+    zert_rules: Option<usize>,
 }
 
 /// What a check comes to.
@@ -172,6 +173,7 @@ impl Summary<'_> {
                 rules: ready.policy.as_ref().map(|p| p.rule_set.rules().len()),
                 simple_filters: self.simple_filters(),
                 default_rules: ready.defaults.as_ref().map(|(d, _)| d.rules().len()),
+                zert_rules: ready.zert.as_ref().map(|z| z.rule_set.rules().len()),
             },
         )
     }
@@ -193,7 +195,8 @@ impl Summary<'_> {
                 number(rules, "rule"),
                 number(filters as u64, "simple filter")
             );
-        } else if !ready.diagnostics.has_errors() && ready.policy_files == 0 {
+        } else if !ready.diagnostics.has_errors() && ready.policy_files == 0 && ready.zert.is_none()
+        {
             text += "; no policy: the default rules stay in force";
         }
         if let Some((defaults, _)) = &ready.defaults {
@@ -201,6 +204,10 @@ impl Summary<'_> {
                 "; {}",
                 number(defaults.rules().len() as u64, "default rule")
             );
+        }
+        if let Some(zert) = &ready.zert {
+            let rules = zert.rule_set.rules().len() as u64;
+            text += &format!("; {}", number(rules, "zERT rule"));
         }
         if !self.is_fine() {
             let why = if ready.diagnostics.has_errors() {
