@@ -465,15 +465,15 @@ fn run(u: &mut Unstructured<'_>) -> Arbitrary<()> {
                 let mut rule = rule(u, &times)?;
                 rule.times.clear();
                 edits = edits.insert(&set, position, rule).unwrap();
-                filter.edit(Arc::new(edits.clone()));
+                filter.edit(Arc::new(edits.clone())).unwrap();
             }
             5 | 6 if !set.rules().is_empty() => {
                 let position = u.int_in_range(0..=set.rules().len() - 1)?;
                 edits = edits.remove(&set, position).unwrap();
-                filter.edit(Arc::new(edits.clone()));
+                filter.edit(Arc::new(edits.clone())).unwrap();
             }
             7 => {
-                set = Arc::new(set.with_edits(&edits, 20));
+                set = Arc::new(set.with_edits(&edits, 20).unwrap());
                 edits = Edits::default();
                 filter.install(Arc::clone(&set));
             }

@@ -97,7 +97,7 @@ fn what_cannot_be_read_is_told_with_its_line() {
         (["r", "r", "o"], "r: line 1: source address expected"),
         (
             ["r", "t", "order"],
-            "order: line 2: number of a header expected",
+            "order: line 2: number of a header expected, 0 to 3",
         ),
         (["missing", "t", "o"], "missing: "),
         (["packed.xz", "t", "o"], "packed.xz: "),
@@ -111,5 +111,30 @@ fn what_cannot_be_read_is_told_with_its_line() {
         let message = String::from_utf8(out.stderr).unwrap();
         assert!(message.contains(told), "{message}");
         assert!(out.stdout.is_empty());
+    }
+}
+
+#[test]
+fn what_would_fill_the_memory_is_refused() {
+    let folder = folder();
+    fs::write(folder.path().join("long"), "0\n".repeat((1 << 24) + 1)).unwrap();
+    let most = "long: line 16777217: more than 16777216 headers";
+    for (args, told) in [
+        (["r", "t", "long"], most),
+        (["r", "long", "o"], most),
+        #[cfg(unix)]
+        (
+            ["/dev/zero", "t", "o"],
+            "/dev/zero: its text is longer than 256 MiB",
+        ),
+    ] {
+        let [rules, trace, order] = args;
+        let out = run(
+            folder.path(),
+            &["--rules", rules, "--trace", trace, "--order", order],
+        );
+        assert_eq!(out.status.code(), Some(2), "{told}");
+        let message = String::from_utf8(out.stderr).unwrap();
+        assert!(message.contains(told), "{message}");
     }
 }

@@ -1021,6 +1021,59 @@ COMMIT
 }
 
 #[test]
+fn what_stands_behind_a_target_is_asked_as_well() {
+    let dump = |rules: [&str; 5]| {
+        let mut text = String::from(
+            "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n:ours - [0:0]\n",
+        );
+        for rule in rules {
+            writeln!(text, "-A {rule}").unwrap();
+        }
+        text + "COMMIT\n"
+    };
+    // As people write them by hand, and as iptables-save does.
+    let by_hand = dump([
+        "INPUT -j DROP -s 10.9.0.0/16",
+        "INPUT -j ours -s 10.0.0.0/8",
+        "INPUT -j REJECT --reject-with icmp-admin-prohibited -p udp",
+        "INPUT -p udp -g ours -d 192.0.2.1",
+        "ours -j ACCEPT -p tcp --dport 22",
+    ]);
+    let saved = dump([
+        "INPUT -s 10.9.0.0/16 -j DROP",
+        "INPUT -s 10.0.0.0/8 -j ours",
+        "INPUT -p udp -j REJECT --reject-with icmp-admin-prohibited",
+        "INPUT -p udp -d 192.0.2.1 -g ours",
+        "ours -p tcp --dport 22 -j ACCEPT",
+    ]);
+    let decides = |dump: &str| {
+        let policy = imported(dump, Format::IptablesSave).policy;
+        let lines = policy.lines().filter(|l| !l.starts_with('#'));
+        lines.map(|l| format!("{l}\n")).collect::<String>()
+    };
+    assert_eq!(decides(&by_hand), decides(&saved));
+    // What cannot be expressed counts there, too, and nothing is permitted without it.
+    let limited = dump(["INPUT -j ACCEPT -m limit --limit 1/sec"; 5]);
+    let imported = imported(&limited, Format::IptablesSave);
+    assert!(!imported.policy.contains("Permit"), "{}", imported.policy);
+    assert!(imported.findings.iter().any(|f| f.kind == Kind::LeftOut));
+    // Two targets, or none behind `-j`: iptables takes neither, and nothing is permitted.
+    let unclear = dump([
+        "INPUT -j DROP -j ACCEPT",
+        "INPUT ! -j ACCEPT",
+        "INPUT -j",
+        "INPUT -j ACCEPT x",
+        "INPUT -p tcp",
+    ]);
+    let policy = import(
+        unclear.as_bytes(),
+        Format::IptablesSave,
+        &Options::default(),
+    );
+    assert!(!policy.unwrap().policy.contains("Permit"));
+}
+
+#[test]
 fn texts_of_the_source_stay_comments() {
     let dump = "*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\u{85}\u{2028}{ \u{a0}\n-A INPUT -s 10.0.0.1 -m x\u{202e} \
                 --y \"a\u{b} \" -j ACCEPT\n-A INPUT -s 10.0.0.1 -j ACCEPT # }\n";

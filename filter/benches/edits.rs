@@ -97,9 +97,9 @@ fn main() {
     let mut wrong = 0;
     for (added, removed) in cases {
         let edits = edits(&set, added, removed);
-        let edited = set.with_edits(&edits, 2);
+        let edited = set.with_edits(&edits, 2).unwrap();
         let mut filter = Filter::new(Arc::clone(&set));
-        filter.edit(Arc::new(edits));
+        filter.edit(Arc::new(edits)).unwrap();
         let everything = InForce::default();
         for p in &packets {
             let found = filter.first_match(p, at).map(|(_, r)| r.name.clone());
@@ -134,17 +134,17 @@ fn main() {
     for held in [0, 16, 63] {
         let before = Arc::new(edits(&set, held, held));
         let mut filter = Filter::new(Arc::clone(&set));
-        filter.edit(Arc::clone(&before));
+        filter.edit(Arc::clone(&before)).unwrap();
         let [mut insert, mut remove] = [const { Vec::new() }; 2];
         for round in 0..=ROUNDS * 10 {
             let more = rule(RULES * 3);
             let start = ThreadTime::now();
             let one = Edits::clone(&before).insert(&set, RULES / 2, more).unwrap();
-            filter.edit(Arc::new(one));
+            filter.edit(Arc::new(one)).unwrap();
             let inserted = start.elapsed();
             let start = ThreadTime::now();
             let one = Edits::clone(&before).remove(&set, RULES / 2).unwrap();
-            filter.edit(Arc::new(one));
+            filter.edit(Arc::new(one)).unwrap();
             let removed = start.elapsed();
             if round > 0 {
                 insert.push(inserted.as_nanos() as f64 / 1e3);
@@ -161,7 +161,7 @@ fn main() {
     for position in [RULES / 100, RULES / 2] {
         let edits = Edits::default().remove(&set, position).unwrap();
         let mut filter = Filter::new(Arc::clone(&set));
-        filter.edit(Arc::new(edits));
+        filter.edit(Arc::new(edits)).unwrap();
         let Selectors { header, .. } = packet(0);
         let p = Selectors {
             source: std::net::Ipv4Addr::from(address(position)).into(),

@@ -16,6 +16,8 @@ use crate::selectors::Selectors;
 /// that the edits belong to, and do not change with the edits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
+    /// Generation and length of the set they belong to; `None` as long as there are none.
+    set: Option<(u64, u32)>,
     /// Positions, ascending.
     removed: Vec<u32>,
     /// The position of the rule it stands before, and the rule; in the order they are tried.
@@ -37,6 +39,14 @@ pub enum EditError {
     /// There are as many edits as may be looked through for each packet.
     #[error("{} edits are the most: compile the rule set anew", Edits::MOST)]
     TooMany,
+    /// They belong to another rule set, whose positions mean other rules.
+    #[error(
+        "these edits are of another rule set: make them anew for that of generation {generation}"
+    )]
+    OtherSet {
+        /// The set that they were to be used with.
+        generation: u64,
+    },
     /// The rule has time conditions, which only compiled rules can have.
     #[error("a rule with time conditions cannot be added without compiling the set anew")]
     Timed,
@@ -45,6 +55,7 @@ pub enum EditError {
 impl Edits {
     /// No edits.
     pub(crate) const NONE: Self = Self {
+        set: None,
         removed: Vec::new(),
         added: Vec::new(),
     };
@@ -58,6 +69,7 @@ impl Edits {
     /// # Errors
     /// [`EditError`].
     pub fn insert(mut self, set: &RuleSet, position: usize, rule: Rule) -> Result<Self, EditError> {
+        self.check(set)?;
         let count = set.rules().len();
         if position > count {
             return Err(EditError::Position { position, count });
@@ -71,6 +83,7 @@ impl Edits {
         let position = position as u32;
         let at = self.added.partition_point(|(p, _)| *p <= position);
         self.added.insert(at, (position, rule));
+        self.set = Some(set.identity());
         Ok(self)
     }
 
@@ -82,6 +95,7 @@ impl Edits {
     /// # Errors
     /// [`EditError`].
     pub fn remove(mut self, set: &RuleSet, position: usize) -> Result<Self, EditError> {
+        self.check(set)?;
         let count = set.rules().len();
         if position >= count {
             return Err(EditError::Position { position, count });
@@ -92,7 +106,18 @@ impl Edits {
             }
             self.removed.insert(at, position as u32);
         }
+        self.set = Some(set.identity());
         Ok(self)
+    }
+
+    /// Whether they can be used with a set: they were made for it, or there are none.
+    pub(crate) fn check(&self, set: &RuleSet) -> Result<(), EditError> {
+        match self.set {
+            Some(own) if own != set.identity() => Err(EditError::OtherSet {
+                generation: set.generation(),
+            }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether there are none.
@@ -187,10 +212,19 @@ impl Edits {
 }
 
 impl RuleSet {
-    /// The edited set, compiled: to be installed in place of the set and its edits.
-    #[must_use]
-    pub fn with_edits(&self, edits: &Edits, generation: u64) -> Self {
+    /// Generation and length, by which edits know their set.
+    fn identity(&self) -> (u64, u32) {
+        (self.generation(), self.rules().len() as u32)
+    }
+
+    /// The edited set, compiled: to be installed in place of the set and its edits. Edits that were
+    /// made in the meantime are not in it.
+    ///
+    /// # Errors
+    /// [`EditError::OtherSet`] when the edits are of another set.
+    pub fn with_edits(&self, edits: &Edits, generation: u64) -> Result<Self, EditError> {
+        edits.check(self)?;
         let rules = edits.rules(self).map(|(_, rule)| rule.clone()).collect();
-        self.with_rules(rules, generation)
+        Ok(self.with_rules(rules, generation))
     }
 }

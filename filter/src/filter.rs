@@ -17,7 +17,7 @@ use hostward_hook::verdict::Verdict;
 use hostward_hook::{PacketFilter, Side, Timers};
 
 use crate::defensive::{DefensiveTable, EntryId, Watch};
-use crate::edits::Edits;
+use crate::edits::{EditError, Edits};
 use crate::flow::{Circumstances, Recalled, Remembered};
 use crate::rule::{Action, Discard, Rule};
 use crate::rule_set::{InForce, RuleSet};
@@ -197,16 +197,32 @@ impl Filter {
         self.choose();
     }
 
-    /// Puts edits of the rule set in force, in place of those before: they hold from the next packet
-    /// on, until another set is installed. They belong to that set: while the operator has the
-    /// other table in force they wait, and come back with it.
-    pub fn edit(&mut self, edits: Arc<Edits>) {
-        self.tally.make_room(&self.rules, &self.edits, &edits);
-        let policy = self.policy.as_mut().filter(|_| !self.defaults_wanted);
-        let table = policy.unwrap_or(&mut self.defaults);
-        table.edits = Arc::clone(&edits);
-        self.edits = edits;
-        self.epoch += 1;
+    /// Puts edits of a rule set in place of those before: they hold from the next packet on, until
+    /// another set is installed. They belong to that set: those of the table that the operator has
+    /// not in force wait, and come back with it.
+    ///
+    /// # Errors
+    /// [`EditError::OtherSet`] when they were made for neither of the two tables, such as for a
+    /// policy that another has replaced since. Nothing is changed then.
+    pub fn edit(&mut self, edits: Arc<Edits>) -> Result<(), EditError> {
+        let wanted = edits.check(&self.rules);
+        if wanted.is_ok() {
+            self.tally.make_room(&self.rules, &self.edits, &edits);
+            let policy = self.policy.as_mut().filter(|_| !self.defaults_wanted);
+            let table = policy.unwrap_or(&mut self.defaults);
+            table.edits = Arc::clone(&edits);
+            self.edits = edits;
+            self.epoch += 1;
+            return Ok(());
+        }
+        let waiting = match &mut self.policy {
+            Some(policy) if self.defaults_wanted => policy,
+            Some(_) => &mut self.defaults,
+            None => return wanted,
+        };
+        edits.check(&waiting.rules).or(wanted)?;
+        waiting.edits = edits;
+        Ok(())
     }
 
     /// The edits in force.

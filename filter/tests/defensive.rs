@@ -812,6 +812,27 @@ fn what_was_saved_is_in_force_after_a_restart() {
     assert_eq!(defense.table("B").unwrap().entries().len(), 2);
 }
 
+#[test]
+fn a_configuration_alone_does_not_empty_the_store() {
+    let mut before = populated();
+    let mut store = MemoryStore::default();
+    before.persist(&mut store).unwrap();
+    let saved = store.clone();
+    let mut defense = configured(&[("A", config()), ("B", config())]);
+    defense.persist(&mut store).unwrap();
+    assert_eq!(store, saved);
+    defense.restore(&mut store, at(20), &mut ()).unwrap();
+    assert_eq!(all(&mut defense, at(20)), all(&mut before, at(20)));
+    // What a configuration changes of the filters is saved: a stack that starts has those of all.
+    let stacks = ["A", "B", "C"].map(|n| (Arc::from(n), config()));
+    let refresh = Request::Refresh(stacks.into());
+    defense.handle(refresh, at(20), &mut ()).unwrap();
+    assert!(!defense.table("C").unwrap().is_empty());
+    let saved = store.clone();
+    defense.persist(&mut store).unwrap();
+    assert_ne!(store, saved);
+}
+
 /// A saved text with filters of stack A: their numbers and names.
 fn saved(filters: impl Iterator<Item = (u64, String)>) -> MemoryStore {
     let mut text = String::from("hostward defensive filters 1\n");

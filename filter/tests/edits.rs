@@ -63,9 +63,9 @@ fn edits_equal_the_edited_set() {
                 edits
             };
         }
-        let anew = set.with_edits(&edits, 2);
+        let anew = set.with_edits(&edits, 2).unwrap();
         let mut filter = Filter::new(Arc::clone(&set));
-        filter.edit(Arc::new(edits));
+        filter.edit(Arc::new(edits)).unwrap();
         for port in 0..=10 {
             for direction in [Direction::Inbound, Direction::Outbound] {
                 let p = packet(port, direction);
@@ -116,4 +116,69 @@ fn what_cannot_be_edited_is_refused() {
         EditError::TooMany.to_string(),
         "64 edits are the most: compile the rule set anew"
     );
+}
+
+#[test]
+fn edits_of_another_set_are_refused() {
+    let deny = |name: &'static str| Rule::new(name, Action::Deny).direction(RuleDirection::Inbound);
+    let permit = || Rule::new("all", Action::Permit);
+    let old = Arc::new(RuleSet::new(vec![deny("obsolete"), permit()], 1));
+    let new = Arc::new(RuleSet::new(vec![deny("wanted"), permit()], 2));
+    let edits = Arc::new(Edits::default().remove(&old, 0).unwrap());
+    let mut filter = Filter::new(Arc::clone(&old));
+    filter.install(Arc::clone(&new));
+    let refused = Err(EditError::OtherSet { generation: 2 });
+    // In the new set that position is a rule that nobody took out.
+    assert_eq!(filter.edit(Arc::clone(&edits)), refused);
+    assert!(filter.edits().is_empty());
+    let p = packet(80, Direction::Inbound);
+    let name = |f: &mut Filter| {
+        f.first_match(&p, UnixTime::EPOCH)
+            .unwrap()
+            .1
+            .name
+            .to_string()
+    };
+    assert_eq!(name(&mut filter), "wanted");
+    assert_eq!(
+        new.with_edits(&edits, 3),
+        refused.map(|()| RuleSet::default())
+    );
+    assert_eq!(
+        Edits::clone(&edits).insert(&new, 0, permit()),
+        refused.map(|()| Edits::default())
+    );
+    assert_eq!(
+        Edits::clone(&edits).remove(&new, 0),
+        refused.map(|()| Edits::default())
+    );
+    // No edits belong to every set.
+    assert_eq!(filter.edit(Arc::default()), Ok(()));
+    filter.install(old);
+    assert_eq!(filter.edit(edits), Ok(()));
+    assert_eq!(name(&mut filter), "all");
+}
+
+#[test]
+fn edits_of_the_table_that_waits_wait_with_it() {
+    let policy = Arc::new(RuleSet::new(vec![Rule::new("all", Action::Permit)], 1));
+    let defaults = vec![Rule::new("", Action::Permit), Rule::new("", Action::Permit)];
+    let defaults = Arc::new(RuleSet::defaults(defaults, 0));
+    let mut filter = Filter::new(Arc::clone(&policy)).defaults(Arc::clone(&defaults));
+    let p = packet(80, Direction::Inbound);
+    let name = |f: &mut Filter| {
+        let found = f.first_match(&p, UnixTime::EPOCH);
+        found.map(|(_, r)| r.name.to_string())
+    };
+    filter.use_defaults(true);
+    let edits = Edits::default().remove(&policy, 0).unwrap();
+    assert_eq!(filter.edit(Arc::new(edits)), Ok(()));
+    assert_eq!(name(&mut filter).as_deref(), Some("SYSDEFAULTRULE.1"));
+    filter.use_defaults(false);
+    assert_eq!(name(&mut filter), None);
+    let edits = Edits::default().remove(&defaults, 0).unwrap();
+    assert_eq!(filter.edit(Arc::new(edits)), Ok(()));
+    assert_eq!(name(&mut filter), None);
+    filter.use_defaults(true);
+    assert_eq!(name(&mut filter).as_deref(), Some("SYSDEFAULTRULE.2"));
 }

@@ -221,12 +221,12 @@ fn what_was_suppressed_about_an_added_rule_is_told_when_it_goes() {
     let mut filter = Filter::new(Arc::clone(&set)).log_limit(1);
     let noisy = Rule::new("noisy", Action::Deny).logging(Logging::Yes);
     let edits = Edits::default().insert(&set, 0, noisy).unwrap();
-    filter.edit(Arc::new(edits));
+    filter.edit(Arc::new(edits)).unwrap();
     let meta = Meta::new(Point::LocalIn, at(0));
     for _ in 0..4 {
         decide(&mut filter, &ipv4(6, &TCP), meta, &mut Lines::default());
     }
-    filter.edit(Arc::default());
+    filter.edit(Arc::default()).unwrap();
     let mut lines = Lines::default();
     assert!(filter.next_deadline().is_some());
     filter.handle_deadline(&mut Cx::new(at(1), &mut lines, &mut ()));

@@ -499,7 +499,7 @@ fn edits_wait_while_the_default_rules_are_in_force() {
     let data = tcp(THERE, HERE, [4, 80], 0x18);
     let all = Rule::new("all", Action::Permit);
     let edits = Edits::default().insert(&set, 0, all).unwrap();
-    f.edit(Arc::new(edits.clone()));
+    f.edit(Arc::new(edits.clone())).unwrap();
     assert_eq!(decide(&mut f, &data, inbound()), Verdict::Continue);
     f.use_defaults(true);
     assert!(f.edits().is_empty());
@@ -511,7 +511,7 @@ fn edits_wait_while_the_default_rules_are_in_force() {
     let web = Rule::new("web", Action::Permit).upper(Upper::udp(9..=9));
     let rules = Arc::clone(f.rules());
     let own = Edits::default().insert(&rules, 0, web).unwrap();
-    f.edit(Arc::new(own.clone()));
+    f.edit(Arc::new(own.clone())).unwrap();
     f.use_defaults(false);
     assert_eq!(**f.edits(), edits);
     assert_eq!(decide(&mut f, &data, inbound()), Verdict::Continue);

@@ -1,8 +1,8 @@
 //! `hostward classify`: plain rule sets and header traces through the filter's classifier.
 
-use std::fs;
+use std::fs::File;
 use std::hint::black_box;
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +14,7 @@ use super::Outcome;
 
 const AFTER: &str = "A rule is a line `@SRC/LEN DST/LEN LO : HI LO : HI 0xPP/0xMM FLAGS`, a header a line
 `SRC DST SPORT DPORT PROTO … MATCH`, columns separated by tabs; the two ports constrain every protocol.
-Files that end in .xz are unpacked.
+Files that end in .xz are unpacked. At most 256 MiB of text and 16777216 headers are taken.
 
 Exit codes:
   0  everything was done
@@ -27,8 +27,11 @@ const BATCH: usize = 256;
 /// Headers that are compared with all rules one by one: enough for a median.
 const SAMPLE: usize = 500;
 
-/// What a packed file may unpack to.
-const LARGEST: u64 = 1 << 30;
+/// The longest text that is read, packed or not.
+const LARGEST: u64 = 1 << 28;
+
+/// The most headers that are taken: a line of an order takes ten times its length in memory.
+const MOST_HEADERS: usize = 1 << 24;
 
 /// Arguments of `classify`.
 #[derive(Args, Debug)]
@@ -81,9 +84,11 @@ enum Unusable {
     Read(#[from] io::Error),
     #[error("{0}")]
     Tuple(#[from] TupleError),
-    #[error("line {0}: number of a header expected")]
-    Order(usize),
-    #[error("it unpacks to more than {LARGEST} bytes")]
+    #[error("line {line}: number of a header expected, 0 to {}", headers.saturating_sub(1))]
+    Order { line: usize, headers: usize },
+    #[error("line {line}: more than {MOST_HEADERS} headers", line = MOST_HEADERS + 1)]
+    Many,
+    #[error("its text is longer than {} MiB", LARGEST >> 20)]
     Large,
 }
 
@@ -107,7 +112,11 @@ impl Classify {
         let Some(rules) = rules else {
             return Ok(Outcome::Usage);
         };
-        let read = || Ok(tuples::headers::<A>(&text(&self.trace)?)?);
+        let read = || {
+            let text = text(&self.trace)?;
+            few(&text)?;
+            Ok(tuples::headers::<A>(&text)?)
+        };
         let Some(mut headers) = told(&self.trace, read()) else {
             return Ok(Outcome::Usage);
         };
@@ -215,27 +224,45 @@ fn measure<A: TupleAddress>(
 
 /// The text of a file, unpacked if it ends in `.xz`.
 fn text(path: &Path) -> Result<String, Unusable> {
+    let file = BufReader::new(File::open(path)?);
     if path.extension().is_none_or(|e| e != "xz") {
-        return Ok(fs::read_to_string(path)?);
+        return bounded(file);
     }
-    let packed = fs::read(path)?;
-    let mut text = String::new();
-    let unpacked = lzma_rust2::XzReader::new(packed.as_slice(), true);
-    unpacked.take(LARGEST + 1).read_to_string(&mut text)?;
+    bounded(lzma_rust2::XzReader::new(file, true))
+}
+
+/// A text that is not too long.
+fn bounded(from: impl Read) -> Result<String, Unusable> {
+    let mut text = Vec::new();
+    from.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(Unusable::Large);
     }
-    Ok(text)
+    String::from_utf8(text)
+        .map_err(|e| Unusable::Read(io::Error::new(io::ErrorKind::InvalidData, e.utf8_error())))
+}
+
+/// Whether a text has no more lines than headers are taken.
+fn few(text: &str) -> Result<(), Unusable> {
+    match text.lines().nth(MOST_HEADERS) {
+        Some(_) => Err(Unusable::Many),
+        None => Ok(()),
+    }
 }
 
 /// The headers in the order that a file says.
 fn order<A: TupleAddress>(path: &Path, headers: &[Header<A>]) -> Result<Vec<Header<A>>, Unusable> {
+    let text = text(path)?;
+    few(&text)?;
     (1..)
-        .zip(text(path)?.lines())
+        .zip(text.lines())
         .map(|(line, n)| {
             let n = n.trim().parse::<usize>().ok();
             n.and_then(|n| headers.get(n).copied())
-                .ok_or(Unusable::Order(line))
+                .ok_or(Unusable::Order {
+                    line,
+                    headers: headers.len(),
+                })
         })
         .collect()
 }

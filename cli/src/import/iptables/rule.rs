@@ -103,9 +103,19 @@ impl<'r> Line<'r> {
             }
             rest = behind;
             if matches!(word, "-j" | "--jump" | "-g" | "--goto") {
-                // What follows belongs to the target.
+                if not || verdict.is_some() || values.len() != 1 {
+                    self.doubt("its target is not clear");
+                }
                 verdict = self.target(word, values, behind);
-                break;
+                // What follows belongs to such a target. The others have no options, or one: what
+                // the rule asks of packets may stand behind them, too.
+                if matches!(verdict, None | Some(Verdict::Unknown(_))) {
+                    break;
+                }
+                continue;
+            }
+            if word == "--reject-with" && verdict == Some(Verdict::Reject) {
+                continue;
             }
             self.option(not, word, values);
         }

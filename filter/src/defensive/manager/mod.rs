@@ -240,7 +240,7 @@ impl Defense {
                 tell(events, now, Happened::Added, Some(name), &installed, limit);
             }
         }
-        self.publish();
+        self.changed();
         Ok(Answer::Added {
             id: installed.id,
             extension: installed.extension,
@@ -284,7 +284,7 @@ impl Defense {
                 tell(events, now, Happened::Updated, Some(name), f, limit);
             }
         }
-        self.publish();
+        self.changed();
         Ok(Answer::Updated(chosen.len()))
     }
 
@@ -374,7 +374,9 @@ impl Defense {
             };
             self.stacks.insert(name, stack);
         }
-        self.copy_masters();
+        // A configuration alone is nothing to save: before the filters of the store are taken in, that
+        // would be the end of them.
+        self.changed |= self.copy_masters();
         self.drop_inactive(now, events);
         self.publish();
         self.tell_overfull(now, events);
@@ -382,15 +384,18 @@ impl Defense {
     }
 
     /// Brings the global filters to every stack that takes filters and has them not, be it full:
-    /// a bound must not take protection away that was asked for.
-    fn copy_masters(&mut self) {
+    /// a bound must not take protection away that was asked for. Whether any came.
+    fn copy_masters(&mut self) -> bool {
+        let mut any = false;
         for stack in self.stacks.values_mut().filter(|s| s.is_eligible()) {
             let there: BTreeSet<EntryId> = stack.filters.iter().map(|f| f.id).collect();
             let missing = self.masters.iter().filter(|m| !there.contains(&m.id));
             stack.filters.extend(missing.cloned());
+            any |= stack.filters.len() > there.len();
             // Newest first: numbers ascend.
             stack.filters.sort_by_key(|f| core::cmp::Reverse(f.id));
         }
+        any
     }
 
     /// The stacks that have more filters than they may: after a [restart](Self::restore), a lower
@@ -473,7 +478,7 @@ impl Defense {
             });
         }
         if any {
-            self.publish();
+            self.changed();
         }
     }
 
@@ -525,9 +530,15 @@ impl Defense {
             .saturating_add(1)
     }
 
+    /// Makes new tables of filters that have changed.
+    fn changed(&mut self) {
+        self.changed = true;
+        self.publish();
+    }
+
+    /// Makes new tables.
     fn publish(&mut self) {
         self.generation += 1;
-        self.changed = true;
         for stack in self.stacks.values_mut() {
             stack.publish(self.generation);
         }

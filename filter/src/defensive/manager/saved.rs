@@ -13,7 +13,9 @@ use crate::defensive::store::{Store, StoreError};
 use crate::defensive::{DefensiveFilter, EntryId};
 
 impl Defense {
-    /// Writes all filters into a store, if anything changed since the last time.
+    /// Writes all filters into a store, if any of them changed since the last time; a configuration
+    /// alone changes none. What the store has is replaced, so a store is to be
+    /// [restored](Self::restore) from before anything is asked that changes filters.
     ///
     /// # Errors
     /// What the store says. The filters stay in force, and the next call tries again.
@@ -32,7 +34,8 @@ impl Defense {
     /// theirs is told, and [`overfull`](Self::overfull) says it.
     ///
     /// # Errors
-    /// The store could not be read at all. A store that never was written is empty, not an error.
+    /// The store could not be read at all: try again, or keep what is there elsewhere, before the next
+    /// [`persist`](Self::persist) replaces it. A store that never was written is empty, not an error.
     pub fn restore(
         &mut self,
         store: &mut dyn Store,
@@ -53,9 +56,9 @@ impl Defense {
             list.sort_by_key(|f| core::cmp::Reverse(f.id));
             list.dedup_by_key(|f| f.id);
         }
-        self.copy_masters();
+        let _ = self.copy_masters();
         self.drop_inactive(now, events);
-        self.publish();
+        self.changed();
         self.handle_deadline(now, events);
         self.tell_overfull(now, events);
         Ok(damage)
