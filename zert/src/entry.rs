@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     /// What enforcement knows of it.
     pub(crate) mapped: Mapped,
     /// The rule of enforcement that had it reset: rare, so apart.
-    pub(crate) reset_by: Option<Box<Arc<str>>>,
+    pub(crate) reset_by: Option<Arc<str>>,
     pub(crate) epoch: u32,
     /// Neighbours among those that settle, or the next free place.
     pub(crate) prev: u32,
@@ -167,7 +167,7 @@ impl Entry {
             seen::role(&flow, client, shown)
         };
         record.ipsec = self.ipsec.as_ref().map(|i| Box::new((***i).clone()));
-        record.reset_by = self.reset_by.as_ref().map(|name| Arc::clone(name));
+        record.reset_by = self.reset_by.clone();
         record.filter = self.filter.as_ref().map(|f| Box::new((***f).clone()));
         if record.protocol == Protocol::None
             && let Some(ipsec) = &record.ipsec

@@ -195,13 +195,11 @@ impl Zert {
         let Some(entry) = self.entries.get_mut(place as usize) else {
             return;
         };
-        let cause = match cause {
-            Cause::Change if !entry.mapped.is_evaluated() => Cause::Initial,
-            cause => cause,
-        };
+        let first = cause == Cause::Change && !entry.mapped.is_evaluated();
+        let cause = if first { Cause::Initial } else { cause };
         if let Some(enforcement) = &mut self.enforcement {
             let reset = enforcement.evaluate(cx, &self.spare, &mut entry.mapped, cause);
-            entry.reset_by = reset.map(Box::new).or_else(|| entry.reset_by.take());
+            entry.reset_by = reset.or_else(|| entry.reset_by.take());
         }
     }
 

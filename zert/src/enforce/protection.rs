@@ -295,7 +295,7 @@ impl<'r> Observed<'r> {
     /// bound was reached, nothing found does not mean nothing there.
     #[must_use]
     pub fn of(record: &'r Record) -> Self {
-        let advised = record.source == crate::record::Source::Advised;
+        let advised = record.source == record::Source::Advised;
         let blind = record.midstream || record.gap || record.cut;
         let done = record.established == Some(true) || advised;
         let stream = match record.protocol {
