@@ -211,6 +211,7 @@ mod tests {
     }
 
     #[test]
+    // RFC 9325 §4.1: no forward secrecy is weak. RFC 9325 §4.2.1: so are short keys.
     fn tls_is_as_good_as_its_worst_part() {
         use PqClass::{Classical, Hybrid};
         let classical = "classical key exchange";
@@ -228,6 +229,14 @@ mod tests {
             (Grade::Weak, vec!["no forward secrecy"])
         );
         assert_eq!(tls_of(0x0300, 0x0004, Classical).0, Grade::Broken);
+        let mut short = Record::default();
+        short.protocol = Protocol::Tls;
+        short.pq = Classical;
+        short.tls.group = Some(Group::Dh(1_024));
+        assert_eq!(
+            grade(&short),
+            (Grade::Weak, vec!["Diffie-Hellman below 2048 bits"])
+        );
         assert_eq!(
             tls_of(0x0303, 0x0034, Classical),
             (Grade::Broken, vec!["no authentication", "CBC with SHA-1"])

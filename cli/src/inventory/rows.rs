@@ -261,6 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
+    // RFC 4180 §2: commas, quotes and line ends stand in quotes, quotes doubled.
     fn fields_are_quoted_where_they_must_be() {
         assert_eq!(quoted("plain"), "plain");
         assert_eq!(quoted("a,b"), "\"a,b\"");

@@ -146,6 +146,7 @@ mod tests {
     }
 
     #[test]
+    // RFC 7296 §3.8: authentication methods.
     fn numbers() {
         let codes = |t: &Transforms| (encryption(t), authentication(t));
         assert_eq!(

@@ -405,3 +405,19 @@ fn read_values(values: &[ExtensionValue], record: &mut Record) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    // RFC 5280 §4.1.2.5.1: two digits of a year from 50 on are of the last century.
+    fn times_of_certificates() {
+        let year = |text| read_time(text).map(|t| (t.year, t.month, t.second));
+        assert_eq!(year("491231235958Z"), Some((2049, 12, 58)));
+        assert_eq!(year("500101000000Z"), Some((1950, 1, 0)));
+        assert_eq!(year("20501231235958Z"), Some((2050, 12, 58)));
+        assert_eq!(year(""), None);
+        assert_eq!(year("2050123123595Z"), None);
+    }
+}

@@ -202,6 +202,7 @@ mod tests {
     use crate::record::SshDirection;
 
     #[test]
+    // RFC 4252 §5: method names of user authentication.
     fn names() {
         assert_eq!(encryption(&"aes256-ctr".into()), Encryption::AES_CTR_256);
         assert_eq!(encryption(&"new-cipher".into()), Encryption::UNKNOWN);
