@@ -180,6 +180,9 @@ impl Gcm {
     #[inline]
     fn run(&self, with: Gcm12, nonce: &[u8; 12], aad: &[u8], data: &mut [u8], tag: &mut [u8]) {
         let mut context = MaybeUninit::<Context>::uninit();
+        let len = data.len() as u64;
+        // One pointer for both: a second one made from `data` would end what the first may do.
+        let data = data.as_mut_ptr();
         // SAFETY: `nonce` has the 12 octets that are read, the other pointers go with the
         // lengths of their slices; the library allows in and out to be the same, writes the context before
         // it reads it, and reads the key only. Lengths above 2^36 - 32 were refused.
@@ -187,9 +190,9 @@ impl Gcm {
             with(
                 &raw const self.key,
                 context.as_mut_ptr(),
-                data.as_mut_ptr(),
-                data.as_ptr(),
-                data.len() as u64,
+                data,
+                data.cast_const(),
+                len,
                 nonce.as_ptr(),
                 aad.as_ptr(),
                 aad.len() as u64,
@@ -269,6 +272,8 @@ impl ChaCha {
         let key = self.key.as_ptr().cast();
         let mut context = MaybeUninit::<Context>::uninit();
         let context = context.as_mut_ptr();
+        let len = data.len() as u64;
+        let data = data.as_mut_ptr();
         // SAFETY: the key has 32 octets, the nonce 12, the tag 16; the other pointers go
         // with the lengths of their slices; `init` writes the context that the others read.
         unsafe {
@@ -279,13 +284,7 @@ impl ChaCha {
                 aad.as_ptr().cast(),
                 aad.len() as u64,
             );
-            with(
-                key,
-                context,
-                data.as_mut_ptr().cast(),
-                data.as_ptr().cast(),
-                data.len() as u64,
-            );
+            with(key, context, data.cast(), data.cast_const().cast(), len);
             (self.table.chacha_finish)(context, tag.as_mut_ptr().cast(), 16);
         }
         tag
