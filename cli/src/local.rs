@@ -262,17 +262,18 @@ impl Local {
 impl std::fmt::Display for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const SHOWN: usize = 8;
-        let list =
-            |f: &mut std::fmt::Formatter<'_>, all: &[&dyn std::fmt::Display]| -> std::fmt::Result {
-                for (i, one) in all.iter().take(SHOWN).enumerate() {
-                    let comma = if i > 0 { ", " } else { "" };
-                    write!(f, "{comma}{one}")?;
-                }
-                if all.len() > SHOWN {
-                    write!(f, " and {} more", all.len() - SHOWN)?;
-                }
-                Ok(())
-            };
+        // Said, since a crate (base16ct) makes `fmt::Error` of its own error, after which `?` fits more than one.
+        type Shown = std::fmt::Result;
+        let list = |f: &mut std::fmt::Formatter<'_>, all: &[&dyn std::fmt::Display]| -> Shown {
+            for (i, one) in all.iter().take(SHOWN).enumerate() {
+                let comma = if i > 0 { ", " } else { "" };
+                write!(f, "{comma}{one}")?;
+            }
+            if all.len() > SHOWN {
+                write!(f, " and {} more", all.len() - SHOWN)?;
+            }
+            Ok(())
+        };
         match &self.kind {
             Kind::Named(prefixes) => {
                 let all: Vec<&dyn std::fmt::Display> = prefixes.iter().map(|p| p as _).collect();

@@ -19,7 +19,7 @@ pub trait AeadKey: Send + Sync {
     ///
     /// [`Failed`] when `nonce` or `tag` have another length than
     /// [`nonce_len`](Aead::nonce_len) and [`tag_len`](Aead::tag_len), or the data are longer than
-    /// the algorithm allows (2^36 - 32 octets for GCM, 2^32 - 1 for CCM). `data` and `tag` are to
+    /// the algorithm allows (2^36 - 32 octets for GCM, 2^32 - 1 for CCM, 2^38 - 64 for ChaCha20). `data` and `tag` are to
     /// be thrown away then.
     fn seal(&self, nonce: &[u8], aad: &[u8], data: &mut [u8], tag: &mut [u8])
     -> Result<(), Failed>;

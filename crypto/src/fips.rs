@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use crate::algorithm::{Aead, Algorithm, Group, Mac};
+use crate::algorithm::{Aead, Algorithm, Group, Hash, Mac, Scheme};
 
 /// How much FIPS 140 asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +101,23 @@ const RULES: &[Rule] = &[
         forbids: |algorithm| matches!(algorithm, Algorithm::Exchange(Group::X25519 | Group::X448)),
         why: "the curves of RFC 7748 are not approved for key agreement (SP 800-56A)",
     },
+    Rule {
+        purposes: EVERYWHERE,
+        // No backend here offers one; a host's own may.
+        forbids: |algorithm| {
+            matches!(
+                algorithm,
+                Algorithm::Sign(scheme) | Algorithm::Verify(scheme)
+                    if matches!(
+                        scheme,
+                        Scheme::RsaPkcs1(Hash::Sha1)
+                            | Scheme::RsaPss(Hash::Sha1)
+                            | Scheme::Ecdsa(_, Hash::Sha1)
+                    )
+            )
+        },
+        why: "signatures over SHA-1 are not approved (SP 800-131A)",
+    },
 ];
 
 #[cfg(test)]
@@ -125,6 +142,12 @@ mod tests {
         assert!(forbidden(Purpose::Esp, chacha).is_some());
         assert_eq!(forbidden(Purpose::Observation, chacha), None);
         assert!(forbidden(Purpose::Ike, Algorithm::Exchange(Group::X25519)).is_some());
+        let old = Scheme::RsaPss(Hash::Sha1);
+        assert!(forbidden(Purpose::Certificates, Algorithm::Verify(old)).is_some());
+        assert!(forbidden(Purpose::Ike, Algorithm::Sign(old)).is_some());
+        for scheme in Scheme::all() {
+            assert_eq!(forbidden(Purpose::Ike, Algorithm::Sign(scheme)), None);
+        }
         // SP 800-56C: a hybrid is approved when one part is.
         assert_eq!(
             forbidden(Purpose::Ike, Algorithm::Exchange(Group::X25519MlKem768)),

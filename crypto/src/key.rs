@@ -335,3 +335,51 @@ fn spki(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Op
     .to_der()
     .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use pkcs1::RsaPublicKeyRef as RsaPublicKey;
+    use pkcs8::der::asn1::UintRef;
+
+    /// A key of so many bits with this exponent.
+    fn rsa(bits: usize, exponent: &[u8], parameters: Option<AnyRef<'_>>) -> Vec<u8> {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= modulus.len() * 8 - bits;
+        let key = RsaPublicKey {
+            modulus: UintRef::new(&modulus).unwrap(),
+            public_exponent: UintRef::new(exponent).unwrap(),
+        };
+        spki(RSA, parameters, &key.to_der().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn limits_of_rsa() {
+        let three: &[u8] = &[3];
+        for (bits, exponent, fits) in [
+            (2047, three, false),
+            (2048, three, true),
+            (8192, three, true),
+            (8193, three, false),
+            (2048, &[1], false),
+            (2048, &[4], false),
+            (2048, &[1, 0, 0, 0, 1], true),
+            (2048, &[2, 0, 0, 0, 1], false),
+        ] {
+            let key = rsa(bits, exponent, Some(AnyRef::NULL));
+            assert_eq!(read_public(&key).is_some(), fits, "{bits} {exponent:?}");
+        }
+        assert!(read_public(&rsa(2048, three, None)).is_some());
+        let other = AnyRef::from(&RSA);
+        assert!(read_public(&rsa(2048, three, Some(other))).is_none());
+    }
+
+    #[test]
+    fn ed25519_has_no_parameters() {
+        let key = [9; 32];
+        assert!(read_public(&spki(ED25519, None, &key).unwrap()).is_some());
+        let null = spki(ED25519, Some(AnyRef::NULL), &key).unwrap();
+        assert!(read_public(&null).is_none());
+    }
+}

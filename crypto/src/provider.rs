@@ -71,7 +71,9 @@ impl Provider {
         self
     }
 
-    /// The same in FIPS 140 mode.
+    /// The same in FIPS 140 mode. What it forbids is told by [`check`](Self::check), which a policy asks for
+    /// each algorithm and purpose; making keys and digests does not ask again, since it does not know for what
+    /// they are.
     #[must_use]
     pub fn with_fips(mut self, fips: Fips) -> Self {
         self.fips = fips;
@@ -291,7 +293,8 @@ impl Provider {
     }
 
     /// Takes a private key in PKCS#8 DER (RFC 5958): RSA, the curves of SP 800-186, Ed25519. The first
-    /// library that takes such keys has it.
+    /// library that takes such keys has it. Which one that is depends on the key, so [`Fips::Module`] is
+    /// looked at here and not only by [`check`](Self::check): a library that is no validated module gets none.
     ///
     /// # Errors
     ///
@@ -305,6 +308,14 @@ impl Provider {
             if kind.is_none_or(|kind| kind == Kind::Sign) {
                 match backend.signer(pkcs8) {
                     None => {}
+                    Some(Ok(signer)) if self.fips == Fips::Module && !backend.validated() => {
+                        if let Some(scheme) = signer.schemes().first() {
+                            refusal = Refusal::NotValidated {
+                                algorithm: Algorithm::Sign(*scheme),
+                                backend: backend.name(),
+                            };
+                        }
+                    }
                     Some(Ok(signer)) => return Ok(signer),
                     Some(Err(why)) => refusal = why,
                 }

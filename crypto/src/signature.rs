@@ -8,7 +8,8 @@ use crate::algorithm::{Curve, Scheme};
 use crate::error::Failed;
 use crate::random::Random;
 
-/// Names a signature that is being made elsewhere. Whoever holds the key chooses it.
+/// Names a signature that is being made elsewhere. Whoever holds the key chooses it, so tickets of two keys may
+/// be the same: an answer belongs to a key and a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_structs, reason = "a number, and nothing else")]
 pub struct Ticket(pub u64);
@@ -94,7 +95,7 @@ impl<F> Remote<F>
 where
     F: Fn(SignRequest<'_>) -> Result<(), Failed> + Send + Sync,
 {
-    /// A key elsewhere: its SubjectPublicKeyInfo, what it can do, and how to send it a request. `send` must
+    /// A key elsewhere, whose tickets count from 1: its SubjectPublicKeyInfo, what it can do, and how to send it a request. `send` must
     /// not wait; an error from it (the queue is full, the module is gone) is the error of
     /// [`sign`](Signer::sign).
     pub fn new(public_key: Vec<u8>, schemes: Vec<Scheme>, send: F) -> Self {

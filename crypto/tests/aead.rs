@@ -37,6 +37,12 @@ fn check(key: &dyn AeadKey, nonce: &[u8], aad: &[u8], plain: &[u8], sealed: &[u8
             "nothing unchecked is handed out"
         );
     }
+    // The beginning of the right tag, none, and the right tag with more behind it.
+    let long = [tag, &[0]].concat();
+    for len in (0..tag.len()).chain([tag.len() + 1]) {
+        let opened = key.open(nonce, aad, &mut sealed.to_vec(), &long[..len]);
+        assert_eq!(opened, Err(Failed), "a tag of {len} octets");
+    }
     if let Some(last) = sealed.len().checked_sub(1) {
         let mut data = sealed.to_vec();
         data[last] ^= 0x80;

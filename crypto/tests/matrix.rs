@@ -157,3 +157,47 @@ fn fips_mode() {
         assert!(!kind.to_string().is_empty());
     }
 }
+
+/// Which library takes a private key depends on the key: in the strict form none does that is no validated
+/// module, though the one that was asked about takes other keys.
+#[cfg(feature = "rustcrypto")]
+#[test]
+fn fips_mode_looks_at_who_takes_a_private_key() {
+    use hostward_crypto::fips::{Fips, Purpose};
+    use hostward_crypto::signature::Signer;
+    use hostward_crypto::{Backend, Curve, Hash, Refusal, backend};
+
+    /// A module that does everything and does not take this key.
+    struct Module;
+    impl Backend for Module {
+        fn name(&self) -> &'static str {
+            "module"
+        }
+        fn validated(&self) -> bool {
+            true
+        }
+        fn supports(&self, _: Algorithm) -> bool {
+            true
+        }
+        fn signer(&self, _: &[u8]) -> Option<Result<Box<dyn Signer>, Refusal>> {
+            None
+        }
+    }
+    let key = include_bytes!("data/keys/p-256.der");
+    let provider = Provider::of([&Module as &dyn Backend, backend::RUST_CRYPTO]);
+    let scheme = Algorithm::Sign(Scheme::Ecdsa(Curve::P256, Hash::Sha256));
+    assert!(provider.signer(key).is_ok());
+    assert!(
+        provider
+            .clone()
+            .with_fips(Fips::Algorithms)
+            .signer(key)
+            .is_ok()
+    );
+    let strict = provider.with_fips(Fips::Module);
+    strict.check(Purpose::Ike, scheme).unwrap();
+    assert_eq!(
+        strict.signer(key).err().unwrap().to_string(),
+        "ecdsa-p256-sha256 is done by rustcrypto, which is no validated module, and FIPS mode is on"
+    );
+}

@@ -76,3 +76,18 @@ pub(super) fn mac(algorithm: Mac, key: &[u8]) -> Option<Box<dyn MacKey>> {
         Mac::AesCmac | Mac::AesXcbc => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each crate wipes its state, of which HMAC's keys consist, only when it is told to itself.
+    #[test]
+    fn states_are_wiped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Sha1>();
+        wiped::<Sha256>();
+        wiped::<Sha384>();
+        wiped::<Sha512>();
+    }
+}
