@@ -10,7 +10,6 @@ use crate::error::{Failed, Refusal};
 use crate::exchange::{Answer, Exchange};
 use crate::hash::HashContext;
 use crate::mac::MacKey;
-#[cfg(feature = "system-random")]
 use crate::random::Random;
 use crate::signature::Signer;
 
