@@ -52,7 +52,10 @@ fn layouts() {
             "000000000000000000000000"
         )
     );
-    assert_eq!(hex(&Term::TooSlow.encode()), "00000014e3c5d9d4000000010000000000000003");
+    assert_eq!(
+        hex(&Term::TooSlow.encode()),
+        "00000014e3c5d9d4000000010000000000000003"
+    );
     let mut buffer = Buffer::new(100, 7);
     assert!(buffer.push(11, 9, b"abc"));
     assert_eq!(
@@ -117,7 +120,9 @@ fn read(wire: &[u8]) -> (Vec<String>, Option<Error>) {
     loop {
         match client.next_message() {
             Ok(Some(Message::Records { lost, entries })) => {
-                let list: Vec<_> = entries.map(|e| (e.format, e.time, e.record.len())).collect();
+                let list: Vec<_> = entries
+                    .map(|e| (e.format, e.time, e.record.len()))
+                    .collect();
                 out.push(format!("{lost} {list:?}"));
             }
             Ok(Some(other)) => out.push(format!("{other:?}")),
@@ -135,25 +140,46 @@ fn hostile_lengths_are_errors() {
     let start = init().encode();
     let mut buffer = Buffer::new(4096, 0);
     assert!(buffer.push(11, 1, b"one") && buffer.push(11, 2, b""));
-    let good = [start.clone(), buffer.clone().finish(), Term::Normal.encode()].concat();
-    assert_eq!(read(&good).0[1..], ["0 [(11, 1, 3), (11, 2, 0)]", "Term(Normal)"]);
+    let good = [
+        start.clone(),
+        buffer.clone().finish(),
+        Term::Normal.encode(),
+    ]
+    .concat();
+    assert_eq!(
+        read(&good).0[1..],
+        ["0 [(11, 1, 3), (11, 2, 0)]", "Term(Normal)"]
+    );
     let with = |at: usize, byte: u8| {
         let mut wire = good.clone();
         wire[INIT + at] = byte;
         read(&wire).1
     };
-    assert_eq!(with(0, 0x80), Some(Error::TooLong { length: 0x8000_0037, most: 4096 }));
+    assert_eq!(
+        with(0, 0x80),
+        Some(Error::TooLong {
+            length: 0x8000_0037,
+            most: 4096
+        })
+    );
     assert_eq!(with(3, 15), Some(Error::Length(15)));
     assert_eq!(with(HEADER + 1, 0), Some(Error::Entry(16)));
     assert_eq!(with(HEADER + 1, 17), Some(Error::Entry(16)));
     assert_eq!(with(HEADER + 1, 0xFF), Some(Error::Entry(16)));
     assert_eq!(with(HEADER + 3, 15), Some(Error::Entry(16)));
     assert_eq!(with(HEADER + 3, 0xFF), Some(Error::Entry(16)));
-    assert_eq!(with(HEADER + 20, 0), Some(Error::Entry(16)), "the length at the end differs");
+    assert_eq!(
+        with(HEADER + 20, 0),
+        Some(Error::Entry(16)),
+        "the length at the end differs"
+    );
     assert_eq!(with(HEADER + 22, 1), Some(Error::Entry(37)));
     // Order.
     assert_eq!(read(&good[INIT..]).1, Some(Error::Order));
-    assert_eq!(read(&[start.clone(), start.clone()].concat()).1, Some(Error::Order));
+    assert_eq!(
+        read(&[start.clone(), start.clone()].concat()).1,
+        Some(Error::Order)
+    );
     assert!(matches!(read(&[0; 16]).1, Some(Error::Version(0))));
     assert_eq!(read(&Term::BadRequest.encode()).0, ["Term(BadRequest)"]);
     assert!(Entries::new(&[1]).is_err() && Entries::new(&[]).is_ok());
@@ -280,7 +306,10 @@ mod sockets {
     #[test]
     fn clients_get_every_record_in_order() {
         let service = Service::bind(&path("order"), Interface::Detail, quick()).unwrap();
-        let mode = std::fs::metadata(service.path()).unwrap().permissions().mode();
+        let mode = std::fs::metadata(service.path())
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         let request = Request::new(Interface::Detail);
         let streams = [connect(&service, request), connect(&service, request)];
@@ -293,7 +322,10 @@ mod sockets {
             let (records, lost, term) = reader.join().unwrap();
             assert_eq!((records.len(), lost, term), (2_000, 0, Some(Term::Normal)));
             for (i, (time, record)) in records.iter().enumerate() {
-                assert_eq!((*time, record), (i as u64, &format!("record {i}").into_bytes()));
+                assert_eq!(
+                    (*time, record),
+                    (i as u64, &format!("record {i}").into_bytes())
+                );
             }
         }
         assert!(!path("order").exists());
@@ -376,7 +408,9 @@ mod sockets {
         };
         let service = Service::bind(&path("wrong"), Interface::Summary, config).unwrap();
         let mut wrong = UnixStream::connect(service.path()).unwrap();
-        wrong.write_all(&Request::new(Interface::Detail).encode()).unwrap();
+        wrong
+            .write_all(&Request::new(Interface::Detail).encode())
+            .unwrap();
         assert_eq!(all(wrong).2, Some(Term::BadRequest));
         until(|| service.counts().refused == 1);
         let good = connect(&service, Request::new(Interface::Summary));
