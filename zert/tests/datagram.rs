@@ -73,6 +73,7 @@ fn server_hello(suite: u16, extensions: &[u8]) -> Vec<u8> {
 const KEY_EXCHANGE: [u8; 10] = [3, 0, 29, 1, 5, 4, 3, 0, 1, 9];
 
 #[test]
+// RFC 6347 §4.1, §4.2.1: versions are counted downwards, the second hello has a cookie.
 // RFC 6347 §4.2.2: fragments come in any order, more than once, overlapping, and messages before
 // those they follow.
 fn dtls_1_2_scattered() {
@@ -331,7 +332,10 @@ fn sa(next: u8, transforms: &[(u8, u16, u16)]) -> Vec<u8> {
 }
 
 #[test]
-// RFC 7296 §3.3, RFC 9370 §2.2.1: additional key exchanges are transforms 6 to 12.
+// RFC 9370 §2.2.1: additional key exchanges are transforms 6 to 12.
+// RFC 7296 §3.1, §3.2, §3.3, §3.3.5: header, chain of payloads, transforms, attributes.
+// RFC 7296 §2.23, RFC 3948 §2.2, §2.3: port 4500, four zeros before IKE, a byte that keeps a mapping.
+// RFC 4303 §2.1: an index is seen in clear.
 fn ike_2_with_an_additional_exchange_that_moves_to_port_4500() {
     let mut b = bench();
     let offer = [(1, 20, 256), (2, 7, 0), (4, 31, 0), (6, 36, 0)];
@@ -410,7 +414,7 @@ fn ike_2_with_an_additional_exchange_that_moves_to_port_4500() {
 }
 
 #[test]
-// RFC 7296 §2.7: no proposal chosen; §2.21.2: authentication failed is a short answer.
+// RFC 7296 §2.7, §3.10.1: no proposal chosen, an error; §2.21.2: authentication failed is a short answer.
 fn ike_2_that_fails() {
     let mut b = bench();
     let offer = [(1, 20, 256), (2, 7, 0), (4, 31, 0)];

@@ -138,6 +138,7 @@ const ANSWER_2: &str = "dc6b3343cf0008f067a5502a4262b5004075d92faaf16f05d8a4398c
     40";
 
 #[test]
+// RFC 9001 §5.1, §5.4.2, RFC 9369 §3.3.1, §3.3.2, RFC 9000 §17.2: salts, labels, sample, header.
 // RFC 9001 appendix A.2 and A.3, RFC 9369 appendix A.2 and A.3.
 fn packets_of_the_appendices() {
     for (version, head, start, end, answer) in [
@@ -180,6 +181,8 @@ fn packets_of_the_appendices() {
 }
 
 #[test]
+// RFC 9000 §12.4, RFC 9001 §4.1.4, §5.7: frames of Initial packets; what Handshake packets of the
+// server and short headers of the client tell.
 fn a_post_quantum_hello_in_pieces_out_of_order() {
     let hello = hello("pq.example", 0x11EC, 1216);
     let (a, rest) = hello.split_at(500);

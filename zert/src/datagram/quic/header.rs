@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    // RFC 9000 appendix A.1: sample encodings.
+    // RFC 9000 §16, appendix A.1: sample encodings.
     fn varints() {
         let read = |bytes: &[u8]| varint(&mut Reader(bytes));
         assert_eq!(
@@ -216,6 +216,7 @@ mod tests {
     }
 
     #[test]
+    // RFC 9000 §15: versions of the form 0x?a?a?a?a are reserved.
     // RFC 9369 §3.2: Initial 1, 0-RTT 2, Handshake 3, Retry 0.
     fn packet_types_of_both_versions() {
         let kinds = |number| {
