@@ -17,7 +17,7 @@ use hostward::hook::action::Action as HostAction;
 use hostward::hook::event::EventQueue;
 use hostward::hook::flow::HashKey;
 use hostward::hook::frame::VecFrame;
-use hostward::hook::{FrameBuf, Meta, Point, Side};
+use hostward::hook::{Meta, Point, Side};
 use hostward::zert::enforce::{Action, Enforcement, RuleSet, weak};
 use hostward::zert::{Zert, code};
 use hostward::{Guard, GuardConfig};

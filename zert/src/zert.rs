@@ -157,10 +157,8 @@ impl Zert {
         let Some(entry) = self.entries.get_mut(place as usize) else {
             return;
         };
-        let cause = match cause {
-            Cause::Change if !entry.mapped.is_evaluated() => Cause::Initial,
-            cause => cause,
-        };
+        let first = cause == Cause::Change && !entry.mapped.is_evaluated();
+        let cause = if first { Cause::Initial } else { cause };
         if let Some(enforcement) = &mut self.enforcement {
             let record = &mut entry.conn.record;
             let reset = enforcement.evaluate(cx, record, &mut entry.mapped, cause);
@@ -560,8 +558,8 @@ impl Timers for Zert {
             self.settled(place);
             self.steps(cx, place, steps, false);
             // An initiation alone is no change of what was evaluated before.
-            let evaluated = |e: &Box<Entry>| e.mapped.is_evaluated();
-            let evaluated = self.entries.get(place as usize).is_some_and(evaluated);
+            let entry = self.entries.get(place as usize);
+            let evaluated = entry.is_some_and(|e| e.mapped.is_evaluated());
             let due = if evaluated {
                 Kind::Change
             } else {
