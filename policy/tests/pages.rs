@@ -34,7 +34,10 @@ fn the_page_of_ip_security_is_current() {
 
 #[test]
 fn the_page_of_zert_is_current() {
-    is_current("docs/formats/zert-policy.md", &page(&tables::zert::DISCIPLINE));
+    is_current(
+        "docs/formats/zert-policy.md",
+        &page(&tables::zert::DISCIPLINE),
+    );
 }
 
 #[test]
