@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::wildcard_enum_match_arm,
     reason = "a failing test may panic"
 )]
 
@@ -17,7 +18,7 @@ use hostward::hook::action::Action as HostAction;
 use hostward::hook::event::EventQueue;
 use hostward::hook::flow::HashKey;
 use hostward::hook::frame::VecFrame;
-use hostward::hook::{FrameBuf, Meta, Point, Side};
+use hostward::hook::{Meta, Point, Side};
 use hostward::zert::enforce::{Action, Enforcement, RuleSet, weak};
 use hostward::zert::{Zert, code};
 use hostward::{Guard, GuardConfig};

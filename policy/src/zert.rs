@@ -185,10 +185,13 @@ impl Compiler<'_> {
         let setting = object.one(parameter)?;
         let list = match setting.object() {
             Some(object) => self.object(object)?,
-            None => match self.spec(&setting)? {
-                Addresses::All => Vec::new(),
-                one => alloc::vec![one],
-            },
+            None => {
+                let one = self.spec(&setting)?;
+                // All addresses are no condition.
+                let mut list = alloc::vec![one];
+                list.retain(|a| *a != Addresses::All);
+                list
+            }
         };
         self.expansion = self.expansion.saturating_add(list.len());
         Some(list)
@@ -384,9 +387,10 @@ impl Compiler<'_> {
                 format!("`{name}` does not go with `Protocol {protocol}`"),
             )
             .label("nothing could match");
-            d.help(match kind {
-                Kind::None => "take it out: connections without protection have nothing to compare",
-                _ => "take it out, or put it into a `ZERTProtection` of the protocol that has it",
+            d.help(if kind == Kind::None {
+                "take it out: connections without protection have nothing to compare"
+            } else {
+                "take it out, or put it into a `ZERTProtection` of the protocol that has it"
             })
         });
     }
@@ -447,10 +451,14 @@ fn range(setting: &Setting<'_>) -> Option<RangeInclusive<u16>> {
 fn patterns(setting: &Setting<'_>) -> Vec<Pattern> {
     setting
         .atoms()
-        .filter_map(|atom| match atom {
-            Atom::Keyword(choice) => Some(Pattern::new(choice.name)),
-            Atom::Word(word) => Some(Pattern::new(word)),
-            _ => None,
+        .filter_map(|atom| {
+            if let Atom::Keyword(choice) = atom {
+                Some(Pattern::new(choice.name))
+            } else if let Atom::Word(word) = atom {
+                Some(Pattern::new(word))
+            } else {
+                None
+            }
         })
         .collect()
 }
@@ -529,9 +537,10 @@ pub fn words(protection: &Protection) -> String {
     for condition in &protection.conditions {
         parts.push(word(condition));
     }
-    let name = match protection.kind {
-        Kind::None => "no protection",
-        kind => kind.name(),
+    let name = if protection.kind == Kind::None {
+        "no protection"
+    } else {
+        protection.kind.name()
     };
     if parts.is_empty() {
         return name.into();
@@ -583,8 +592,10 @@ fn word(condition: &Condition) -> String {
         Condition::SshMacOut(l) => list("SshMessageAuthOut", l),
         Condition::SshKeyExchange(l) => list("SshKeyExchange", l),
         Condition::SshHostKey(l) => list("SshHostKeyType", l),
-        Condition::Mode(Encapsulation::Tunnel) => "EncapsulationMode Tunnel".into(),
-        Condition::Mode(Encapsulation::Transport) => "EncapsulationMode Transport".into(),
+        Condition::Mode(mode) => match mode {
+            Encapsulation::Tunnel => "EncapsulationMode Tunnel".into(),
+            Encapsulation::Transport => "EncapsulationMode Transport".into(),
+        },
         Condition::Header(51) => "IpSecProtocol AH".into(),
         Condition::Header(_) => "IpSecProtocol ESP".into(),
         Condition::DhGroup(l) => numbers("DHGroup", l),

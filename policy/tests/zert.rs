@@ -97,7 +97,7 @@ fn good(text: &str) -> ZertPolicy {
 
 fn codes(text: &str) -> Vec<String> {
     let told = read(text).2;
-    let code = |l: &str| l.split_once('[').map(|(_, r)| r[..5].to_owned());
+    let code = |l: &str| Some(l.split_once("[")?.1.split_once("]")?.0.to_owned());
     let heads = told.lines().filter(|l| {
         ["error[", "warning[", "note["]
             .iter()

@@ -279,8 +279,10 @@ mod sockets {
         stream
     }
 
+    type Told = (Vec<(u64, Vec<u8>)>, u64, Option<Term>);
+
     /// Everything up to the end: records, how many were lost, why it ended.
-    fn all(mut stream: UnixStream) -> (Vec<(u64, Vec<u8>)>, u64, Option<Term>) {
+    fn all(mut stream: UnixStream) -> Told {
         let mut client = Client::new(1 << 20);
         let (mut records, mut lost, mut term) = (Vec::new(), 0, None);
         let mut bytes = vec![0; 65_536];
