@@ -27,7 +27,12 @@ use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig};
 
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "other tests use the rest")]
+#[allow(
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::duplicated_attributes,
+    reason = "a bench may panic"
+)]
 mod support;
 
 const ROUNDS: usize = 7;
@@ -97,7 +102,7 @@ fn bulk() {
         let start = ThreadTime::now();
         for (i, frame) in frames.iter_mut().enumerate() {
             let now = Now::new(Instant::from_micros(i as u64), UnixTime::EPOCH);
-            black_box(guard.packet(frame, Meta::new(Point::LocalIn, now), &mut records));
+            let _ = black_box(guard.packet(frame, Meta::new(Point::LocalIn, now), &mut records));
         }
         times.push(start.elapsed());
     }
@@ -136,7 +141,7 @@ fn capture(path: &str, sample: bool) -> (u64, Vec<(usize, usize)>) {
         }
         frame.set(ip);
         let meta = Meta::new(Point::LocalIn, last).with_cut(word(8) < word(12));
-        black_box(guard.packet(&mut frame, meta, &mut records));
+        let _ = black_box(guard.packet(&mut frame, meta, &mut records));
         if sample && packets % 500 == 0 {
             let zert = guard.zert_mut().unwrap();
             let (m, n) = (zert.memory(), zert.watched().max(1));

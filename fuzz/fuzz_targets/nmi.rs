@@ -50,7 +50,10 @@ fuzz_target!(|input: &[u8]| {
         wire = init.encode();
     }
     wire.extend(rest);
-    assert_eq!(read(&wire, usize::from(first >> 1) + 1), read(&wire, usize::MAX));
+    assert_eq!(
+        read(&wire, usize::from(first >> 1) + 1),
+        read(&wire, usize::MAX)
+    );
     if let Ok(entries) = Entries::new(rest) {
         assert!(entries.map(|e| e.record.len() + 18).sum::<usize>() <= rest.len());
     }

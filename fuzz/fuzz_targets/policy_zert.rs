@@ -54,6 +54,10 @@ fuzz_target!(|input: &[u8]| {
         enforcement.evaluate(&mut cx, record, &mut mapped, Cause::Initial);
         let counts = enforcement.counts();
         enforcement.evaluate(&mut cx, record, &mut mapped, Cause::Change);
-        assert_eq!(enforcement.counts().mapped, counts.mapped, "the same rule is not repeated");
+        assert_eq!(
+            enforcement.counts().mapped,
+            counts.mapped,
+            "the same rule is not repeated"
+        );
     }
 });

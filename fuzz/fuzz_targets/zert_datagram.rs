@@ -7,8 +7,8 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use hostward::crypto::Provider;
-use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::crypto::algorithm::{Aead, AesKey, Hash};
+use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::crypto::hkdf::Hkdf;
 use hostward_hook::event::EventQueue;
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};

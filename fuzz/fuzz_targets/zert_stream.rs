@@ -8,9 +8,7 @@ use hostward_hook::event::EventQueue;
 use hostward_hook::flow::{FlowId, FlowInfo, FlowKey};
 use hostward_hook::hooks::{CloseCause, StreamObserver, Timers};
 use hostward_hook::ident::SaId;
-use hostward_hook::protection::{
-    Certificate, Fact, Failure, IpsecTunnel, Protocol, TlsSession,
-};
+use hostward_hook::protection::{Certificate, Fact, Failure, IpsecTunnel, Protocol, TlsSession};
 use hostward_hook::{Cx, Instant, Meta, Now, Point, Side, UnixTime};
 use hostward_zert::{Config, Slot, Zert};
 use libfuzzer_sys::fuzz_target;

@@ -564,6 +564,8 @@ mod tests {
 
     /// Where the well-known reader and this one both read a certificate they read the same, also
     /// in damaged ones.
+    // RFC 5280 §4.1.2.7, RFC 3279 §2.3.1, §2.3.2, RFC 4055 §1.2, RFC 5480 §2.1.1, §2.1.1.1, §2.2, RFC 8410 §3, §4:
+    // keys and their lengths, for each kind there is.
     #[test]
     fn agrees_with_another_reader() {
         use x509_parser::prelude::{FromDer, X509Certificate};

@@ -465,3 +465,52 @@ impl Ssh {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn blob(parts: &[&[u8]]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for part in parts {
+            all.extend((part.len() as u32).to_be_bytes());
+            all.extend_from_slice(part);
+        }
+        all
+    }
+
+    // RFC 4253 §6.6, RFC 5656 §3.1, §10.1, RFC 8709 §4: what each kind of key is made of.
+    #[test]
+    fn lengths_of_host_keys() {
+        let mut modulus = [0xff; 257];
+        modulus[0] = 0;
+        let cases: [(&[&[u8]], Option<u16>); 10] = [
+            (&[b"ssh-rsa", &[1, 0, 1], &modulus], Some(2048)),
+            (&[b"ssh-rsa", &[1, 0, 1], &[0x7f, 0xff]], Some(15)),
+            (
+                &[b"ssh-rsa-cert-v01@openssh.com", b"nonce", &[3], &modulus],
+                Some(2048),
+            ),
+            (&[b"ssh-dss", &[0, 0x80, 0]], Some(16)),
+            (&[b"ssh-ed25519", &[1; 32]], Some(256)),
+            (&[b"ssh-ed448", &[1; 57]], Some(456)),
+            (&[b"ecdsa-sha2-nistp384", b"nistp384", &[4; 97]], Some(384)),
+            (
+                &[b"sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256"],
+                Some(256),
+            ),
+            (&[b"ecdsa-sha2-nistp999", b"nistp999"], None),
+            (&[b"unheard-of", &[1; 32]], None),
+        ];
+        for (parts, bits) in cases {
+            let whole = blob(parts);
+            assert_eq!(key_bits(&whole), bits);
+            // Only what the answer needs must be there.
+            for cut in 0..whole.len() {
+                let found = key_bits(whole.get(..cut).unwrap_or(&[]));
+                assert!(found.is_none() || found == bits);
+            }
+        }
+    }
+}

@@ -204,6 +204,7 @@ mod tests {
     }
 
     /// RFC 3526: 2^n - 2^(n-64) - 1 + 2^64 * { [2^(n-130) pi] + offset }.
+    // RFC 3526 §3: the group of 2048 bits; the others by the same formula.
     #[test]
     fn primes_are_those_of_the_formula() {
         // Machin: pi = 16 arctan(1/5) - 4 arctan(1/239).
