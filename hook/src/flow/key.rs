@@ -163,6 +163,8 @@ pub struct FlowId(
     u64,
 );
 
+// What the table makes of it.
+#[cfg(feature = "alloc")]
 impl FlowId {
     #[inline]
     pub(crate) const fn new(slot: usize, epoch: u32) -> Self {
@@ -178,7 +180,9 @@ impl FlowId {
     pub(crate) const fn epoch(self) -> u32 {
         (self.0 >> 32) as u32
     }
+}
 
+impl FlowId {
     /// A name that is unique as long as the table lives (until 2³² flows used one place), for
     /// records.
     #[must_use]
