@@ -169,7 +169,7 @@ impl Provider {
     ///
     /// [`Refusal`] when no library does it or the key has the wrong length.
     pub fn aead(&self, algorithm: Aead, key: &[u8]) -> Result<Box<dyn AeadKey>, Refusal> {
-        self.key_len(Algorithm::Aead(algorithm), algorithm.key_len(), key)?;
+        key_len(Algorithm::Aead(algorithm), algorithm.key_len(), key)?;
         self.ask(Algorithm::Aead(algorithm), |backend| {
             backend.aead(algorithm, key)
         })
@@ -181,7 +181,7 @@ impl Provider {
     ///
     /// [`Refusal`] when no library does it or the key has the wrong length.
     pub fn cipher(&self, algorithm: Cipher, key: &[u8]) -> Result<Box<dyn CipherKey>, Refusal> {
-        self.key_len(Algorithm::Cipher(algorithm), algorithm.key_len(), key)?;
+        key_len(Algorithm::Cipher(algorithm), algorithm.key_len(), key)?;
         self.ask(Algorithm::Cipher(algorithm), |backend| {
             backend.cipher(algorithm, key)
         })
@@ -193,7 +193,7 @@ impl Provider {
     ///
     /// [`Refusal`] when no library does it or the key has the wrong length.
     pub fn block(&self, algorithm: AesKey, key: &[u8]) -> Result<Box<dyn BlockKey>, Refusal> {
-        self.key_len(Algorithm::Block(algorithm), algorithm.len(), key)?;
+        key_len(Algorithm::Block(algorithm), algorithm.len(), key)?;
         self.ask(Algorithm::Block(algorithm), |backend| {
             backend.block(algorithm, key)
         })
@@ -232,7 +232,7 @@ impl Provider {
         match algorithm {
             Mac::Hmac(_) => {}
             Mac::AesCmac | Mac::AesXcbc => {
-                self.key_len(Algorithm::Mac(algorithm), algorithm.key_len(), key)?;
+                key_len(Algorithm::Mac(algorithm), algorithm.key_len(), key)?;
             }
         }
         if self.backend_of(Algorithm::Mac(algorithm)).is_some() {
@@ -367,18 +367,17 @@ impl Provider {
             provider: self.name(),
         }
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as the others do")]
-    fn key_len(&self, algorithm: Algorithm, expected: usize, key: &[u8]) -> Result<(), Refusal> {
-        if key.len() == expected {
-            Ok(())
-        } else {
-            Err(Refusal::KeyLength {
-                algorithm,
-                expected,
-                given: key.len(),
-            })
-        }
+fn key_len(algorithm: Algorithm, expected: usize, key: &[u8]) -> Result<(), Refusal> {
+    if key.len() == expected {
+        Ok(())
+    } else {
+        Err(Refusal::KeyLength {
+            algorithm,
+            expected,
+            given: key.len(),
+        })
     }
 }
 

@@ -76,9 +76,16 @@ fn the_page_is_what_the_backends_do() {
         let key = (algorithm.kind().to_string(), algorithm.to_string());
         write!(page_is, "| {} | {} |", key.0, key.1).unwrap();
         for (at, name) in NAMES.iter().enumerate() {
-            let x448 = algorithm == Algorithm::Exchange(Group::X448);
+            // What RustCrypto does with a feature of its own is written so, whether it is on or not.
+            let feature = match algorithm {
+                Algorithm::Exchange(Group::X448) => Some("feature `x448`"),
+                Algorithm::Random => Some("feature `system-random`"),
+                _ => None,
+            };
             let cell = match built.iter().find(|(built, _)| built == name) {
-                Some((name, _)) if x448 && *name == "rustcrypto" => "feature `x448`",
+                Some((name, _)) if feature.is_some() && *name == "rustcrypto" => {
+                    feature.unwrap_or_default()
+                }
                 Some((_, provider)) if does(provider, algorithm) => "yes",
                 Some(_) => "",
                 None => written.get(&key).map_or("", |cells| cells[at].as_str()),
