@@ -243,9 +243,11 @@ impl Zert {
     }
 
     /// An Enterprise Extender connection began (UDP ports 12000 to 12004): with the first
-    /// registration of its partner, and it is [`closed`](hostward_hook::StreamObserver::closed) when the partner
+    /// registration of its partner, and it is [closed] when the partner
     /// is not active any more. Its initiation is reported at once; only what the stack tells of
     /// IPsec can protect it.
+    ///
+    /// [closed]: hostward_hook::StreamObserver::closed
     pub fn enterprise_extender(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot) {
         if slot.0 != Place::New {
             return;

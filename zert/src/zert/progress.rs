@@ -124,7 +124,7 @@ impl Zert {
     }
 
     /// Lets connections settle and sessions end whose time has come, as
-    /// [`handle_deadline`](Timers::handle_deadline) does, and looks up what their flow entries
+    /// [`handle_deadline`](hostward_hook::Timers::handle_deadline) does, and looks up what their flow entries
     /// say by then; `None` for what was said with the latest bytes.
     pub fn settle(&mut self, cx: &mut Cx<'_>, info: &mut dyn FnMut(FlowId) -> Option<FlowInfo>) {
         let now = cx.now.mono;
