@@ -230,9 +230,20 @@ fn no_memory_for_messages() {
         buffer_memory: 1024,
         ..Config::default()
     }));
+    // What lies whole in what is handed in needs none.
     let mut f = b.open();
     for (from, data) in &tls12() {
         b.send(&mut f, *from, data);
+    }
+    let r = b.close(f, CloseCause::Fin);
+    assert!(!r.cut && b.told.bounds.is_empty());
+    assert!(r.tls.server_cert.chain_len.is_some());
+
+    let mut f = b.open();
+    for (from, data) in &tls12() {
+        for part in data.chunks(data.len().div_ceil(2)) {
+            b.send(&mut f, *from, part);
+        }
     }
     assert!(b.zert.buffer_memory() <= 1024);
     let r = b.close(f, CloseCause::Fin);

@@ -186,6 +186,13 @@ impl Records {
                 body = body.get(n..).unwrap_or_default();
                 continue;
             }
+            // A message that lies whole in what is at hand is read where it lies, without a buffer.
+            if self.message.is_empty()
+                && let Some(rest) = self.whole(body, from, session, record, env)
+            {
+                body = rest;
+                continue;
+            }
             let have = self.message.len();
             let want = match self.message.first_chunk::<4>() {
                 None => 4,
@@ -231,5 +238,27 @@ impl Records {
         if self.message.is_empty() {
             env.pool.give(&mut self.message);
         }
+    }
+
+    /// Reads the message that the bytes begin with if they hold all of it; gives what follows.
+    fn whole<'b>(
+        &self,
+        body: &'b [u8],
+        from: Side,
+        session: &mut Session,
+        record: &mut Record,
+        env: &mut Env<'_>,
+    ) -> Option<&'b [u8]> {
+        let ([kind, a, b, c], rest) = body.split_first_chunk::<4>()?;
+        let len = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let (message, rest) = rest.split_at_checked(len)?;
+        if len > env.config.handshake_limit {
+            return None;
+        }
+        session.message_begins(from, *kind, record);
+        if len > 0 && Session::wants(*kind) {
+            session.message(from, *kind, message, record, env);
+        }
+        Some(rest)
     }
 }
