@@ -41,9 +41,13 @@ impl Text {
         self.buf.push_str(&from.buf);
     }
 
-    /// Gives back memory that the text does not need.
-    pub(crate) fn shrink(&mut self) {
-        self.buf.shrink_to_fit();
+    /// Another text, whole, or none, in the memory that is there.
+    pub(crate) fn assign_str(&mut self, from: Option<&str>) {
+        self.clear();
+        if let Some(text) = from {
+            self.known = true;
+            self.buf.push_str(text);
+        }
     }
 
     /// Memory the text holds, in bytes.

@@ -8,6 +8,7 @@ use hostward_hook::action::Cx;
 use super::Zert;
 use crate::conn::Stage;
 use crate::enforce::{Cause, Enforcement, RuleSet};
+use crate::entry::Entry;
 
 impl Zert {
     /// The same with rules about how connections must be protected.
@@ -33,8 +34,8 @@ impl Zert {
     /// after other rules were installed.
     pub fn enforce_all(&mut self, cx: &mut Cx<'_>) {
         for place in 0..self.entries.len() {
-            let entry = self.entries.get(place).filter(|e| e.used);
-            if entry.is_some_and(|e| e.mapped.is_evaluated()) {
+            let entry = self.entries.get(place);
+            if entry.is_some_and(Entry::is_evaluated) {
                 self.enforce(cx, place as u32, Cause::Request);
             }
         }
@@ -56,11 +57,12 @@ impl Zert {
         let Some(entry) = self.entries.get_mut(place as usize) else {
             return;
         };
-        let first = cause == Cause::Change && !entry.mapped.is_evaluated();
+        let first = cause == Cause::Change && !entry.is_evaluated();
         let cause = if first { Cause::Initial } else { cause };
         if let Some(enforcement) = &mut self.enforcement {
-            let reset = enforcement.evaluate(cx, &self.spare, &mut entry.mapped, cause);
-            entry.reset_by = reset.or_else(|| entry.reset_by.take());
+            let extra = entry.extra();
+            let reset = enforcement.evaluate(cx, &self.spare, &mut extra.mapped, cause);
+            extra.reset_by = reset.or_else(|| extra.reset_by.take());
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::conn::Track;
 use crate::discovery::Discovery;
 use crate::enforce::Enforcement;
+use crate::entries::Entries;
 use crate::entry::{Entry, NIL, State};
 use crate::intern::Handle;
 use crate::pool::Pool;
@@ -90,12 +91,7 @@ impl Memory {
 pub struct Zert {
     pub(crate) config: Config,
     enabled: bool,
-    #[expect(
-        clippy::vec_box,
-        reason = "growing must not move states of several hundred bytes"
-    )]
-    pub(crate) entries: Vec<Box<Entry>>,
-    free: u32,
+    pub(crate) entries: Entries,
     /// Those that settle, the oldest first.
     oldest: u32,
     newest: u32,
@@ -130,8 +126,7 @@ impl Zert {
     pub fn new(config: Config) -> Self {
         Self {
             enabled: true,
-            entries: Vec::new(),
-            free: NIL,
+            entries: Entries::default(),
             oldest: NIL,
             newest: NIL,
             endings: BTreeSet::new(),
@@ -191,12 +186,9 @@ impl Zert {
     /// counted.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        let used = self.entries.iter().filter(|e| e.advised.is_some()).count();
-        let pointers = self.entries.capacity() * size_of::<Box<Entry>>();
+        let boxed = self.entries.iter().map(Entry::boxed).sum::<usize>();
         Memory {
-            connections: self.entries.len() * size_of::<Entry>()
-                + used * size_of::<Seen>()
-                + pointers,
+            connections: self.entries.memory() + boxed,
             handshakes: (self.tracking + self.tracks.len()) * size_of::<Track>(),
             buffers: self.pool.held(),
             shared: self.stock.held(),

@@ -131,7 +131,7 @@ impl StreamObserver for Zert {
         };
         // What was not evaluated yet and said something is evaluated now, for what can still be told.
         let silent = matches!(&entry.state, State::Watching(look) if look.clear_text() == 0);
-        if !entry.mapped.is_evaluated() && !silent {
+        if !entry.is_evaluated() && !silent {
             self.enforce(cx, place, Cause::Ended);
         }
         let (progress, record) = (

@@ -4,15 +4,13 @@ use alloc::boxed::Box;
 
 use hostward_hook::action::Cx;
 use hostward_hook::flow::FlowInfo;
-use hostward_hook::time::Instant;
 
 use super::progress::bound;
 use super::{Place, Slot, TRACKS, Zert};
 use crate::code;
-use crate::conn::{Env, Hits, Lookouts, Stage, Track};
+use crate::conn::{Env, Hits, Lookouts, Track};
 use crate::discovery::Discovery;
-use crate::enforce::Mapped;
-use crate::entry::{Entry, NIL, State};
+use crate::entry::{NIL, State};
 
 impl Zert {
     pub(crate) fn place(&self, slot: &Slot) -> Option<u32> {
@@ -20,7 +18,7 @@ impl Zert {
             return None;
         };
         let entry = self.entries.get(place as usize)?;
-        (entry.used && entry.epoch == epoch).then_some(place)
+        (entry.epoch == epoch).then_some(place)
     }
 
     /// The place of a connection that is watched, opened now if need be, with what its flow entry
@@ -44,34 +42,23 @@ impl Zert {
             return;
         }
         self.counts.connections = self.counts.connections.saturating_add(1);
-        let place = if let Some(entry) = self.entries.get(self.free as usize) {
-            let place = self.free;
-            self.free = entry.next;
-            place
-        } else if self.entries.len() < self.config.connections.min(NIL as usize) {
-            self.entries.push(Box::new(Entry::new()));
-            (self.entries.len() - 1) as u32
-        } else {
+        let newest = self.newest;
+        let most = self.config.connections.min(NIL as usize);
+        let Some((place, entry)) = self.entries.open(most) else {
             slot.0 = Place::Refused;
             self.counts.refused = self.counts.refused.saturating_add(1);
             bound(cx, flow, code::CONNECTIONS_FULL);
             return;
         };
         self.watched += 1;
-        let newest = self.newest;
-        if let Some(entry) = self.entries.get_mut(place as usize) {
-            entry.used = true;
-            entry.epoch = entry.epoch.wrapping_add(1);
-            entry.flow = Some(*flow);
-            entry.discovery = Discovery::tcp(flow.opened.mono);
-            entry.settling = true;
-            entry.prev = newest;
-            entry.next = NIL;
-            slot.0 = Place::Watched {
-                place,
-                epoch: entry.epoch,
-            };
-        }
+        entry.flow = Some(*flow);
+        entry.discovery = Discovery::tcp(flow.opened.mono);
+        entry.settling = true;
+        entry.prev = newest;
+        slot.0 = Place::Watched {
+            place,
+            epoch: entry.epoch,
+        };
         match self.entries.get_mut(newest as usize) {
             Some(last) => last.next = place,
             None => self.oldest = place,
@@ -106,35 +93,27 @@ impl Zert {
 
     /// Gives a place back.
     pub(super) fn release(&mut self, place: u32) {
-        if !self.entries.get(place as usize).is_some_and(|e| e.used) {
-            return;
-        }
         self.settled(place);
-        let Some(entry) = self.entries.get_mut(place as usize) else {
+        let Some(mut entry) = self.entries.close(place) else {
             return;
         };
         if let Some(at) = entry.discovery.ending() {
             self.endings.remove(&(at, place));
         }
-        entry.discovery = Discovery::tcp(Instant::ZERO);
-        entry.used = false;
-        entry.next = self.free;
-        entry.flow = None;
-        entry.stage = Stage::Clear;
-        entry.mapped = Mapped::default();
-        entry.reset_by = None;
-        let state = core::mem::replace(&mut entry.state, State::Watching(Lookouts::new()));
-        if let Some(advised) = entry.advised.take() {
-            advised.release(&mut self.stock);
+        if let Some(extra) = entry.extra.take() {
+            if let Some(advised) = extra.advised {
+                advised.release(&mut self.stock);
+            }
+            if let Some(ipsec) = extra.ipsec {
+                self.stock.ipsec.release(ipsec);
+            }
+            if let Some(filter) = extra.filter {
+                self.stock.filter.release(filter);
+            }
         }
-        if let Some(ipsec) = entry.ipsec.take() {
-            self.stock.ipsec.release(ipsec);
-        }
-        if let Some(filter) = entry.filter.take() {
-            self.stock.filter.release(filter);
-        }
-        self.free = place;
         self.watched -= 1;
+        let state = core::mem::replace(&mut entry.state, State::Watching(Lookouts::new()));
+        self.entries.give(entry);
         match state {
             State::Watching(_) => {}
             State::Tracking(track) => self.give_track(track),

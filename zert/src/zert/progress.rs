@@ -61,7 +61,7 @@ impl Zert {
             Stage::Complete => {
                 let same = track.previous.as_ref().is_some_and(|p| track.repeats(p));
                 // What a provider told stands, until he tells something else.
-                let told = entry.advised.as_ref();
+                let told = entry.advised();
                 if same || told.is_some_and(|a| a.established == Some(true)) {
                     entry.discovery.handshake_failed()
                 } else {

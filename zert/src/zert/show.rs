@@ -11,7 +11,7 @@ use crate::code;
 use crate::conn::{Env, Hits, Track};
 use crate::discovery::{Kind, Steps};
 use crate::enforce::Cause;
-use crate::entry::State;
+use crate::entry::{Entry, State};
 
 impl Zert {
     /// Runs something on a handshake with what all connections share.
@@ -108,7 +108,7 @@ impl Zert {
         // An initiation alone is no change of what was evaluated before.
         let initiation = steps == [Some(Kind::Initiation), None];
         let evaluated = self.entries.get(place as usize);
-        let evaluated = evaluated.is_some_and(|e| e.mapped.is_evaluated());
+        let evaluated = evaluated.is_some_and(Entry::is_evaluated);
         if !(initiation && evaluated) {
             self.enforce(cx, place, Cause::Change);
         }
