@@ -13,6 +13,7 @@ use crate::enforce::Mapped;
 use crate::intern::Handle;
 use crate::record::{FilterFacts, IpsecFacts, Observation, Protocol, Record, Role, Source};
 use crate::seen::{self, Seen};
+use crate::tls::trail::Trail;
 
 /// No place.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -24,6 +25,9 @@ pub(crate) enum State {
     Watching(Lookouts),
     /// A handshake is read.
     Tracking(Box<Track>),
+    /// Only the heads of records are still read. The boxes are few and short-lived: most sides
+    /// send something soon.
+    Trailing(Seen, Box<Trail>),
     /// Nothing more is read.
     Settled(Seen),
 }
@@ -88,7 +92,9 @@ impl Entry {
                 .as_ref()
                 .filter(established)
                 .map(Seen::protocol),
-            State::Settled(seen) => Some(seen).filter(established).map(Seen::protocol),
+            State::Settled(seen) | State::Trailing(seen, _) => {
+                Some(seen).filter(established).map(Seen::protocol)
+            }
         }
     }
 
@@ -118,7 +124,13 @@ impl Entry {
 
     /// Bytes in memory of its own that are not counted elsewhere.
     pub(crate) fn boxed(&self) -> usize {
-        self.extra.as_ref().map_or(0, |_| size_of::<Extra>())
+        let extra = self.extra.as_ref().map_or(0, |_| size_of::<Extra>());
+        let state = match &self.state {
+            State::Trailing(seen, _) => seen.boxed() + size_of::<Trail>(),
+            State::Settled(seen) => seen.boxed(),
+            State::Watching(_) | State::Tracking(_) => 0,
+        };
+        extra + state
     }
 
     /// Writes the connection as it stands into a record. `over`: the connection has ended by
@@ -152,7 +164,7 @@ impl Entry {
                     }
                 }
             }
-            State::Settled(seen) => {
+            State::Settled(seen) | State::Trailing(seen, _) => {
                 seen.show(record, over);
                 seen.client.unwrap_or(Side::Initiator)
             }

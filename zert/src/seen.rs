@@ -1,17 +1,20 @@
 //! What is kept of a handshake once it is decided: little by the connection itself, the rest
 //! shared with all connections that have the same.
 
+use alloc::boxed::Box;
+
 use hostward_hook::Side;
 use hostward_hook::flow::FlowInfo;
 use hostward_hook::meta::Direction;
 
 use crate::intern::{self, Handle, Interner, Weight};
 use crate::record::{
-    Alerts, Certificate, FilterFacts, IpsecFacts, PqClass, Protocol, Record, Role, SessionId,
+    Alert, Alerts, Certificate, FilterFacts, IpsecFacts, PqClass, Protocol, Record, Role, SessionId,
 };
 use crate::shared::{Leaf, SshSet, TlsSet};
 use crate::significant;
 use crate::text::{Hex, Text};
+use crate::tls::trail::Shown;
 
 /// Everything that connections share.
 #[derive(Debug)]
@@ -76,7 +79,8 @@ pub(crate) struct TlsSeen {
     client: Option<Handle<Leaf>>,
     random: Option<Hex<32>>,
     session_id: SessionId,
-    alerts: Alerts,
+    /// Most sessions have none.
+    alerts: Option<Box<Alerts>>,
     app_data_client: bool,
     app_data_server: bool,
 }
@@ -136,7 +140,7 @@ impl Seen {
                     client,
                     random: t.client_random,
                     session_id: t.session_id,
-                    alerts: t.alerts,
+                    alerts: (t.alerts.count() > 0).then(|| Box::new(t.alerts)),
                     app_data_client: t.app_data_client,
                     app_data_server: t.app_data_server,
                 })
@@ -197,7 +201,7 @@ impl Seen {
                 }
                 record.tls.client_random = seen.random;
                 record.tls.session_id = seen.session_id;
-                record.tls.alerts = seen.alerts;
+                record.tls.alerts = seen.alerts.as_deref().copied().unwrap_or_default();
                 record.tls.app_data_client = seen.app_data_client;
                 record.tls.app_data_server = seen.app_data_server;
                 // Nothing was resumed when there never was an answer.
@@ -240,6 +244,14 @@ impl Seen {
         }
     }
 
+    /// Bytes in memory of its own.
+    pub(crate) const fn boxed(&self) -> usize {
+        match &self.kind {
+            Kind::Tls(seen) if seen.alerts.is_some() => size_of::<Alerts>(),
+            Kind::None | Kind::Tls(_) | Kind::Ssh(_) => 0,
+        }
+    }
+
     /// Gives back what it shared.
     pub(crate) fn release(self, stock: &mut Stock) {
         match self.kind {
@@ -251,6 +263,21 @@ impl Seen {
                 }
             }
             Kind::Ssh(facts) => stock.ssh.release(facts),
+        }
+    }
+}
+
+impl Shown for Seen {
+    fn alert(&mut self, alert: Alert) {
+        if let Kind::Tls(seen) = &mut self.kind {
+            seen.alerts.get_or_insert_default().push(alert);
+        }
+    }
+
+    fn application_data(&mut self, from_client: bool) {
+        if let Kind::Tls(seen) = &mut self.kind {
+            seen.app_data_client |= from_client;
+            seen.app_data_server |= !from_client;
         }
     }
 }

@@ -245,7 +245,7 @@ impl Zert {
         }
         match &mut entry.state {
             State::Watching(_) => {}
-            State::Settled(seen) => {
+            State::Settled(seen) | State::Trailing(seen, _) => {
                 let clear = Seen::clear(seen.clear_text, false);
                 core::mem::replace(seen, clear).release(&mut self.stock);
             }
@@ -277,7 +277,7 @@ impl Zert {
                     track.hint();
                 }
             }
-            State::Settled(seen) => {
+            State::Settled(seen) | State::Trailing(seen, _) => {
                 let look = Lookouts::after(seen.clear_text);
                 if seen.protocol() == Protocol::None {
                     entry.state = State::Watching(look);
@@ -290,7 +290,7 @@ impl Zert {
                 track.previous = Some(seen);
                 if let Some(entry) = self.entries.get_mut(place as usize) {
                     let old = core::mem::replace(&mut entry.state, State::Tracking(track));
-                    if let State::Settled(seen) = old {
+                    if let State::Settled(seen) | State::Trailing(seen, _) = old {
                         seen.release(&mut self.stock);
                     }
                     entry.stage = Stage::Clear;

@@ -27,6 +27,7 @@ use crate::intern::Handle;
 use crate::pool::Pool;
 use crate::record::{IpsecFacts, Record};
 use crate::seen::{Seen, Stock};
+use crate::tls::trail::Trail;
 
 /// Connections that one call of [`Timers::handle_deadline`](hostward_hook::Timers) looks at.
 const TIMER_BATCH: usize = 64;
@@ -102,6 +103,8 @@ pub struct Zert {
     /// States of handshakes, to be used again.
     #[expect(clippy::vec_box, reason = "they are lent as boxes")]
     tracks: Vec<Box<Track>>,
+    #[expect(clippy::vec_box, reason = "they are lent as boxes")]
+    trails: Vec<Box<Trail>>,
     /// Handshakes that are being read.
     tracking: usize,
     scratch: Vec<u16>,
@@ -133,6 +136,7 @@ impl Zert {
             watched: 0,
             pool: Pool::new(config.buffer_memory),
             tracks: Vec::with_capacity(TRACKS),
+            trails: Vec::with_capacity(TRACKS),
             tracking: 0,
             scratch: Vec::new(),
             stock: Stock::new(config.shared),
@@ -189,7 +193,8 @@ impl Zert {
         let boxed = self.entries.iter().map(Entry::boxed).sum::<usize>();
         Memory {
             connections: self.entries.memory() + boxed,
-            handshakes: (self.tracking + self.tracks.len()) * size_of::<Track>(),
+            handshakes: (self.tracking + self.tracks.len()) * size_of::<Track>()
+                + self.trails.len() * size_of::<Trail>(),
             buffers: self.pool.held(),
             shared: self.stock.held(),
         }

@@ -40,9 +40,16 @@ impl StreamObserver for Zert {
         match &mut entry.state {
             State::Settled(_) => return Interest::Enough,
             State::Tracking(_) => {}
+            State::Trailing(seen, trail) => {
+                let interest = trail.bytes(from, data, seen);
+                if interest == Interest::Enough {
+                    self.freeze(place, false);
+                }
+                return interest;
+            }
             State::Watching(look) => match look.bytes(from, data, self.config.prefix) {
                 Watched::Wait(Interest::Enough) => {
-                    self.freeze(place);
+                    self.freeze(place, false);
                     // Clear text to the bound is a decided state, too.
                     self.enforce(cx, place, Cause::Change);
                     return Interest::Enough;
@@ -77,10 +84,10 @@ impl StreamObserver for Zert {
         let Some(place) = self.current(cx, flow, slot) else {
             return Interest::Enough;
         };
-        if let Some(entry) = self.entries.get_mut(place as usize)
-            && let State::Watching(look) = &mut entry.state
-        {
-            return look.gap(from, missing);
+        match self.entries.get_mut(place as usize).map(|e| &mut e.state) {
+            Some(State::Watching(look)) => return look.gap(from, missing),
+            Some(State::Trailing(_, trail)) => return trail.gap(from, missing),
+            Some(State::Tracking(_) | State::Settled(_)) | None => {}
         }
         let Some((interest, hits)) = self.with(place, |track, env| track.gap(from, missing, env))
         else {

@@ -11,6 +11,7 @@ use crate::code;
 use crate::conn::{Env, Hits, Lookouts, Track};
 use crate::discovery::Discovery;
 use crate::entry::{NIL, State};
+use crate::tls::trail::Trail;
 
 impl Zert {
     pub(crate) fn place(&self, slot: &Slot) -> Option<u32> {
@@ -117,6 +118,10 @@ impl Zert {
         match state {
             State::Watching(_) => {}
             State::Tracking(track) => self.give_track(track),
+            State::Trailing(seen, trail) => {
+                seen.release(&mut self.stock);
+                self.give_trail(trail);
+            }
             State::Settled(seen) => seen.release(&mut self.stock),
         }
     }
@@ -137,6 +142,22 @@ impl Zert {
     pub(crate) fn take_track(&mut self) -> Box<Track> {
         self.tracking += 1;
         self.tracks.pop().unwrap_or_else(|| Box::new(Track::new()))
+    }
+
+    pub(super) fn take_trail(&mut self, trail: Trail) -> Box<Trail> {
+        match self.trails.pop() {
+            Some(mut spare) => {
+                *spare = trail;
+                spare
+            }
+            None => Box::new(trail),
+        }
+    }
+
+    pub(super) fn give_trail(&mut self, trail: Box<Trail>) {
+        if self.trails.len() < TRACKS {
+            self.trails.push(trail);
+        }
     }
 
     pub(crate) fn give_track(&mut self, mut track: Box<Track>) {

@@ -33,8 +33,13 @@ impl Zert {
             bound(cx, flow, code::MEMORY_FULL);
         }
         self.advance(cx, place);
-        if interest == Interest::Enough {
-            self.freeze(place);
+        let entry = self.entries.get(place as usize);
+        let trails = entry.is_some_and(|e| {
+            e.stage == Stage::Complete
+                && matches!(&e.state, State::Tracking(track) if track.trail().is_some())
+        });
+        if trails || interest == Interest::Enough {
+            self.freeze(place, interest != Interest::Enough);
         }
     }
 
@@ -81,16 +86,23 @@ impl Zert {
         });
     }
 
-    /// Nothing more of the stream is wanted: what was read is put where others share it.
-    pub(super) fn freeze(&mut self, place: u32) {
+    /// Nothing more of the stream is wanted, or (`followed`) only the heads of records: what was
+    /// read is put where others share it.
+    pub(super) fn freeze(&mut self, place: u32, followed: bool) {
         let Some(entry) = self.entries.get_mut(place as usize) else {
             return;
         };
         let before = core::mem::replace(&mut entry.state, State::Settled(Seen::clear(0, false)));
+        let mut trail = None;
         let seen = match before {
             State::Watching(look) => Seen::clear(look.clear_text(), look.gap),
             State::Settled(seen) => seen,
+            State::Trailing(seen, trail) => {
+                self.give_trail(trail);
+                seen
+            }
             State::Tracking(mut track) => {
+                trail = track.trail();
                 let mut env = Env {
                     config: &self.config,
                     pool: &mut self.pool,
@@ -118,8 +130,12 @@ impl Zert {
                 seen
             }
         };
+        let state = match trail {
+            Some(trail) if followed => State::Trailing(seen, self.take_trail(trail)),
+            Some(_) | None => State::Settled(seen),
+        };
         if let Some(entry) = self.entries.get_mut(place as usize) {
-            entry.state = State::Settled(seen);
+            entry.state = state;
         }
     }
 
