@@ -194,3 +194,136 @@ mod vec_frame {
 
 #[cfg(feature = "alloc")]
 pub use vec_frame::VecFrame;
+
+#[cfg(feature = "alloc")]
+mod lent_frame {
+    use super::{FrameBuf, NoRoom, VecFrame};
+
+    /// A packet that is looked at where it lies, for readers of captures: it is copied only when
+    /// something changes it (a datagram is put together from fragments, a tunnel is opened).
+    #[derive(Debug)]
+    pub struct LentFrame<'a> {
+        packet: &'a [u8],
+        start: usize,
+        end: usize,
+        /// The packet once it was changed.
+        own: Option<VecFrame>,
+        headroom: usize,
+        limit: usize,
+    }
+
+    impl<'a> LentFrame<'a> {
+        /// A frame that shows these bytes, as a [`VecFrame`] with the same headroom and limit
+        /// would after [`set`](VecFrame::set).
+        #[inline]
+        #[must_use]
+        pub const fn new(packet: &'a [u8], headroom: usize, limit: usize) -> Self {
+            Self {
+                packet,
+                start: 0,
+                end: if packet.len() < limit {
+                    packet.len()
+                } else {
+                    limit
+                },
+                own: None,
+                headroom,
+                limit,
+            }
+        }
+
+        #[cold]
+        fn own(&mut self) -> &mut VecFrame {
+            let Self {
+                packet, start, end, ..
+            } = *self;
+            self.own.get_or_insert_with(|| {
+                let mut frame = VecFrame::new(self.headroom, self.limit);
+                frame.set(packet);
+                let len = frame.bytes().len();
+                frame.trim(start, len - end);
+                frame
+            })
+        }
+    }
+
+    impl FrameBuf for LentFrame<'_> {
+        #[inline]
+        fn bytes(&self) -> &[u8] {
+            match &self.own {
+                None => self.packet.get(self.start..self.end).unwrap_or_default(),
+                Some(own) => own.bytes(),
+            }
+        }
+
+        fn bytes_mut(&mut self) -> &mut [u8] {
+            self.own().bytes_mut()
+        }
+
+        fn prepend(&mut self, n: usize) -> Result<(), NoRoom> {
+            self.own().prepend(n)
+        }
+
+        fn append(&mut self, n: usize) -> Result<(), NoRoom> {
+            self.own().append(n)
+        }
+
+        fn trim(&mut self, front: usize, back: usize) {
+            match &mut self.own {
+                Some(own) => own.trim(front, back),
+                None => {
+                    self.start = self.start.saturating_add(front).min(self.end);
+                    self.end = self.end.saturating_sub(back).max(self.start);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use lent_frame::LentFrame;
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+
+    /// Whatever is done, the frame that lends its packet shows what one that owns it shows.
+    #[test]
+    fn a_lent_packet_is_as_good_as_an_own_one() {
+        arbtest::arbtest(|u| {
+            let packet: [u8; 16] = u.arbitrary()?;
+            let limit = u.int_in_range(10..=40)?;
+            let mut own = VecFrame::new(24, limit);
+            own.set(&packet);
+            let mut lent = LentFrame::new(&packet, 24, limit);
+            for _ in 0..u.int_in_range(0..=6)? {
+                let n = u.int_in_range(0..=20)?;
+                match u.int_in_range(0..=4)? {
+                    0 => assert_eq!(own.prepend(n).is_ok(), lent.prepend(n).is_ok()),
+                    1 => assert_eq!(own.append(n).is_ok(), lent.append(n).is_ok()),
+                    2 => {
+                        let back = u.int_in_range(0..=20)?;
+                        own.trim(n, back);
+                        lent.trim(n, back);
+                    }
+                    3 => {
+                        let other = [7; 45].get(..n * 2).unwrap_or_default();
+                        assert_eq!(own.replace(other).is_ok(), lent.replace(other).is_ok());
+                    }
+                    _ => {
+                        own.bytes_mut().reverse();
+                        lent.bytes_mut().reverse();
+                    }
+                }
+                assert_eq!(own.bytes(), lent.bytes());
+            }
+            Ok(())
+        })
+        .budget_ms(300);
+        let packet = [5; 16];
+        assert_eq!(
+            LentFrame::new(&packet, 0, 16).bytes().as_ptr(),
+            packet.as_ptr()
+        );
+    }
+}

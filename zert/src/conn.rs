@@ -14,6 +14,7 @@ use crate::seen::Seen;
 use crate::ssh::Ssh;
 use crate::tls::records::{Records, Sync};
 use crate::tls::session::{Session, Ssl2Next};
+use crate::tls::trail::{self, Trail};
 use crate::watch::{Found, HEAD, Other, TDS_PRELOGIN, Watch};
 
 /// Bounds that were reached.
@@ -503,6 +504,30 @@ impl Track {
         } else {
             Interest::Enough
         }
+    }
+
+    /// What is left to follow when a session up to TLS 1.2 is established: handshake messages
+    /// are encrypted from here on.
+    pub(crate) fn trail(&self) -> Option<Trail> {
+        let followed = [&self.ends.initiator, &self.ends.responder]
+            .iter()
+            .all(|e| e.mode == Mode::Done || e.mode == Mode::Tls && e.records.encrypted);
+        let earlier = self.record.tls.version.is_some_and(|v| !v.is_1_3());
+        if self.record.protocol != Protocol::Tls || !followed || !earlier || !self.tls.switched() {
+            return None;
+        }
+        let end = |e: &End| trail::End {
+            at: e.records.at,
+            done: e.mode == Mode::Done,
+        };
+        Some(Trail {
+            ends: Pair {
+                initiator: end(&self.ends.initiator),
+                responder: end(&self.ends.responder),
+            },
+            client: self.tls.client,
+            other_records: self.tls.other_records,
+        })
     }
 
     /// Whether the handshake brought the same as an earlier one.

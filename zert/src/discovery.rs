@@ -61,7 +61,7 @@ const fn one(kind: Kind) -> Steps {
 /// assert_eq!(d.tick(Instant::from_secs(10)), [Some(Kind::Initiation), None]);
 /// assert_eq!(d.closed(), [Some(Kind::Termination), None]);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discovery {
     opened: Instant,
     /// The initiation has been reported.
@@ -72,8 +72,17 @@ pub struct Discovery {
     overdue: bool,
     /// The initial state is a protected one.
     protected: bool,
-    /// A security session ended; the change is reported then.
-    ending: Option<Instant>,
+    /// A security session ended; the change is reported then. [`NEVER`] without one: an `Option`
+    /// would make every connection eight bytes larger.
+    ending: Instant,
+}
+
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self::tcp(Instant::ZERO)
+    }
 }
 
 impl Discovery {
@@ -86,7 +95,7 @@ impl Discovery {
             pending: false,
             overdue: false,
             protected: false,
-            ending: None,
+            ending: NEVER,
         }
     }
 
@@ -106,7 +115,7 @@ impl Discovery {
     /// The handshake was completed.
     pub const fn handshake_completed(&mut self) -> Steps {
         self.pending = false;
-        self.ending = None;
+        self.ending = NEVER;
         if self.protected && !self.reported {
             return self.changed();
         }
@@ -133,12 +142,16 @@ impl Discovery {
     /// Whether the end of a security session waits to be reported, and until when.
     #[must_use]
     pub const fn ending(&self) -> Option<Instant> {
-        self.ending
+        if self.ending.as_micros() == NEVER.as_micros() {
+            None
+        } else {
+            Some(self.ending)
+        }
     }
 
     /// The session that ended goes on all the same: keys were exchanged anew.
     pub const fn session_continues(&mut self) {
-        self.ending = None;
+        self.ending = NEVER;
     }
 
     /// The handshake failed, or it brought what was there before: nothing has changed.
@@ -149,7 +162,7 @@ impl Discovery {
 
     /// A significant attribute has changed after the initial state.
     pub const fn changed(&mut self) -> Steps {
-        self.ending = None;
+        self.ending = NEVER;
         if self.reported {
             return one(Kind::Change);
         }
@@ -161,15 +174,15 @@ impl Discovery {
     /// A provider said that the security session ended. The change is held back for a second:
     /// mostly the connection ends too.
     pub const fn session_ended(&mut self, now: Instant) {
-        if self.protected && self.ending.is_none() {
-            self.ending = Some(now.saturating_add(LINGER));
+        if self.protected && self.ending().is_none() {
+            self.ending = now.saturating_add(LINGER);
         }
     }
 
     /// Time has passed. Doing this early does nothing.
     pub fn tick(&mut self, now: Instant) -> Steps {
-        if self.ending.is_some_and(|at| now >= at) {
-            self.ending = None;
+        if self.ending().is_some_and(|at| now >= at) {
+            self.ending = NEVER;
             self.protected = false;
             return self.changed();
         }
@@ -186,7 +199,7 @@ impl Discovery {
 
     /// The connection has ended.
     pub const fn closed(&mut self) -> Steps {
-        self.ending = None;
+        self.ending = NEVER;
         if self.reported {
             one(Kind::Termination)
         } else if self.overdue {
@@ -206,7 +219,7 @@ impl Discovery {
     /// When [`tick`](Self::tick) is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        hostward_hook::hooks::earlier(self.ending, self.settles())
+        hostward_hook::hooks::earlier(self.ending(), self.settles())
     }
 
     const fn late(&mut self) -> Steps {

@@ -13,6 +13,7 @@ use crate::enforce::Mapped;
 use crate::intern::Handle;
 use crate::record::{FilterFacts, IpsecFacts, Observation, Protocol, Record, Role, Source};
 use crate::seen::{self, Seen};
+use crate::tls::trail::Trail;
 
 /// No place.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -24,6 +25,9 @@ pub(crate) enum State {
     Watching(Lookouts),
     /// A handshake is read.
     Tracking(Box<Track>),
+    /// Only the heads of records are still read. The boxes are few and short-lived: most sides
+    /// send something soon.
+    Trailing(Seen, Box<Trail>),
     /// Nothing more is read.
     Settled(Seen),
 }
@@ -33,26 +37,31 @@ pub(crate) struct Entry {
     pub(crate) flow: Option<FlowInfo>,
     pub(crate) discovery: Discovery,
     pub(crate) state: State,
-    /// What a provider told of TLS or SSH.
-    pub(crate) advised: Option<Box<Seen>>,
-    pub(crate) ipsec: Option<Handle<IpsecFacts>>,
-    pub(crate) filter: Option<Handle<FilterFacts>>,
-    /// What enforcement knows of it.
-    pub(crate) mapped: Mapped,
-    /// The rule of enforcement that had it reset: rare, so apart.
-    pub(crate) reset_by: Option<Arc<str>>,
+    pub(crate) extra: Option<Box<Extra>>,
     pub(crate) epoch: u32,
-    /// Neighbours among those that settle, or the next free place.
+    /// Neighbours among those that settle.
     pub(crate) prev: u32,
     pub(crate) next: u32,
     pub(crate) stage: Stage,
     pub(crate) settling: bool,
-    pub(crate) used: bool,
+}
+
+/// What only connections have of which somebody told something, or about which there are rules.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// What a provider told of TLS or SSH.
+    pub(crate) advised: Option<Seen>,
+    pub(crate) ipsec: Option<Handle<IpsecFacts>>,
+    pub(crate) filter: Option<Handle<FilterFacts>>,
+    /// What enforcement knows of it.
+    pub(crate) mapped: Mapped,
+    /// The rule of enforcement that had it reset.
+    pub(crate) reset_by: Option<Arc<str>>,
 }
 
 // What a watched connection costs by itself once its handshake is decided; with the pointer to it
 // and its part of what is shared it stays below 400 bytes.
-const _: () = assert!(size_of::<Entry>() <= 376);
+const _: () = assert!(size_of::<Entry>() <= 320);
 
 impl Entry {
     pub(crate) const fn new() -> Self {
@@ -60,17 +69,12 @@ impl Entry {
             flow: None,
             discovery: Discovery::tcp(hostward_hook::Instant::ZERO),
             state: State::Watching(Lookouts::new()),
-            advised: None,
-            ipsec: None,
-            filter: None,
-            mapped: Mapped::new(),
-            reset_by: None,
+            extra: None,
             epoch: 0,
             prev: NIL,
             next: NIL,
             stage: Stage::Clear,
             settling: false,
-            used: false,
         }
     }
 
@@ -88,14 +92,45 @@ impl Entry {
                 .as_ref()
                 .filter(established)
                 .map(Seen::protocol),
-            State::Settled(seen) => Some(seen).filter(established).map(Seen::protocol),
+            State::Settled(seen) | State::Trailing(seen, _) => {
+                Some(seen).filter(established).map(Seen::protocol)
+            }
         }
+    }
+
+    /// What is told of it, made if there was nothing.
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// What a provider told of TLS or SSH.
+    pub(crate) fn advised(&self) -> Option<&Seen> {
+        self.extra.as_ref()?.advised.as_ref()
     }
 
     /// What a provider told of a session that is in effect.
     pub(crate) fn advised_session(&self) -> Option<&Seen> {
-        let advised = self.advised.as_deref();
-        advised.filter(|a| a.established == Some(true))
+        self.advised().filter(|a| a.established == Some(true))
+    }
+
+    pub(crate) fn ipsec(&self) -> Option<&Handle<IpsecFacts>> {
+        self.extra.as_ref()?.ipsec.as_ref()
+    }
+
+    /// Whether rules were applied to it.
+    pub(crate) fn is_evaluated(&self) -> bool {
+        self.extra.as_ref().is_some_and(|e| e.mapped.is_evaluated())
+    }
+
+    /// Bytes in memory of its own that are not counted elsewhere.
+    pub(crate) fn boxed(&self) -> usize {
+        let extra = self.extra.as_ref().map_or(0, |_| size_of::<Extra>());
+        let state = match &self.state {
+            State::Trailing(seen, _) => seen.boxed() + size_of::<Trail>(),
+            State::Settled(seen) => seen.boxed(),
+            State::Watching(_) | State::Tracking(_) => 0,
+        };
+        extra + state
     }
 
     /// Writes the connection as it stands into a record. `over`: the connection has ended by
@@ -129,12 +164,12 @@ impl Entry {
                     }
                 }
             }
-            State::Settled(seen) => {
+            State::Settled(seen) | State::Trailing(seen, _) => {
                 seen.show(record, over);
                 seen.client.unwrap_or(Side::Initiator)
             }
         };
-        let client = match &self.advised {
+        let client = match self.advised() {
             Some(advised) => {
                 told.clear();
                 advised.show(told, over);
@@ -166,9 +201,11 @@ impl Entry {
             let shown = record.tls.client_cert_sent == Some(true);
             seen::role(&flow, client, shown)
         };
-        record.ipsec = self.ipsec.as_ref().map(|i| Box::new((***i).clone()));
-        record.reset_by = self.reset_by.clone();
-        record.filter = self.filter.as_ref().map(|f| Box::new((***f).clone()));
+        if let Some(extra) = &self.extra {
+            record.ipsec = extra.ipsec.as_ref().map(|i| Box::new((***i).clone()));
+            record.reset_by = extra.reset_by.clone();
+            record.filter = extra.filter.as_ref().map(|f| Box::new((***f).clone()));
+        }
         if record.protocol == Protocol::None
             && let Some(ipsec) = &record.ipsec
         {

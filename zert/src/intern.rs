@@ -43,9 +43,9 @@ pub(crate) struct Interner<T> {
 }
 
 /// How many values without a user are kept.
-const IDLE: usize = 64;
+const IDLE: usize = 16;
 
-impl<T: PartialEq + Weight> Interner<T> {
+impl<T: Weight> Interner<T> {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             shared: BTreeMap::new(),
@@ -65,10 +65,15 @@ impl<T: PartialEq + Weight> Interner<T> {
         self.shared.len()
     }
 
-    /// The value that equals this one; `make` gives it when it is not there yet.
-    pub(crate) fn get(&mut self, key: u64, value: &T, make: impl FnOnce(&T) -> T) -> Handle<T> {
+    /// The value that `same` knows again; `make` gives it when it is not there yet.
+    pub(crate) fn get(
+        &mut self,
+        key: u64,
+        same: impl FnOnce(&T) -> bool,
+        make: impl FnOnce() -> T,
+    ) -> Handle<T> {
         let known = self.shared.get(&key);
-        if let Some(known) = known.filter(|known| known.value == *value) {
+        if let Some(known) = known.filter(|known| same(&known.value)) {
             return Arc::clone(known);
         }
         let unknown = known.is_none();
@@ -76,10 +81,7 @@ impl<T: PartialEq + Weight> Interner<T> {
             self.forget_idle();
         }
         let free = unknown && self.shared.len() < self.max;
-        let new = Arc::new(Shared {
-            key,
-            value: make(value),
-        });
+        let new = Arc::new(Shared { key, value: make() });
         self.held += new.value.weight();
         if free {
             self.shared.insert(key, Arc::clone(&new));
@@ -121,13 +123,19 @@ impl<T: PartialEq + Weight> Interner<T> {
 
 /// The key of a value by its contents.
 pub(crate) fn key(value: &impl Hash) -> u64 {
-    let mut mix = Mix(0x9E37_79B9_7F4A_7C15);
+    let mut mix = Mix::default();
     value.hash(&mut mix);
     mix.finish()
 }
 
 /// Fast and without secrets: see [`Interner`] why that does.
-struct Mix(u64);
+pub(crate) struct Mix(u64);
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self(0x9E37_79B9_7F4A_7C15)
+    }
+}
 
 impl Mix {
     const fn add(&mut self, word: u64) {
@@ -186,20 +194,20 @@ mod tests {
     #[test]
     fn equal_values_are_one_and_stay_a_while_without_a_user() {
         let mut i = Interner::new(1_000);
-        let (a, b) = (i.get(1, &5, |v| *v), i.get(1, &5, |v| *v));
+        let (a, b) = (i.get(1, |v| *v == 5, || 5), i.get(1, |v| *v == 5, || 5));
         assert!(Arc::ptr_eq(&a, &b));
         // Another value with the same key is kept, but not shared.
-        let c = i.get(1, &6, |v| *v);
+        let c = i.get(1, |v| *v == 6, || 6);
         assert_eq!((i.len(), **c), (1, 6));
         let address = Arc::as_ptr(&a);
         for value in [a, b, c] {
             i.release(value);
         }
-        let again = i.get(1, &5, |_| panic!("it is there"));
+        let again = i.get(1, |v| *v == 5, || panic!("it is there"));
         assert_eq!(Arc::as_ptr(&again), address);
         i.release(again);
         for n in 100..400 {
-            let value = i.get(n, &(n as u32), |v| *v);
+            let value = i.get(n, |v| *v == n as u32, || n as u32);
             i.release(value);
         }
         assert_eq!(i.len(), IDLE);
@@ -209,15 +217,15 @@ mod tests {
     #[test]
     fn at_the_bound_values_are_kept_but_not_shared() {
         let mut i = Interner::new(1);
-        let a = i.get(1, &1, |v| *v);
-        let (b, c) = (i.get(2, &2, |v| *v), i.get(2, &2, |v| *v));
+        let a = i.get(1, |v| *v == 1, || 1);
+        let (b, c) = (i.get(2, |v| *v == 2, || 2), i.get(2, |v| *v == 2, || 2));
         assert!(!Arc::ptr_eq(&b, &c));
         assert_eq!((**b, **c, i.len()), (2, 2, 1));
         for value in [b, c, a] {
             i.release(value);
         }
         // What has no user makes room.
-        let d = i.get(3, &3, |v| *v);
+        let d = i.get(3, |v| *v == 3, || 3);
         assert_eq!((i.len(), i.held), (1, 100));
         i.release(d);
     }

@@ -23,6 +23,7 @@ mod conn;
 mod datagram;
 pub mod discovery;
 pub mod enforce;
+mod entries;
 mod entry;
 mod fingerprint;
 mod intern;
@@ -33,6 +34,7 @@ mod pool;
 mod reader;
 pub mod record;
 mod seen;
+mod shared;
 mod significant;
 #[cfg(feature = "smf")]
 pub mod smf;

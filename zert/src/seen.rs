@@ -1,29 +1,31 @@
 //! What is kept of a handshake once it is decided: little by the connection itself, the rest
 //! shared with all connections that have the same.
 
+use alloc::boxed::Box;
+
 use hostward_hook::Side;
 use hostward_hook::flow::FlowInfo;
 use hostward_hook::meta::Direction;
 
 use crate::intern::{self, Handle, Interner, Weight};
 use crate::record::{
-    Alerts, Certificate, FilterFacts, IpsecFacts, PqClass, Protocol, Record, Role, SessionId,
-    SshFacts, TlsFacts,
+    Alert, Alerts, Certificate, FilterFacts, IpsecFacts, PqClass, Protocol, Record, Role, SessionId,
 };
+use crate::shared::{Leaf, SshSet, TlsSet};
 use crate::significant;
 use crate::text::{Hex, Text};
+use crate::tls::trail::Shown;
 
 /// Everything that connections share.
 #[derive(Debug)]
 pub(crate) struct Stock {
-    pub(crate) tls: Interner<TlsFacts>,
-    pub(crate) ssh: Interner<SshFacts>,
-    pub(crate) certificates: Interner<Certificate>,
+    pub(crate) tls: Interner<TlsSet>,
+    pub(crate) ssh: Interner<SshSet>,
+    pub(crate) certificates: Interner<Leaf>,
     pub(crate) ipsec: Interner<IpsecFacts>,
     pub(crate) filter: Interner<FilterFacts>,
-    /// A set without what one connection has alone.
-    scratch: TlsFacts,
-    leaf: Certificate,
+    /// Of which nothing is known.
+    blank: Certificate,
 }
 
 impl Stock {
@@ -34,8 +36,7 @@ impl Stock {
             certificates: Interner::new(max),
             ipsec: Interner::new(max),
             filter: Interner::new(max),
-            scratch: TlsFacts::default(),
-            leaf: Certificate::default(),
+            blank: Certificate::default(),
         }
     }
 
@@ -56,32 +57,30 @@ impl Stock {
             + self.filter.len()
     }
 
-    fn certificate(&mut self, certificate: &Certificate) -> Option<Handle<Certificate>> {
+    fn certificate(&mut self, certificate: &Certificate) -> Option<Handle<Leaf>> {
         // Most certificates are told by their digest.
         let key = match &certificate.sha256 {
             Some(sha256) => intern::key(&(sha256, certificate.chain_len)),
-            None if *certificate == self.leaf => return None,
-            None => intern::key(certificate),
+            None if *certificate == self.blank => return None,
+            None => Leaf::key(certificate),
         };
-        Some(self.certificates.get(key, certificate, |c| {
-            let mut c = c.clone();
-            c.subject.shrink();
-            c.issuer.shrink();
-            c.serial.shrink();
-            c
-        }))
+        Some(
+            self.certificates
+                .get(key, |known| known.is(certificate), || Leaf::of(certificate)),
+        )
     }
 }
 
 /// The part of a TLS session that no other connection has.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsSeen {
-    set: Handle<TlsFacts>,
-    server: Option<Handle<Certificate>>,
-    client: Option<Handle<Certificate>>,
+    set: Handle<TlsSet>,
+    server: Option<Handle<Leaf>>,
+    client: Option<Handle<Leaf>>,
     random: Option<Hex<32>>,
     session_id: SessionId,
-    alerts: Alerts,
+    /// Most sessions have none.
+    alerts: Option<Box<Alerts>>,
     app_data_client: bool,
     app_data_server: bool,
 }
@@ -90,7 +89,7 @@ pub(crate) struct TlsSeen {
 pub(crate) enum Kind {
     None,
     Tls(TlsSeen),
-    Ssh(Handle<SshFacts>),
+    Ssh(Handle<SshSet>),
 }
 
 /// What was seen of one handshake, or that there was none.
@@ -133,30 +132,27 @@ impl Seen {
                 let t = &record.tls;
                 let server = stock.certificate(&t.server_cert);
                 let client = stock.certificate(&t.client_cert);
-                let mut scratch = core::mem::take(&mut stock.scratch);
-                scratch.assign_shared(t);
-                let set = stock.tls.get(intern::key(&scratch), &scratch, |t| {
-                    let mut t = t.clone();
-                    t.sni.shrink();
-                    t.alpn.shrink();
-                    t.provider.shrink();
-                    t
-                });
-                stock.scratch = scratch;
+                let key = TlsSet::key(t);
+                let set = stock.tls.get(key, |known| known.is(t), || TlsSet::of(t));
                 Kind::Tls(TlsSeen {
                     set,
                     server,
                     client,
                     random: t.client_random,
                     session_id: t.session_id,
-                    alerts: t.alerts,
+                    alerts: (t.alerts.count() > 0).then(|| Box::new(t.alerts)),
                     app_data_client: t.app_data_client,
                     app_data_server: t.app_data_server,
                 })
             }
             Protocol::Ssh => {
-                let key = intern::key(&record.ssh);
-                Kind::Ssh(stock.ssh.get(key, &record.ssh, Clone::clone))
+                let ssh = &record.ssh;
+                let key = SshSet::key(ssh);
+                Kind::Ssh(
+                    stock
+                        .ssh
+                        .get(key, |known| known.is(ssh), || SshSet::of(ssh)),
+                )
             }
             Protocol::None
             | Protocol::Dtls
@@ -196,16 +192,16 @@ impl Seen {
             Kind::None => record.protocol = Protocol::None,
             Kind::Tls(seen) => {
                 record.protocol = Protocol::Tls;
-                record.tls.assign(&seen.set);
+                seen.set.show(&mut record.tls);
                 if let Some(certificate) = &seen.server {
-                    record.tls.server_cert.assign(certificate);
+                    certificate.show(&mut record.tls.server_cert);
                 }
                 if let Some(certificate) = &seen.client {
-                    record.tls.client_cert.assign(certificate);
+                    certificate.show(&mut record.tls.client_cert);
                 }
                 record.tls.client_random = seen.random;
                 record.tls.session_id = seen.session_id;
-                record.tls.alerts = seen.alerts;
+                record.tls.alerts = seen.alerts.as_deref().copied().unwrap_or_default();
                 record.tls.app_data_client = seen.app_data_client;
                 record.tls.app_data_server = seen.app_data_server;
                 // Nothing was resumed when there never was an answer.
@@ -215,7 +211,7 @@ impl Seen {
             }
             Kind::Ssh(facts) => {
                 record.protocol = Protocol::Ssh;
-                record.ssh.assign(facts);
+                facts.show(&mut record.ssh);
             }
         }
     }
@@ -228,12 +224,13 @@ impl Seen {
                     (&seen.server, &record.tls.server_cert),
                     (&seen.client, &record.tls.client_cert),
                 ];
-                significant::tls(&seen.set, &record.tls)
-                    && certificates
-                        .iter()
-                        .all(|(a, b)| a.as_ref().is_none_or(|a| significant::certificate(a, b)))
+                significant::tls(&seen.set.facts(), &record.tls)
+                    && certificates.iter().all(|(a, b)| {
+                        a.as_ref()
+                            .is_none_or(|a| significant::certificate(&a.facts(), b))
+                    })
             }
-            (Kind::Ssh(facts), Protocol::Ssh) => significant::ssh(facts, &record.ssh),
+            (Kind::Ssh(facts), Protocol::Ssh) => significant::ssh(&facts.facts(), &record.ssh),
             _ => false,
         }
     }
@@ -244,6 +241,14 @@ impl Seen {
             Kind::None => Protocol::None,
             Kind::Tls(_) => Protocol::Tls,
             Kind::Ssh(_) => Protocol::Ssh,
+        }
+    }
+
+    /// Bytes in memory of its own.
+    pub(crate) const fn boxed(&self) -> usize {
+        match &self.kind {
+            Kind::Tls(seen) if seen.alerts.is_some() => size_of::<Alerts>(),
+            Kind::None | Kind::Tls(_) | Kind::Ssh(_) => 0,
         }
     }
 
@@ -258,6 +263,21 @@ impl Seen {
                 }
             }
             Kind::Ssh(facts) => stock.ssh.release(facts),
+        }
+    }
+}
+
+impl Shown for Seen {
+    fn alert(&mut self, alert: Alert) {
+        if let Kind::Tls(seen) = &mut self.kind {
+            seen.alerts.get_or_insert_default().push(alert);
+        }
+    }
+
+    fn application_data(&mut self, from_client: bool) {
+        if let Kind::Tls(seen) = &mut self.kind {
+            seen.app_data_client |= from_client;
+            seen.app_data_server |= !from_client;
         }
     }
 }
@@ -284,40 +304,6 @@ fn texts<'t>(texts: impl IntoIterator<Item = &'t Text>) -> usize {
 impl Weight for Certificate {
     fn weight(&self) -> usize {
         size_of::<Self>() + texts([&self.subject, &self.issuer, &self.serial])
-    }
-}
-
-impl Weight for TlsFacts {
-    fn weight(&self) -> usize {
-        size_of::<Self>() + texts([&self.sni, &self.alpn, &self.provider])
-    }
-}
-
-impl Weight for SshFacts {
-    fn weight(&self) -> usize {
-        let boxed = [&self.server_cert, &self.client_cert];
-        size_of::<Self>()
-            + boxed
-                .iter()
-                .filter_map(|c| c.as_deref())
-                .map(Weight::weight)
-                .sum::<usize>()
-            + texts([
-                &self.client_version,
-                &self.server_version,
-                &self.kex,
-                &self.host_key_alg,
-                &self.c2s.cipher,
-                &self.c2s.mac,
-                &self.c2s.compression,
-                &self.s2c.cipher,
-                &self.s2c.mac,
-                &self.s2c.compression,
-                &self.host_key_type,
-                &self.client_key_type,
-                &self.provider,
-            ])
-            + texts(&self.authentication)
     }
 }
 

@@ -41,9 +41,13 @@ impl Text {
         self.buf.push_str(&from.buf);
     }
 
-    /// Gives back memory that the text does not need.
-    pub(crate) fn shrink(&mut self) {
-        self.buf.shrink_to_fit();
+    /// Another text, whole, or none, in the memory that is there.
+    pub(crate) fn assign_str(&mut self, from: Option<&str>) {
+        self.clear();
+        if let Some(text) = from {
+            self.known = true;
+            self.buf.push_str(text);
+        }
     }
 
     /// Memory the text holds, in bytes.
@@ -64,6 +68,13 @@ impl Text {
     pub(crate) fn set(&mut self, bytes: &[u8], most: usize) -> bool {
         self.clear();
         self.known = true;
+        // Nearly all text is as it should be.
+        if bytes.len() <= most.min(Self::MAX)
+            && let Ok(text) = str::from_utf8(bytes)
+        {
+            self.buf.push_str(text);
+            return true;
+        }
         for chunk in bytes.utf8_chunks() {
             let invalid = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
             for c in chunk.valid().chars().chain(invalid) {
@@ -77,6 +88,10 @@ impl Text {
 
     pub(crate) fn push_str(&mut self, s: &str) -> bool {
         self.known = true;
+        if self.buf.len() + s.len() <= Self::MAX {
+            self.buf.push_str(s);
+            return true;
+        }
         let mut all = true;
         for c in s.chars() {
             all &= self.push(c);

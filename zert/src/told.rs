@@ -1,7 +1,5 @@
 //! Advisory observation: what the libraries and the stack tell of a connection.
 
-use alloc::boxed::Box;
-
 use hostward_hook::action::Cx;
 use hostward_hook::flow::FlowInfo;
 use hostward_hook::ident::SaId;
@@ -60,9 +58,12 @@ impl Zert {
             Fact::FilterRules(told) => {
                 let facts = FilterFacts::of(told);
                 let key = significant::filter_key(&facts);
-                let facts = self.stock.filter.get(key, &facts, Clone::clone);
+                let facts = self
+                    .stock
+                    .filter
+                    .get(key, |f| *f == facts, || facts.clone());
                 if let Some(entry) = self.entries.get_mut(place as usize)
-                    && let Some(old) = entry.filter.replace(facts)
+                    && let Some(old) = entry.extra().filter.replace(facts)
                 {
                     self.stock.filter.release(old);
                 }
@@ -100,7 +101,7 @@ impl Zert {
         }
         // Packets may have come through it before its parameters were told.
         for place in 0..self.entries.len() as u32 {
-            let bound = self.entries.get(place as usize).filter(|e| e.used);
+            let bound = self.entries.get(place as usize);
             if bound.is_some_and(|e| e.flow.is_some_and(|f| f.sa == Some(sa))) {
                 self.bind(cx, place, Some(sa));
             }
@@ -109,7 +110,7 @@ impl Zert {
 
     fn tunnel(&mut self, facts: &IpsecFacts) -> Handle<IpsecFacts> {
         let key = significant::ipsec_key(facts);
-        self.stock.ipsec.get(key, facts, Clone::clone)
+        self.stock.ipsec.get(key, |f| f == facts, || facts.clone())
     }
 
     /// The association that carries a connection's received packets is another one.
@@ -128,7 +129,7 @@ impl Zert {
         let there = self
             .entries
             .get(place as usize)
-            .is_some_and(|e| e.ipsec.is_some());
+            .is_some_and(|e| e.ipsec().is_some());
         if !there {
             let facts = self.tunnel(&IpsecFacts {
                 inbound: Some(sa),
@@ -143,25 +144,29 @@ impl Zert {
         let Some(entry) = self.entries.get_mut(place as usize) else {
             return;
         };
-        let d = &mut entry.discovery;
-        let steps = match (&entry.ipsec, &new) {
+        let there = entry.ipsec();
+        let steps = match (there, &new) {
             (None, None) => return,
             (Some(old), Some(new)) if significant::ipsec(old, new) => [None, None],
             // What is bound while the connection is set up belongs to how it began.
-            (None, Some(_)) if !d.is_reported() && !d.is_protected() => [None, None],
-            _ => d.changed(),
+            (None, Some(_))
+                if !entry.discovery.is_reported() && !entry.discovery.is_protected() =>
+            {
+                [None, None]
+            }
+            _ => entry.discovery.changed(),
         };
         self.transition(cx, place, steps, |me| {
             let Some(entry) = me.entries.get_mut(place as usize) else {
                 return;
             };
             // The one that is there may know more.
-            let fills = match (&entry.ipsec, &new) {
+            let fills = match (entry.ipsec(), &new) {
                 (Some(_), Some(new)) => !significant::is_blank(new),
                 _ => true,
             };
             let old = if fills {
-                core::mem::replace(&mut entry.ipsec, new)
+                core::mem::replace(&mut entry.extra().ipsec, new)
             } else {
                 new
             };
@@ -193,7 +198,7 @@ impl Zert {
         self.transition(cx, place, steps, |me| {
             if let Some(entry) = me.entries.get_mut(place as usize) {
                 entry.stage = Stage::Complete;
-                if let Some(old) = entry.advised.replace(Box::new(told)) {
+                if let Some(old) = entry.extra().advised.replace(told) {
                     old.release(&mut me.stock);
                 }
             }
@@ -212,7 +217,7 @@ impl Zert {
         entry.stage = Stage::Failed;
         advice::failure(protocol, &mut self.told);
         let told = Seen::of(&self.told, None, &mut self.stock);
-        if let Some(old) = entry.advised.replace(Box::new(told)) {
+        if let Some(old) = entry.extra().advised.replace(told) {
             old.release(&mut self.stock);
         }
         self.steps(cx, place, steps);
@@ -235,12 +240,12 @@ impl Zert {
             return;
         };
         entry.stage = Stage::Clear;
-        if let Some(old) = entry.advised.take() {
+        if let Some(old) = entry.extra.as_mut().and_then(|e| e.advised.take()) {
             old.release(&mut self.stock);
         }
         match &mut entry.state {
             State::Watching(_) => {}
-            State::Settled(seen) => {
+            State::Settled(seen) | State::Trailing(seen, _) => {
                 let clear = Seen::clear(seen.clear_text, false);
                 core::mem::replace(seen, clear).release(&mut self.stock);
             }
@@ -272,7 +277,7 @@ impl Zert {
                     track.hint();
                 }
             }
-            State::Settled(seen) => {
+            State::Settled(seen) | State::Trailing(seen, _) => {
                 let look = Lookouts::after(seen.clear_text);
                 if seen.protocol() == Protocol::None {
                     entry.state = State::Watching(look);
@@ -285,7 +290,7 @@ impl Zert {
                 track.previous = Some(seen);
                 if let Some(entry) = self.entries.get_mut(place as usize) {
                     let old = core::mem::replace(&mut entry.state, State::Tracking(track));
-                    if let State::Settled(seen) = old {
+                    if let State::Settled(seen) | State::Trailing(seen, _) = old {
                         seen.release(&mut self.stock);
                     }
                     entry.stage = Stage::Clear;

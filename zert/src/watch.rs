@@ -118,6 +118,23 @@ impl Watch {
                 *data = data.get(at + 1..).unwrap_or_default();
                 self.place(true);
             }
+            // Most text shows with its first byte that nothing begins: nothing is collected then.
+            // Comparing what was just stored byte by byte stalls, and this is done for every line.
+            if self.len == 0 {
+                let (b, rest) = data.split_first()?;
+                *data = rest;
+                if may_begin(*b) {
+                    let [first, ..] = &mut self.head;
+                    *first = *b;
+                    self.len = 1;
+                } else if *b == b'\n' {
+                    self.place(true);
+                    continue;
+                } else {
+                    self.collecting = false;
+                    continue;
+                }
+            }
             match classify(self.head(), other, self.line) {
                 Match::Yes(found) => return Some(found),
                 Match::More => {
@@ -164,6 +181,11 @@ impl Watch {
     }
 }
 
+/// Whether something of what [`classify`] knows begins with this byte.
+const fn may_begin(b: u8) -> bool {
+    matches!(b, TDS_PRELOGIN | 20..=23 | 32 | 0x80.. | b'S' | b'\r')
+}
+
 fn classify(head: &[u8], other: Other, line: bool) -> Match {
     let mut all = Match::No;
     for m in [
@@ -180,6 +202,12 @@ fn classify(head: &[u8], other: Other, line: bool) -> Match {
         }
     }
     all
+}
+
+/// Whether the bytes are the same as far as there are both. Byte by byte: the head was stored so,
+/// and a comparison of whole words would wait until all of it is in the cache.
+fn alike(head: &[u8], wanted: &[u8]) -> bool {
+    head.iter().zip(wanted).all(|(a, b)| a == b)
 }
 
 /// Checks bytes one by one as far as they are there.
@@ -356,8 +384,7 @@ fn preface(head: &[u8], other: Other) -> Match {
         // family, length of the rest.
         Other::Silent => {
             const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-            let n = head.len().min(SIGNATURE.len());
-            if head.get(..n) != SIGNATURE.get(..n) {
+            if !alike(head, SIGNATURE) {
                 return Match::No;
             }
             match head.get(14..16) {
@@ -408,7 +435,7 @@ fn telnet(head: &[u8]) -> Match {
         [_, 251..=254, _] => Match::Skip(0),
         [_] | [_, 251..=254] => Match::More,
         _ if head == FOLLOWS => Match::Skip(0),
-        _ if FOLLOWS.starts_with(head) => Match::More,
+        _ if head.len() < FOLLOWS.len() && alike(head, FOLLOWS) => Match::More,
         _ => Match::No,
     }
 }
@@ -419,9 +446,7 @@ fn ssh(head: &[u8], other: Other, line: bool) -> Match {
     if matches!(other, Other::Tls | Other::Ssl2) || (line && other == Other::Clear) {
         return Match::No;
     }
-    let wanted = b"SSH-";
-    let n = head.len().min(wanted.len());
-    if head.get(..n) != wanted.get(..n) {
+    if !alike(head, b"SSH-") {
         return Match::No;
     }
     match head.get(4..6) {
@@ -434,6 +459,21 @@ fn ssh(head: &[u8], other: Other, line: bool) -> Match {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is passed over by its first byte would not have been anything.
+    #[test]
+    fn a_first_byte_tells() {
+        use Other::{Clear, Silent, Ssh, Ssl2, Tls};
+        for other in [Silent, Clear, Tls, Ssl2, Ssh] {
+            for line in [false, true] {
+                for b in 0..=255 {
+                    let nothing = classify(&[b], other, line) == Match::No;
+                    assert!(nothing || may_begin(b), "{b} {other:?}");
+                    assert!(nothing || classify(&[], other, line) == Match::More);
+                }
+            }
+        }
+    }
 
     fn find(chunks: &[&[u8]], other: Other) -> Option<Found> {
         let mut w = Watch::new();

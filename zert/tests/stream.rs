@@ -85,6 +85,40 @@ fn chunking_does_not_matter() {
     });
 }
 
+/// Whatever follows a handshake up to TLS 1.2, it is read alike whether it comes with the
+/// handshake's last bytes or later, when little of its state is kept.
+#[test]
+fn what_follows_a_handshake_is_read_alike() {
+    fn tail(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        for _ in 0..u.int_in_range(0..=40)? {
+            out.extend(match u.int_in_range(0..=6)? {
+                0 => app(u.int_in_range(0..=40)?),
+                1 => alert(u.int_in_range(0..=3)?, u.arbitrary()?),
+                2 => ccs(),
+                3 => rec(22, &msg(1, &[7; 40])),
+                4 => rec(24, &[1; 30]),
+                5 => rec(21, &[9; 40]),
+                _ => u.arbitrary::<[u8; 3]>()?.to_vec(),
+            });
+        }
+        Ok(out)
+    }
+    let mut settled = 0;
+    arbtest::arbtest(|u| {
+        let mut talk = tls12();
+        talk.truncate(4);
+        talk[3].1.extend(tail(u)?);
+        talk.push((Client, tail(u)?));
+        let whole = play(&talk, |n| n);
+        let cut = play(&talk, |n| u.int_in_range(1..=n.min(64)).unwrap_or(n));
+        assert_eq!(cut, whole);
+        settled += u32::from(whole.established == Some(true));
+        Ok(())
+    });
+    assert!(settled > 0);
+}
+
 fn damage(u: &mut Unstructured<'_>, talk: &mut Talk) -> Result<()> {
     for _ in 0..u.int_in_range(1..=12)? {
         let i = u.choose_index(talk.len())?;
@@ -230,9 +264,20 @@ fn no_memory_for_messages() {
         buffer_memory: 1024,
         ..Config::default()
     }));
+    // What lies whole in what is handed in needs none.
     let mut f = b.open();
     for (from, data) in &tls12() {
         b.send(&mut f, *from, data);
+    }
+    let r = b.close(f, CloseCause::Fin);
+    assert!(!r.cut && b.told.bounds.is_empty());
+    assert!(r.tls.server_cert.chain_len.is_some());
+
+    let mut f = b.open();
+    for (from, data) in &tls12() {
+        for part in data.chunks(data.len().div_ceil(2)) {
+            b.send(&mut f, *from, part);
+        }
     }
     assert!(b.zert.buffer_memory() <= 1024);
     let r = b.close(f, CloseCause::Fin);

@@ -59,15 +59,6 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Of a connection that was never evaluated.
-    pub(crate) const fn new() -> Self {
-        Self {
-            rules: [0; 2],
-            evaluated: false,
-            reset: false,
-        }
-    }
-
     /// Whether the connection was evaluated at all.
     #[must_use]
     pub const fn is_evaluated(&self) -> bool {

@@ -423,19 +423,6 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
-    /// The same as the other, but for what only one session has and for certificates, which are
-    /// shared by themselves.
-    pub(crate) fn assign_shared(&mut self, from: &Self) {
-        self.assign(from);
-        self.server_cert.clear();
-        self.client_cert.clear();
-        self.client_random = None;
-        self.session_id = SessionId::default();
-        self.alerts = Alerts::default();
-        self.app_data_client = false;
-        self.app_data_server = false;
-    }
-
     /// The same as the other, in the memory that is there.
     pub(crate) fn assign(&mut self, from: &Self) {
         let Self {

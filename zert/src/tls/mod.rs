@@ -3,3 +3,4 @@
 pub(crate) mod hello;
 pub(crate) mod records;
 pub(crate) mod session;
+pub(crate) mod trail;

@@ -9,14 +9,14 @@ use super::session::Session;
 use crate::conn::Env;
 use crate::record::Record;
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
-const HEARTBEAT: u8 = 24;
+pub(super) const APPLICATION_DATA: u8 = 23;
+pub(super) const HEARTBEAT: u8 = 24;
 
 /// 2^14 bytes and what compression and encryption may add (RFC 5246 §6.2.3).
-const LONGEST: u16 = 16384 + 2048;
+pub(super) const LONGEST: u16 = 16384 + 2048;
 
 /// Whether record parsing can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +27,23 @@ pub(crate) enum Sync {
     Lost,
 }
 
+/// A place within records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Position {
+    pub(super) head: [u8; 5],
+    pub(super) head_len: u8,
+    /// Type and length of the record in progress, and how much of it is still to come.
+    pub(super) kind: u8,
+    pub(super) len: u16,
+    pub(super) left: u16,
+    /// First two bytes of an alert.
+    pub(super) alert: [u8; 2],
+}
+
 /// The state of one side.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    head: [u8; 5],
-    head_len: u8,
-    /// Type and length of the record in progress, and how much of it is still to come.
-    kind: u8,
-    len: u16,
-    left: u16,
-    /// First two bytes of an alert.
-    alert: [u8; 2],
+    pub(crate) at: Position,
     /// A handshake message in progress, its four-byte head included.
     pub(crate) message: Vec<u8>,
     /// Rest of a handshake message that nobody wants.
@@ -66,37 +72,37 @@ impl Records {
         env: &mut Env<'_>,
     ) -> Sync {
         loop {
-            if self.left > 0 {
-                let n = data.len().min(self.left.into());
+            if self.at.left > 0 {
+                let n = data.len().min(self.at.left.into());
                 let (body, rest) = data.split_at_checked(n).unwrap_or((data, &[]));
-                let offset = self.len - self.left;
-                self.left -= n as u16;
+                let offset = self.at.len - self.at.left;
+                self.at.left -= n as u16;
                 data = rest;
                 self.body(body, offset, from, session, record, env);
             }
             if data.is_empty() || session.side_done(from, &record.tls) {
                 return Sync::Good;
             }
-            let have = usize::from(self.head_len);
+            let have = usize::from(self.at.head_len);
             let n = (5 - have).min(data.len());
             let (head, rest) = data.split_at_checked(n).unwrap_or((data, &[]));
-            if let Some(place) = self.head.get_mut(have..have + n) {
+            if let Some(place) = self.at.head.get_mut(have..have + n) {
                 place.copy_from_slice(head);
             }
-            self.head_len += n as u8;
+            self.at.head_len += n as u8;
             data = rest;
-            if self.head_len < 5 {
+            if self.at.head_len < 5 {
                 return Sync::Good;
             }
-            self.head_len = 0;
-            let [kind, major, _, a, b] = self.head;
+            self.at.head_len = 0;
+            let [kind, major, _, a, b] = self.at.head;
             let len = u16::from_be_bytes([a, b]);
             if !(CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&kind) || major != 3 || len > LONGEST {
                 return Sync::Lost;
             }
-            self.kind = kind;
-            self.len = len;
-            self.left = len;
+            self.at.kind = kind;
+            self.at.len = len;
+            self.at.left = len;
             if kind == APPLICATION_DATA {
                 session.protected(from, len, record);
             } else {
@@ -110,17 +116,19 @@ impl Records {
 
     /// `missing` bytes will never come. Inside a record that is skipped anyway this does no harm.
     pub(crate) fn gap(&mut self, missing: u32) -> Sync {
-        if self.kind == HANDSHAKE && !self.encrypted && self.left > 0 || !self.message.is_empty() {
+        if self.at.kind == HANDSHAKE && !self.encrypted && self.at.left > 0
+            || !self.message.is_empty()
+        {
             self.broken = true;
         }
-        if self.head_len == 0 && missing <= u32::from(self.left) {
-            self.left -= missing as u16;
+        if self.at.head_len == 0 && missing <= u32::from(self.at.left) {
+            self.at.left -= missing as u16;
             return Sync::Good;
         }
         // A new record may begin right after the gap; the next header tells.
         self.broken |= !self.encrypted;
-        self.left = 0;
-        self.head_len = 0;
+        self.at.left = 0;
+        self.at.head_len = 0;
         Sync::Good
     }
 
@@ -142,16 +150,16 @@ impl Records {
         record: &mut Record,
         env: &mut Env<'_>,
     ) {
-        match self.kind {
+        match self.at.kind {
             ALERT => {
                 for (i, b) in body.iter().take(2).enumerate() {
-                    if let Some(place) = self.alert.get_mut(usize::from(offset) + i) {
+                    if let Some(place) = self.at.alert.get_mut(usize::from(offset) + i) {
                         *place = *b;
                     }
                 }
                 // RFC 8446 §6, RFC 5246 §7.2: two bytes when they are not encrypted.
-                if self.left == 0 && self.len == 2 {
-                    session.alert(from, self.alert, record);
+                if self.at.left == 0 && self.at.len == 2 {
+                    session.alert(from, self.at.alert, record);
                 }
             }
             HANDSHAKE if !self.encrypted && !self.broken => {
@@ -184,6 +192,13 @@ impl Records {
                     .min(usize::try_from(self.skip).unwrap_or(usize::MAX));
                 self.skip -= n as u32;
                 body = body.get(n..).unwrap_or_default();
+                continue;
+            }
+            // A message that lies whole in what is at hand is read where it lies, without a buffer.
+            if self.message.is_empty()
+                && let Some(rest) = self.whole(body, from, session, record, env)
+            {
+                body = rest;
                 continue;
             }
             let have = self.message.len();
@@ -231,5 +246,27 @@ impl Records {
         if self.message.is_empty() {
             env.pool.give(&mut self.message);
         }
+    }
+
+    /// Reads the message that the bytes begin with if they hold all of it; gives what follows.
+    fn whole<'b>(
+        &self,
+        body: &'b [u8],
+        from: Side,
+        session: &mut Session,
+        record: &mut Record,
+        env: &mut Env<'_>,
+    ) -> Option<&'b [u8]> {
+        let ([kind, a, b, c], rest) = body.split_first_chunk::<4>()?;
+        let len = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let (message, rest) = rest.split_at_checked(len)?;
+        if len > env.config.handshake_limit {
+            return None;
+        }
+        session.message_begins(from, *kind, record);
+        if len > 0 && Session::wants(*kind) {
+            session.message(from, *kind, message, record, env);
+        }
+        Some(rest)
     }
 }

@@ -31,8 +31,9 @@ const ALERT_SIZED: u16 = 24;
 /// Longest server name (RFC 1035 §2.3.4) and application protocol (RFC 7301 §3.1) kept, in bytes.
 const NAME: usize = 255;
 
-/// After so many protected records of a TLS 1.3 session no more is learnt.
-const ENOUGH_RECORDS: u16 = 32;
+/// After so many protected records of a TLS 1.3 session, or others than application data of an
+/// earlier one, no more is learnt.
+pub(super) const ENOUGH_RECORDS: u16 = 32;
 
 /// In which form a side goes on after a message of SSL 2.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub(crate) struct Session {
     ssl2_key: bool,
     ssl2_answer: bool,
     /// Records of a protected session up to TLS 1.2 that were no application data.
-    other_records: u16,
+    pub(crate) other_records: u16,
     /// Nothing more is to be learnt.
     pub(crate) done: bool,
 }

@@ -57,10 +57,17 @@ impl<S: Default> FlowTable<S> {
     /// The next idle flow of a step of the search; the caller removes it.
     pub fn expired(&self, sweep: &mut Sweep) -> Option<FlowId> {
         while sweep.bucket < sweep.end {
-            if self.tags.get(sweep.bucket).is_none_or(|t| *t == 0) {
-                sweep.bucket += 1;
-                sweep.way = 0;
-                continue;
+            if sweep.way == 0 {
+                // A table is mostly empty: its tags are passed over several at a time.
+                let rest = self.tags.get(sweep.bucket..sweep.end).unwrap_or_default();
+                let (groups, _) = rest.as_chunks::<8>();
+                let empty = |group: &&[u64; 8]| group.iter().fold(0, |all, t| all | t) == 0;
+                let skip = groups.iter().take_while(empty).count() * 8;
+                let rest = rest.get(skip..).unwrap_or_default();
+                sweep.bucket += skip + rest.iter().take_while(|t| **t == 0).count();
+                if sweep.bucket >= sweep.end {
+                    break;
+                }
             }
             while sweep.way < WAYS {
                 let slot = sweep.bucket * WAYS + sweep.way;
