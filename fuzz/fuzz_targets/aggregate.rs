@@ -74,7 +74,9 @@ fuzz_target!(|data: &[u8]| {
     let (mut expected, mut found) = ([0_u64; 4], [0_u64; 4]);
     let mut opened = 1;
     for event in events.chunks_exact(4) {
-        let [what, flow, how, more] = *event else { continue };
+        let [what, flow, how, more] = *event else {
+            continue;
+        };
         now += u64::from(more >> 6);
         let id = FlowId::from_u64(flow.into());
         let mut sum = |s: &Summary<'_>| {
