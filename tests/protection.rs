@@ -25,7 +25,7 @@ use hostward::hook::{
 };
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig};
-use support::{End, tcp};
+use support::{End, tcp, udp};
 
 const CLIENT: End = ([10, 0, 0, 9], 40_000);
 const SERVER: End = ([192, 0, 2, 1], 443);
@@ -189,6 +189,26 @@ fn a_tunnel_is_bound_by_the_packets_that_come_through_it() {
         Some(&OwnedValue::U64(12))
     );
     assert_eq!(text(&record, "filter_in"), Some("to branch"));
+}
+
+#[test]
+// Enterprise Extender: an initiation with the first packet, a change when a tunnel carries it, a
+// termination when nothing comes any more. Other datagrams are no such connection.
+fn enterprise_extender_is_a_connection() {
+    let (a, b) = ((CLIENT.0, 12_000), (SERVER.0, 12_000));
+    let mut p = Play::new(Double);
+    let t = tunnel(20);
+    p.guard.association(SaId(1), Some(&t), at(0), &mut p.events);
+    p.packet(5, &udp((CLIENT.0, 12_005), b, b"other"));
+    p.packet(100, &udp(a, b, b"one"));
+    p.packet(200, &udp(b, a, b"two"));
+    p.packet(1_000, &through(1, &udp(a, b, b"three")));
+    let (events, record) = p.end(9_000_000);
+    let times: Vec<_> = events.iter().map(|(_, number)| *number).collect();
+    assert_eq!(times, [1, 2, 3]);
+    assert_eq!((events[0].0, events[1].0), (100, 1_000));
+    assert_eq!(text(&record, "proto"), Some("ipsec"));
+    assert_eq!(record.field("packets"), Some(&OwnedValue::U64(3)));
 }
 
 #[test]

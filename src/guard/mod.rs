@@ -7,7 +7,7 @@ pub use pass::Slots;
 use hostward_filter::Filter;
 use hostward_hook::action::{Action, ActionQueue, Cx};
 use hostward_hook::event::EventSink;
-use hostward_hook::flow::{FlowTable, Found, HashKey};
+use hostward_hook::flow::{FlowState, FlowTable, Found, HashKey};
 use hostward_hook::fragment::FragmentReassembler;
 use hostward_hook::hooks::{CloseCause, Interest, earlier};
 use hostward_hook::ident::{RuleId, SaId};
@@ -349,7 +349,12 @@ impl<T: PacketTransform> Guard<T> {
         cx.generation = self.core.generation();
         let open: alloc::vec::Vec<FlowId> = self.core.flows.ids().collect();
         for id in open {
-            self.core.close(&mut cx, id, CloseCause::EndOfInput);
+            // Both sides have said all they will: only the last acknowledgment is missing.
+            let cause = match self.core.flows.state(id) {
+                Some(FlowState::Closing) => CloseCause::Fin,
+                _ => CloseCause::EndOfInput,
+            };
+            self.core.close(&mut cx, id, cause);
         }
         if let Some(datagrams) = &mut self.core.datagrams {
             datagrams.finish(&mut cx);

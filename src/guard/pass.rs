@@ -6,6 +6,7 @@ use hostward_hook::event::Class;
 use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, Room, TcpSegment};
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, Interest};
+use hostward_hook::ident::SaId;
 use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::meta::Routing;
 use hostward_hook::protection::Fact;
@@ -57,7 +58,7 @@ impl Slots {
         info: &FlowInfo,
         cause: CloseCause,
     ) {
-        if self.closed || info.key.protocol() != proto::TCP {
+        if self.closed || info.key.protocol() != proto::TCP && !self.observed {
             return;
         }
         self.closed = true;
@@ -367,6 +368,7 @@ impl<T: PacketTransform> Core<T> {
         };
         self.flows.update(f, tcp, bytes, cx.now, sa);
         if packet.layout().protocol() == proto::UDP {
+            self.extender(cx, f, before, sa);
             self.datagram(cx, packet, f);
             return;
         }
@@ -405,6 +407,24 @@ impl<T: PacketTransform> Core<T> {
         }
     }
 
+    /// Enterprise Extender, the one protocol over UDP whose connections z/OS records: it begins with the
+    /// first packet and ends when nothing comes any more. Only a tunnel can protect it.
+    fn extender(&mut self, cx: &mut Cx<'_>, f: Found, before: Option<SaId>, now: Option<SaId>) {
+        let (Some(zert), Some((info, slots))) = (&mut self.zert, self.flows.slot_mut(f.id)) else {
+            return;
+        };
+        if !is_extender(&info.key) {
+            return;
+        }
+        if !slots.observed {
+            slots.observed = true;
+            zert.enterprise_extender(cx, info, &mut slots.zert);
+        }
+        if before != now {
+            zert.sa_bound(cx, info, &mut slots.zert, now);
+        }
+    }
+
     /// Feeds the observer of datagrams.
     fn datagram(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, f: Found) {
         let (Some(datagrams), Some((info, slots))) =
@@ -427,6 +447,9 @@ impl<T: PacketTransform> Core<T> {
         if info.key.protocol() == proto::UDP {
             if let Some(datagrams) = &mut self.datagrams {
                 datagrams.closed(cx, &info, &mut slots.datagrams, cause);
+            }
+            if let Some(zert) = &mut self.zert {
+                slots.end(cx, zert, None, &info, cause);
             }
         } else if let Some(zert) = &mut self.zert {
             slots.end(cx, zert, self.streams.as_mut(), &info, cause);
@@ -552,6 +575,12 @@ fn decide(
 /// Whether a packet goes on: as it is, or into a tunnel.
 const fn passes(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Continue | Verdict::Protect { .. })
+}
+
+/// Both ends have a port of Enterprise Extender: one for each priority of its traffic.
+fn is_extender(key: &FlowKey) -> bool {
+    const PORTS: core::ops::RangeInclusive<u16> = 12_000..=12_004;
+    PORTS.contains(&key.source_port()) && PORTS.contains(&key.destination_port())
 }
 
 /// ESP and IKE are the business of IPsec, not connections of the host. Fragments that were not put

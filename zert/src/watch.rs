@@ -5,9 +5,17 @@
 //! (a client that does not wait, an SSH server that says other lines first). These places do not
 //! depend on how the stream was cut into segments. At each of them the first bytes must have the
 //! exact shape of a handshake; no port numbers are believed.
+//!
+//! Within the first bytes of a stream ([`PREFACE`]) to which nobody has answered yet, a client hello is
+//! found wherever it stands: a client may speak to a proxy first, in binary, without waiting for an
+//! answer (SOCKS, or a header of its own).
 
 /// Longest prefix that is needed to decide.
 pub(crate) const HEAD: usize = 16;
+
+/// So far from the beginning of a stream a client hello is found anywhere, unless the other side has
+/// spoken.
+const PREFACE: u16 = 256;
 
 /// What begins here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +51,18 @@ enum Match {
     More,
     Yes(Found),
     /// Something else of known length comes first; so many bytes of it are still to come.
-    Skip(u32),
+    Skip(u16),
+}
+
+/// Why a handshake may begin at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The stream begins, the other side has spoken, or what was skipped has ended.
+    Turn,
+    /// A line has ended, and nothing else.
+    Line,
+    /// The byte is that of a handshake record, within the [`PREFACE`].
+    Byte,
 }
 
 /// The state of one side.
@@ -55,10 +74,12 @@ pub(crate) struct Watch {
     mark: u8,
     /// The next byte belongs to a place where a handshake may begin.
     collecting: bool,
-    /// That place is where it is only because a line ended before it.
-    line: bool,
+    /// Why that place is one.
+    why: Why,
     /// Bytes after which a handshake may begin.
-    skip: u32,
+    skip: u16,
+    /// Bytes since the beginning, no further than the [`PREFACE`].
+    at: u16,
 }
 
 impl Watch {
@@ -68,8 +89,9 @@ impl Watch {
             len: 0,
             mark: 0,
             collecting: true,
-            line: false,
+            why: Why::Turn,
             skip: 0,
+            at: 0,
         }
     }
 
@@ -82,19 +104,28 @@ impl Watch {
     pub(crate) const fn turn(&mut self) {
         if self.collecting {
             self.mark = self.len;
-            self.line &= self.len > 0;
+            if self.len == 0 {
+                self.why = Why::Turn;
+            }
         } else {
-            self.place(false);
+            self.place(Why::Turn);
         }
     }
 
     /// A handshake may begin here.
-    const fn place(&mut self, line: bool) {
+    const fn place(&mut self, why: Why) {
         self.collecting = true;
-        self.line = line;
+        self.why = why;
         self.len = 0;
         self.mark = 0;
         self.skip = 0;
+    }
+
+    /// Passes over so many bytes.
+    fn pass(&mut self, data: &mut &[u8], n: usize) {
+        *data = data.get(n..).unwrap_or_default();
+        let n = u16::try_from(n).unwrap_or(u16::MAX);
+        self.at = self.at.saturating_add(n).min(PREFACE);
     }
 
     /// Looks at the next bytes. A find leaves its first bytes in [`head`](Self::head) and what
@@ -102,40 +133,56 @@ impl Watch {
     pub(crate) fn feed(&mut self, data: &mut &[u8], other: Other) -> Option<Found> {
         loop {
             if self.skip > 0 {
-                let n = data.len().min(self.skip as usize);
-                *data = data.get(n..).unwrap_or_default();
-                self.skip -= n as u32;
+                let n = data.len().min(self.skip.into());
+                self.pass(data, n);
+                self.skip -= n as u16;
                 if self.skip > 0 {
                     return None;
                 }
-                self.place(false);
+                self.place(Why::Turn);
             }
             if !self.collecting {
-                let Some(at) = memchr::memchr(b'\n', data) else {
-                    *data = &[];
-                    return None;
+                let near = usize::from(PREFACE - self.at);
+                let preface = if other == Other::Silent {
+                    data.get(..near).unwrap_or(data)
+                } else {
+                    &[]
                 };
-                *data = data.get(at + 1..).unwrap_or_default();
-                self.place(true);
+                match memchr::memchr2(b'\n', HANDSHAKE, preface)
+                    .or_else(|| memchr::memchr(b'\n', data))
+                {
+                    Some(at) if data.get(at) == Some(&HANDSHAKE) => {
+                        self.pass(data, at);
+                        self.place(Why::Byte);
+                    }
+                    Some(at) => {
+                        self.pass(data, at + 1);
+                        self.place(Why::Line);
+                    }
+                    None => {
+                        self.pass(data, data.len());
+                        return None;
+                    }
+                }
             }
             // Most text shows with its first byte that nothing begins: nothing is collected then.
             // Comparing what was just stored byte by byte stalls, and this is done for every line.
             if self.len == 0 {
-                let (b, rest) = data.split_first()?;
-                *data = rest;
-                if may_begin(*b) {
+                let b = *data.first()?;
+                self.pass(data, 1);
+                if may_begin(b) {
                     let [first, ..] = &mut self.head;
-                    *first = *b;
+                    *first = b;
                     self.len = 1;
-                } else if *b == b'\n' {
-                    self.place(true);
+                } else if b == b'\n' {
+                    self.place(Why::Line);
                     continue;
                 } else {
                     self.collecting = false;
                     continue;
                 }
             }
-            match classify(self.head(), other, self.line) {
+            match classify(self.head(), other, self.why) {
                 Match::Yes(found) => return Some(found),
                 Match::More => {
                     let (b, rest) = data.split_first()?;
@@ -147,28 +194,41 @@ impl Watch {
                     *place = *b;
                     self.len += 1;
                     *data = rest;
+                    self.at = (self.at + 1).min(PREFACE);
                 }
-                Match::Skip(0) => self.place(false),
+                Match::Skip(0) => self.place(Why::Turn),
                 Match::Skip(n) => {
                     self.collecting = false;
                     self.skip = n;
                 }
-                Match::No => self.restart(),
+                Match::No => self.restart(other),
             }
         }
     }
 
     /// The head is clear text: goes on at the next place within it where a handshake may begin.
-    fn restart(&mut self) {
-        let line = self.head().iter().position(|b| *b == b'\n').map(|i| i + 1);
+    fn restart(&mut self, other: Other) {
+        let head = self.head();
+        let line = head.iter().position(|b| *b == b'\n').map(|i| i + 1);
         let mark = (self.mark > 0).then_some(usize::from(self.mark));
-        let next = match (line, mark) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, None) | (None, one) => one,
-        };
+        let is_preface = other == Other::Silent && self.at < PREFACE;
+        let byte = head
+            .iter()
+            .skip(1)
+            .position(|b| is_preface && *b == HANDSHAKE);
+        let places = [
+            (mark, Why::Turn),
+            (line, Why::Line),
+            (byte.map(|i| i + 1), Why::Byte),
+        ];
+        // The first one; of reasons for the same place the best, which stands first.
+        let next = places
+            .into_iter()
+            .filter_map(|(at, why)| Some((at?, why)))
+            .min_by_key(|(at, _)| *at);
         match next {
-            Some(at) => {
-                self.line = mark != next;
+            Some((at, why)) => {
+                self.why = why;
                 self.head.rotate_left(at.min(HEAD));
                 let at = at as u8;
                 self.len = self.len.saturating_sub(at);
@@ -186,7 +246,11 @@ const fn may_begin(b: u8) -> bool {
     matches!(b, TDS_PRELOGIN | 20..=23 | 32 | 0x80.. | b'S' | b'\r')
 }
 
-fn classify(head: &[u8], other: Other, line: bool) -> Match {
+fn classify(head: &[u8], other: Other, why: Why) -> Match {
+    if why == Why::Byte {
+        return amid(head);
+    }
+    let line = why == Why::Line;
     let mut all = Match::No;
     for m in [
         tls(head, other),
@@ -287,6 +351,41 @@ fn tls(head: &[u8], other: Other) -> Match {
     )
 }
 
+/// RFC 8446 §5.1, §4.1.2: the head of a record with a client hello, as strictly as it can be said,
+/// since nothing tells that one begins here.
+fn amid(head: &[u8]) -> Match {
+    let any = |_: u8| true;
+    let version = |b: u8| b <= 4;
+    let hello = shape(
+        head,
+        &[
+            &|b| b == HANDSHAKE,
+            &|b| b == 3,
+            &version,
+            &|b| b <= 0x40,
+            &any,
+            &|b| b == 1,
+            &|b| b <= 1,
+            &any,
+            &any,
+            &|b| b == 3,
+            &version,
+        ],
+        Found::Tls,
+    );
+    let [_, _, _, a, b, _, c, d, e, ..] = head else {
+        return hello;
+    };
+    // The message fills its record, or goes on in others: nothing follows a hello in its record. The
+    // shortest has a version, a random value, a suite and a compression method.
+    let record = u32::from_be_bytes([0, 0, *a, *b]);
+    let message = u32::from_be_bytes([0, *c, *d, *e]);
+    if hello == Match::Yes(Found::Tls) && (message < 41 || record < 6 || message + 4 < record) {
+        return Match::No;
+    }
+    hello
+}
+
 /// RFC 6101 appendix E: two bytes of length with the high bit set, message type 1, a version, and
 /// three lengths that add up.
 fn ssl2(head: &[u8], other: Other) -> Match {
@@ -368,6 +467,9 @@ fn tds(head: &[u8], other: Other) -> Match {
 /// Packet type that carries handshake records in a Tabular Data Stream.
 pub(crate) const TDS_PRELOGIN: u8 = 0x12;
 
+/// Content type of a handshake record.
+const HANDSHAKE: u8 = 22;
+
 /// What a client says directly before its hello without waiting for an answer.
 fn preface(head: &[u8], other: Other) -> Match {
     if head.first() == Some(&255) && matches!(other, Other::Silent | Other::Clear) {
@@ -390,7 +492,7 @@ fn preface(head: &[u8], other: Other) -> Match {
             match head.get(14..16) {
                 Some([a, b]) => match u16::from_be_bytes([*a, *b]) {
                     0 => Match::No,
-                    n => Match::Skip(n.into()),
+                    n => Match::Skip(n),
                 },
                 _ => Match::More,
             }
@@ -465,11 +567,11 @@ mod tests {
     fn a_first_byte_tells() {
         use Other::{Clear, Silent, Ssh, Ssl2, Tls};
         for other in [Silent, Clear, Tls, Ssl2, Ssh] {
-            for line in [false, true] {
+            for why in [Why::Turn, Why::Line, Why::Byte] {
                 for b in 0..=255 {
-                    let nothing = classify(&[b], other, line) == Match::No;
+                    let nothing = classify(&[b], other, why) == Match::No;
                     assert!(nothing || may_begin(b), "{b} {other:?}");
-                    assert!(nothing || classify(&[], other, line) == Match::More);
+                    assert!(nothing || classify(&[], other, why) == Match::More);
                 }
             }
         }
@@ -558,6 +660,33 @@ mod tests {
         }
         let tds = [&[0x12, 1, 0, 100, 0, 0, 0, 0][..], HELLO].concat();
         assert_eq!(find(&[&tds], Other::Clear), Some(Found::Tds));
+    }
+
+    #[test]
+    // RFC 1928 §3, §4: a client that does not wait for its proxy says all at once.
+    fn a_hello_behind_a_binary_preface() {
+        let socks = [5, 1, 0, 5, 1, 0, 1, 192, 0, 2, 1, 1, 187];
+        // Beginnings of records that are none, and a line end, stand before it.
+        let busy = [22, 22, 3, 22, 3, 1, b'\n', 22, 3, 1, 0, 22, 3, 22];
+        for before in [&socks[..], &[0], &busy, &[22; 40], &[0xDE; 255]] {
+            let all = [before, HELLO].concat();
+            assert_eq!(find(&[&all], Other::Silent), Some(Found::Tls), "{before:?}");
+            let bytes: alloc::vec::Vec<&[u8]> = all.chunks(1).collect();
+            assert_eq!(find(&bytes, Other::Silent), Some(Found::Tls), "{before:?}");
+            // Whoever was answered waits for answers.
+            assert_eq!(find(&[&[0xDE], &all], Other::Clear), None, "{before:?}");
+        }
+        let far = [&[0xDE; 256][..], HELLO].concat();
+        for chunk in [1, 7, far.len()] {
+            let parts: alloc::vec::Vec<&[u8]> = far.chunks(chunk).collect();
+            assert_eq!(find(&parts, Other::Silent), None);
+        }
+        // A server hello, and one that is longer than its message, are none.
+        for (at, value) in [(5, 2), (4, 201), (9, 0), (2, 5)] {
+            let mut wrong = [&[0xDE][..], HELLO].concat();
+            wrong[1 + at] = value;
+            assert_eq!(find(&[&wrong], Other::Silent), None, "{at}");
+        }
     }
 
     #[test]

@@ -172,9 +172,10 @@ fn ssh(s: &SshFacts, judge: &mut Judge) {
         "host key signature with SHA-1",
     );
     let key = s.host_key_type.get().unwrap_or(host);
-    judge.when(key == "ssh-dss", Grade::Weak, "DSA host key");
+    judge.when(key.starts_with("ssh-dss"), Grade::Weak, "DSA host key");
     let small = key.contains("rsa") && (1..2_048).contains(&s.host_key_bits);
     judge.when(small, Grade::Weak, "RSA key below 2048 bits");
+    judge.when(s.is_prefix_exposed(), Grade::Weak, "no strict key exchange");
 }
 
 fn ssh_direction(d: &SshDirection, judge: &mut Judge) {
@@ -256,6 +257,62 @@ mod tests {
         assert_eq!(grade(&r), (Grade::Weak, vec!["3DES", "CBC"]));
         r.ssh.c2s.cipher = "arcfour".into();
         assert_eq!(grade(&r).0, Grade::Broken);
+    }
+
+    #[test]
+    fn ssh_host_keys() {
+        let mut r = Record::default();
+        r.protocol = Protocol::Ssh;
+        r.pq = PqClass::Hybrid;
+        r.ssh.host_key_alg = "rsa-sha2-512".into();
+        for (kind, bits, reasons) in [
+            ("ssh-rsa", 2_048, vec![]),
+            ("ssh-rsa", 1_024, vec!["RSA key below 2048 bits"]),
+            (
+                "ssh-rsa-cert-v01@openssh.com",
+                2_047,
+                vec!["RSA key below 2048 bits"],
+            ),
+            // A length that was not seen is none that is too short.
+            ("ssh-rsa", 0, vec![]),
+            ("ssh-dss", 1_024, vec!["DSA host key"]),
+            ("ssh-dss-cert-v01@openssh.com", 1_024, vec!["DSA host key"]),
+            ("ssh-ed25519", 256, vec![]),
+        ] {
+            r.ssh.host_key_type = kind.into();
+            r.ssh.host_key_bits = bits;
+            let wanted = if reasons.is_empty() {
+                Grade::Hybrid
+            } else {
+                Grade::Weak
+            };
+            assert_eq!(grade(&r), (wanted, reasons), "{kind} {bits}");
+        }
+    }
+
+    #[test]
+    // CVE-2023-48795: ChaCha20-Poly1305, or CBC with encrypt-then-MAC, in either direction, unless
+    // the key exchange is strict.
+    fn ssh_sessions_whose_beginning_can_be_cut() {
+        let mut r = Record::default();
+        r.protocol = Protocol::Ssh;
+        r.pq = PqClass::Hybrid;
+        let exposed = |cipher: &str, mac: &str, strict| {
+            let mut r = r.clone();
+            r.ssh.c2s.cipher = "aes256-gcm@openssh.com".into();
+            r.ssh.s2c.cipher = cipher.into();
+            r.ssh.s2c.mac = mac.into();
+            r.ssh.strict_kex = strict;
+            grade(&r).1.contains(&"no strict key exchange")
+        };
+        let (etm, plain) = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256");
+        assert!(exposed("chacha20-poly1305@openssh.com", plain, Some(false)));
+        assert!(exposed("aes128-cbc", etm, Some(false)));
+        assert!(!exposed("aes128-cbc", plain, Some(false)));
+        assert!(!exposed("aes128-ctr", etm, Some(false)));
+        for strict in [Some(true), None] {
+            assert!(!exposed("chacha20-poly1305@openssh.com", plain, strict));
+        }
     }
 
     #[test]

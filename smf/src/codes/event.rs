@@ -108,15 +108,6 @@ codes! {
     }
 }
 
-flags! {
-    /// Handshakes that failed; appended by this project.
-    [U] HandshakeFailures: u8 {
-        0x80 TLS "TLS handshake failed",
-        0x40 SSH "SSH handshake failed",
-        0x20 IKE "IKE negotiation failed",
-    }
-}
-
 codes! {
     /// Role of the local socket; appended by this project.
     [U] LocalRole: u8 {

@@ -25,5 +25,6 @@ codes! {
         18 STARTTLS "STARTTLS protocol",
         19 HELLO_RETRY "hello retry request seen",
         20 EARLY_DATA "early data",
+        21 SSH_STRICT "SSH strict key exchange",
     }
 }

@@ -20,8 +20,8 @@ pub use certificate::{
     CertificateEncryption, CertificateTimeType, DigestAlgorithm, KeyType, NameType, SignatureMethod,
 };
 pub use event::{
-    ActionFlags, CryptoFlags, DetailEvent, DetailFlags, FilterAction, HandshakeFailures,
-    IpProtocol, LocalRole, Protocols, Reason, SecurityFlags, Source, SummaryEvent, SummaryFlags,
+    ActionFlags, CryptoFlags, DetailEvent, DetailFlags, FilterAction, IpProtocol, LocalRole,
+    Protocols, Reason, SecurityFlags, Source, SummaryEvent, SummaryFlags,
 };
 pub use extension::ExtensionTag;
 pub use ipsec::{
@@ -65,7 +65,6 @@ pub const fn tables() -> &'static [&'static Table] {
         &CryptoFlags::TABLE,
         &Source::TABLE,
         &FilterAction::TABLE,
-        &HandshakeFailures::TABLE,
         &LocalRole::TABLE,
         &ActionFlags::TABLE,
         &TlsVersion::TABLE,

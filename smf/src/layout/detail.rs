@@ -3,9 +3,9 @@
 use super::Certificate;
 use crate::codes::{
     Authentication, CryptoFlags, DetailEvent, DetailFlags, Encapsulation, Encryption, FilterAction,
-    FipsMode, Group, HandshakeFailures, HandshakeRole, HandshakeType, IkeAuthentication,
-    IpProtocol, KexMethod, KeyExchange, KeyType, LocalRole, Prf, Protocols, SecurityFlags,
-    SecurityProtocol, Source, TlsVersion, TunnelFlags, TunnelState, TunnelType, UserAuthentication,
+    FipsMode, Group, HandshakeRole, HandshakeType, IkeAuthentication, IpProtocol, KexMethod,
+    KeyExchange, KeyType, LocalRole, Prf, Protocols, SecurityFlags, SecurityProtocol, Source,
+    TlsVersion, TunnelFlags, TunnelState, TunnelType, UserAuthentication,
 };
 use crate::ebcdic::Text;
 use crate::field::{Address, Bytes, Reserved, section};
@@ -18,7 +18,7 @@ section! {
         [P] event: DetailEvent, "SAEvent_Type", "What happened.";
         [P] protocols: Protocols, "SASecProtos", "Security protocols in effect.";
         [P] flags: DetailFlags, "SAFlags", "Family of the addresses, and whether AT-TLS was bypassed.";
-        [P] security_flags: SecurityFlags, "SASecFlags", "Whether IP filtering is active.";
+        [P] security_flags: SecurityFlags, "SASecFlags", "Whether IP filtering is active, and which handshake failed.";
         [P] ip_protocol: IpProtocol, "SAIPProto", "TCP, or UDP for Enterprise Extender.";
         [P] reserved1: Reserved<3>, "", "Reserved.";
         [P] job_name: Text<8>, "SAJobname", "Job that owns the socket.";
@@ -39,7 +39,7 @@ section! {
         [P] out_segments: u64, "SAOutSegDG", "Outbound TCP segments or UDP datagrams so far.";
     }
     extended {
-        [U] failures: HandshakeFailures, "SAHsFlags", "Handshakes that failed.";
+        [U] reserved3: Reserved<1>, "", "Reserved: which handshake failed stands in `security_flags`.";
         [U] local_role: LocalRole, "SALocalRole", "Role of the local socket.";
         [U] reserved2: Reserved<6>, "", "Reserved.";
     }

@@ -322,7 +322,7 @@ pub fn sample() -> Vec<Vec<u8>> {
     add(Record::Detail(tls_detail()), Level::Base);
     add(Record::Detail(full.clone()), Level::Base);
     full.common.local_role = LocalRole::SERVER;
-    full.common.failures = HandshakeFailures::SSH;
+    full.common.security_flags = full.common.security_flags | SecurityFlags::SSH_FAILED;
     add(Record::Detail(full), Level::Extended);
     add(Record::Detail(ssh), Level::Base);
     add(Record::Detail(enforced), Level::Base);

@@ -452,6 +452,11 @@ fn conclude(entry: &mut Entry, info: &FlowInfo, over: bool) {
         };
     } else {
         session.conclude(record, over);
+        // A flow of datagrams ends by silence alone: nothing was resumed when there never was an
+        // answer.
+        if matches!(flow, Flow::Dtls(_)) && record.tls.version.is_none() && !record.gap {
+            record.tls.resumed = Some(false);
+        }
     }
     let local = match info.direction {
         Direction::Outbound => Side::Initiator,

@@ -491,7 +491,7 @@ impl Record {
         }
     }
 
-    /// What the stack tells: the tunnel and the filter rules.
+    /// What the stack tells and does: the tunnel, the filter rules, and the rule that ended it.
     fn stack_fields(&self, f: Visit<'_>) {
         let ipsec = self.ipsec.as_deref();
         let transforms = ipsec.map(|i| &i.transforms);
@@ -518,6 +518,10 @@ impl Record {
                 Field::of(rule.and_then(|r| r.name.get()).map(Value::Str)),
             );
         }
+        f(
+            "reset_by",
+            Field::of(self.reset_by.as_deref().map(Value::Str)),
+        );
     }
 
     /// Shows every field of the record's protocol, absent ones too, in the order of
@@ -740,6 +744,7 @@ fn ssh_fields(s: &SshFacts, f: Visit<'_>) {
     text(f, "host_key_type_seen", &s.host_key_type);
     shown(f, "host_key_fingerprint", s.host_key_fingerprint);
     number(f, "host_key_bits", known(s.host_key_bits));
+    flag(f, "strict_kex", s.strict_kex);
     let (client, server) = (s.newkeys_client, s.newkeys_server);
     f("newkeys", Field::Sides { client, server });
     // User authentication is encrypted (RFC 4252): nobody on the path can tell its outcome.

@@ -81,6 +81,10 @@ pub struct SshFacts {
     pub provider: Text,
     /// Validated cryptography, where a provider told.
     pub fips: Fips,
+    /// Both sides have offered OpenSSH's strict key exchange, without which the beginning of a session
+    /// can be cut short unnoticed under some algorithms ([`is_prefix_exposed`](Self::is_prefix_exposed)).
+    /// `None` unless both offers were seen.
+    pub strict_kex: Option<bool>,
     /// The client has sent `NEWKEYS`.
     pub newkeys_client: bool,
     /// The server has sent `NEWKEYS`.
@@ -88,6 +92,19 @@ pub struct SshFacts {
 }
 
 impl SshFacts {
+    /// Somebody on the path could have taken messages from the beginning of the session unnoticed
+    /// (CVE-2023-48795): a direction uses ChaCha20-Poly1305, or CBC with encrypt-then-MAC, and the key
+    /// exchange is not strict.
+    #[must_use]
+    pub fn is_prefix_exposed(&self) -> bool {
+        let weak = |d: &SshDirection| {
+            let cipher = d.cipher.get().unwrap_or("");
+            let etm = d.mac.get().is_some_and(|m| m.contains("-etm@"));
+            cipher.starts_with("chacha20-poly1305") || cipher.ends_with("-cbc") && etm
+        };
+        self.strict_kex == Some(false) && (weak(&self.c2s) || weak(&self.s2c))
+    }
+
     /// The same as the other, in the memory that is there.
     pub(crate) fn assign(&mut self, from: &Self) {
         let Self {
@@ -110,6 +127,7 @@ impl SshFacts {
             authentication,
             provider,
             fips,
+            strict_kex,
             newkeys_client,
             newkeys_server,
         } = from;
@@ -138,6 +156,7 @@ impl SshFacts {
         }
         self.provider.assign(provider);
         self.fips = *fips;
+        self.strict_kex = *strict_kex;
         self.newkeys_client = *newkeys_client;
         self.newkeys_server = *newkeys_server;
     }
@@ -162,6 +181,7 @@ impl SshFacts {
         self.authentication.iter_mut().for_each(Text::clear);
         self.provider.clear();
         self.fips = Fips::Unknown;
+        self.strict_kex = None;
         self.newkeys_client = false;
         self.newkeys_server = false;
     }

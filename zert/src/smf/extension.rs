@@ -69,6 +69,9 @@ impl Values {
         ] {
             self.text(tag, text);
         }
+        if let Some(strict) = s.strict_kex {
+            self.bytes(Tag::SSH_STRICT, &[strict.into()]);
+        }
     }
 
     pub(super) fn worth(&mut self, pq: PqClass) {

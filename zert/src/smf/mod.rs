@@ -36,8 +36,8 @@ use hostward_hook::protection::FilterAction as Does;
 use hostward_hook::reason::Code;
 use hostward_hook::time::{Now, UnixTime};
 use hostward_smf::codes::{
-    DetailEvent, DetailFlags, FilterAction, HandshakeFailures, IpProtocol, LocalRole, Protocols,
-    Reason as Why, SecurityFlags, SummaryEvent, SummaryFlags,
+    DetailEvent, DetailFlags, FilterAction, IpProtocol, LocalRole, Protocols, Reason as Why,
+    SecurityFlags, SummaryEvent, SummaryFlags,
 };
 use hostward_smf::layout::{
     ConnectionCommon, Counters as Written, Enforcement, Identification, IpFilter, SummaryCommon,
@@ -250,10 +250,6 @@ impl<'n> Writer<'n> {
             ..ConnectionCommon::default()
         };
         if self.level == Level::Extended {
-            common.failures = HandshakeFailures::default()
-                .with(HandshakeFailures::TLS, failed(Protocol::Tls))
-                .with(HandshakeFailures::SSH, failed(Protocol::Ssh))
-                .with(HandshakeFailures::IKE, failed(Protocol::Ike));
             common.local_role = if record.local_is_client {
                 LocalRole::CLIENT
             } else {

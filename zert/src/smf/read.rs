@@ -9,9 +9,9 @@ use core::fmt::Write as _;
 use hostward_hook::ident::TunnelId;
 use hostward_hook::time::{Now, UnixTime};
 use hostward_smf::codes::{
-    Authentication, CryptoFlags, DetailFlags, Encryption, ExtensionTag as Tag, HandshakeFailures,
-    HandshakeRole, HandshakeType, KexMethod, KeyExchange, LocalRole, NameType, Protocols,
-    SecurityFlags, Source as Told, SummaryFlags, TlsVersion,
+    Authentication, CryptoFlags, DetailFlags, Encryption, ExtensionTag as Tag, HandshakeRole,
+    HandshakeType, KexMethod, KeyExchange, LocalRole, NameType, Protocols, SecurityFlags,
+    Source as Told, SummaryFlags, TlsVersion,
 };
 use hostward_smf::layout::{
     Certificate as Block, CertificateKind, CertificateValidity, ConnectionSsh, ConnectionTls,
@@ -80,10 +80,8 @@ pub fn of_detail(detail: &Detail, extension: Option<&Extension>, utc_offset: i32
         },
         ..Record::default()
     };
-    let failed_tls = common.security_flags.contains(SecurityFlags::TLS_FAILED)
-        || common.failures.contains(HandshakeFailures::TLS);
-    let failed_ssh = common.security_flags.contains(SecurityFlags::SSH_FAILED)
-        || common.failures.contains(HandshakeFailures::SSH);
+    let failed_tls = common.security_flags.contains(SecurityFlags::TLS_FAILED);
+    let failed_ssh = common.security_flags.contains(SecurityFlags::SSH_FAILED);
     record.failed = failed_tls || failed_ssh;
     if let Some(section) = &detail.tls {
         read_tls(section, &mut record);
@@ -376,6 +374,7 @@ fn read_values(values: &[ExtensionValue], record: &mut Record) {
             Tag::SSH_CIPHER_SERVER => record.ssh.s2c.cipher = text(),
             Tag::SSH_MAC_CLIENT => record.ssh.c2s.mac = text(),
             Tag::SSH_MAC_SERVER => record.ssh.s2c.mac = text(),
+            Tag::SSH_STRICT => record.ssh.strict_kex = value.bytes.first().map(|b| *b != 0),
             Tag::POST_QUANTUM => {
                 record.pq = match value.bytes.as_slice() {
                     [0] => PqClass::Classical,

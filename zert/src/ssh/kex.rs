@@ -63,6 +63,11 @@ impl<'a> KexInit<'a> {
         })
     }
 
+    /// Whether the sender offers OpenSSH's strict key exchange for its role.
+    fn is_strict(&self, marker: &[u8]) -> bool {
+        names(self.kex).any(|n| n == marker)
+    }
+
     /// The first of the client's names that the server has too.
     /// Says whether all names fitted.
     pub(super) fn negotiate(&self, server: &Self, facts: &mut SshFacts) -> bool {
@@ -74,6 +79,10 @@ impl<'a> KexInit<'a> {
             common.is_none_or(|name| to.set(name, super::LONGEST_NAME))
         }
         let (c, f) = (self, facts);
+        // Each side only believes the marker of the other role.
+        let strict = c.is_strict(b"kex-strict-c-v00@openssh.com")
+            && server.is_strict(b"kex-strict-s-v00@openssh.com");
+        f.strict_kex = Some(strict);
         [
             first(c.kex, server.kex, &mut f.kex),
             first(c.host_key, server.host_key, &mut f.host_key_alg),
@@ -147,6 +156,27 @@ mod tests {
         assert_eq!(f.c2s.mac.get(), None);
         assert_eq!(f.s2c.mac.get(), Some("m2"));
         assert_eq!(f.s2c.compression.get(), Some("none"));
+        assert_eq!(f.strict_kex, Some(false));
+    }
+
+    #[test]
+    fn strict_key_exchange_takes_both() {
+        let of = |client: &str, server: &str| {
+            let [c, s] = [client, server].map(|k| offer([k, "k", "c", "c", "m", "m", "n", "n"]));
+            let mut f = SshFacts::default();
+            let (c, s) = (KexInit::parse(&c).unwrap(), KexInit::parse(&s).unwrap());
+            assert!(c.negotiate(&s, &mut f));
+            f.strict_kex
+        };
+        let (client, server) = (
+            "a,kex-strict-c-v00@openssh.com",
+            "a,kex-strict-s-v00@openssh.com",
+        );
+        assert_eq!(of(client, server), Some(true));
+        assert_eq!(of("a", server), Some(false));
+        assert_eq!(of(client, "a"), Some(false));
+        // The marker of the other role counts for nothing.
+        assert_eq!(of(client, client), Some(false));
     }
 
     #[test]

@@ -49,6 +49,13 @@ impl Zert {
         let Some(entry) = self.entries.get(place as usize) else {
             return;
         };
+        // z/OS enforces TCP connections only, not Enterprise Extender.
+        if entry
+            .flow
+            .is_some_and(|f| f.key.protocol() != hostward_hook::layout::proto::TCP)
+        {
+            return;
+        }
         let undecided = entry.stage == Stage::Pending && entry.protocol_seen().is_none();
         if cause == Cause::Change && undecided && entry.advised_session().is_none() {
             return;
