@@ -10,7 +10,7 @@ use crate::flow::{FlowInfo, Note};
 use crate::frame::FrameBuf;
 use crate::ident::{RuleId, SaId, TunnelId, UserId};
 use crate::layout::Layout;
-use crate::meta::Routing;
+use crate::meta::{Checksums, Routing};
 use crate::packet::Packet;
 use crate::protection::ProtectionSink;
 use crate::time::Instant;
@@ -374,19 +374,33 @@ pub struct Opened {
     /// A gateway's outer packets are addressed to the gateway and the inner ones are not: what they
     /// are is judged anew, and not by what enclosed them.
     pub routing: Option<Routing>,
+    /// What is known of the inner packet's checksums: nothing, unless this says otherwise, whatever
+    /// was known of the outer one's.
+    pub checksums: Checksums,
 }
 
 impl Opened {
     /// A packet that came through `sa` and goes where the outer one went.
     #[must_use]
     pub const fn new(sa: SaId) -> Self {
-        Self { sa, routing: None }
+        Self {
+            sa,
+            routing: None,
+            checksums: Checksums::Unchecked,
+        }
     }
 
     /// The same with the inner packet's own routing.
     #[must_use]
     pub const fn with_routing(mut self, routing: Routing) -> Self {
         self.routing = Some(routing);
+        self
+    }
+
+    /// The same with what is known of the inner packet's checksums.
+    #[must_use]
+    pub const fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
         self
     }
 }

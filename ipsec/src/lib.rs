@@ -13,3 +13,12 @@
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+mod directory;
+mod selector;
+mod spd;
+mod table;
+
+pub use directory::{Directory, DirectoryError};
+pub use selector::{Addresses, Ports, Selectors, Traffic, Upper};
+pub use spd::{Decision, Entry, FromPacket, Policy, Processing, Spd, Way, everything};

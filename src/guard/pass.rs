@@ -8,7 +8,7 @@ use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::ident::SaId;
 use hostward_hook::layout::{Fragment, Layout, proto};
-use hostward_hook::meta::{Checksums, Routing};
+use hostward_hook::meta::Routing;
 use hostward_hook::protection::{Fact, IpsecTunnel, ProtectionSink};
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
@@ -183,8 +183,8 @@ impl<T: PacketTransform> Core<T> {
                     Ok(opened) => {
                         meta.sa = Some(opened.sa);
                         meta.routing = opened.routing.unwrap_or(meta.routing);
-                        // Nobody could look at what was enclosed.
-                        meta.checksums = Checksums::Unchecked;
+                        // Nobody else could look at what was enclosed.
+                        meta.checksums = opened.checksums;
                     }
                     // Not protected after all: it is judged as it stands, by all controls.
                     Err(Verdict::Continue) => opens = false,
