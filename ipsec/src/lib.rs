@@ -13,3 +13,14 @@
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+mod ah;
+pub mod codes;
+mod engine;
+mod ip;
+pub mod sa;
+pub mod suite;
+pub mod udp;
+
+pub use sa::{Inbound, Outbound, Parameters, Refused};
+pub use suite::Suite;
