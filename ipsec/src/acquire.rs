@@ -222,9 +222,8 @@ mod tests {
         });
         let mut actions = ActionQueue::<8>::new();
         let (tunnel, rule) = (TunnelId(3), RuleId(1));
-        let mut want = |t, n: u8, actions: &mut ActionQueue<8>| {
-            a.want(at(t), actions, tunnel, rule, key(n))
-        };
+        let mut want =
+            |t, n: u8, actions: &mut ActionQueue<8>| a.want(at(t), actions, tunnel, rule, key(n));
         assert_eq!(want(0, 1, &mut actions), Ok(Ticket(0)));
         assert_eq!(want(1, 1, &mut actions), Ok(Ticket(1)));
         assert_eq!(want(1, 1, &mut actions), Err(TOO_MANY_HELD));
@@ -233,7 +232,9 @@ mod tests {
         assert_eq!(actions.len(), 2);
         while actions.poll().is_some() {}
         // Installed for the first, failed for the second.
-        a.installed(tunnel, &mut actions, |_, remote| remote == key(1).destination());
+        a.installed(tunnel, &mut actions, |_, remote| {
+            remote == key(1).destination()
+        });
         assert_eq!(actions.poll(), Some(Action::Release(Ticket(0))));
         assert_eq!(actions.poll(), Some(Action::Release(Ticket(1))));
         a.failed(at(2), &mut actions, tunnel, &key(2));
@@ -250,7 +251,8 @@ mod tests {
     fn what_does_not_come_in_time_is_given_up() {
         let mut a = Acquires::new(HoldConfig::default());
         let mut actions = ActionQueue::<8>::new();
-        a.want(at(0), &mut actions, TunnelId(1), RuleId(0), key(1)).unwrap();
+        a.want(at(0), &mut actions, TunnelId(1), RuleId(0), key(1))
+            .unwrap();
         actions.poll();
         a.handle_deadline(at(29), &mut actions);
         assert!(actions.is_empty());

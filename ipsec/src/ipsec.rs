@@ -219,7 +219,11 @@ impl Ipsec {
 
     /// Forgets a tunnel and removes its associations here.
     pub fn remove_tunnel(&mut self, cx: &mut Cx<'_>, tunnel: TunnelId) {
-        let of_tunnel: Vec<SaId> = self.pairs().filter(|p| p.tunnel == tunnel).map(|p| p.id).collect();
+        let of_tunnel: Vec<SaId> = self
+            .pairs()
+            .filter(|p| p.tunnel == tunnel)
+            .map(|p| p.id)
+            .collect();
         for sa in of_tunnel {
             self.remove(cx, sa, Removal::Wanted);
         }
@@ -354,7 +358,9 @@ impl Ipsec {
             }
         };
         if let Some((spi, to)) = inbound_key
-            && let Err(error) = self.directory.add_inbound(spi, outline.protocol, to, id, me)
+            && let Err(error) = self
+                .directory
+                .add_inbound(spi, outline.protocol, to, id, me)
         {
             self.directory.free(id);
             return Err(error.into());
@@ -440,11 +446,12 @@ impl Ipsec {
         let Some(pair) = self.pairs.get(place(sa)).and_then(Option::as_deref) else {
             return;
         };
-        self.acquires.installed(pair.tunnel, cx.actions, |local, remote| {
-            pair.selectors
-                .iter()
-                .any(|s| s.local.contains(local) && s.remote.contains(remote))
-        });
+        self.acquires
+            .installed(pair.tunnel, cx.actions, |local, remote| {
+                pair.selectors
+                    .iter()
+                    .any(|s| s.local.contains(local) && s.remote.contains(remote))
+            });
     }
 
     /// Begins to seal with a pair that was installed to do so later; whether it is here and could.

@@ -24,7 +24,7 @@ use crate::table::mix;
 use crate::told::{
     MOVING, NO_ASSOCIATION, NOT_SELECTED, NoTunnel, PacketRefused, TUNNEL_INACTIVE, UNKNOWN_SPI,
 };
-use crate::udp;
+use crate::udp::Payload;
 
 /// A protected packet as its header says it is.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +165,9 @@ impl Ipsec {
         };
         let (interval, most) = (self.config.interval.as_micros() as u64, self.config.events);
         let name = self.tunnel(tunnel).map(|t| Arc::clone(&t.name));
-        let limit = self.lacks.get_mut(spread(traffic.remote, u64::from(tunnel.0)));
+        let limit = self
+            .lacks
+            .get_mut(spread(traffic.remote, u64::from(tunnel.0)));
         if cx.events.wants(Class::Decision)
             && let Some(suppressed) =
                 limit.and_then(|l| l.admit(cx.now.mono.as_micros(), interval, most))
@@ -192,7 +194,13 @@ impl Ipsec {
 
     /// The association among those of this worker.
     #[inline]
-    fn find(&self, mut at: SaId, tunnel: TunnelId, traffic: &Traffic, now: Instant) -> Option<SaId> {
+    fn find(
+        &self,
+        mut at: SaId,
+        tunnel: TunnelId,
+        traffic: &Traffic,
+        now: Instant,
+    ) -> Option<SaId> {
         loop {
             let pair = self.pair(at)?;
             if pair.tunnel == tunnel
@@ -328,7 +336,10 @@ impl PacketTransform for Ipsec {
                 || l.has(seen::AH)
                 || (self.in_udp(packet)
                     && l.fragment() == Fragment::Whole
-                    && !matches!(udp::kind(packet.payload()), udp::Kind::Ike)))
+                    && matches!(
+                        Payload::of(packet.payload()),
+                        Payload::Esp { .. } | Payload::Keepalive
+                    )))
     }
 
     fn look_ahead(&self, packet: &Packet<'_>) {
@@ -411,7 +422,7 @@ impl PacketTransform for Ipsec {
             // RFC 4303 §3.4.1: reassembly comes first.
             return Err(Verdict::Drop(codes::FRAGMENT));
         }
-        if self.in_udp(&packet) && udp::kind(packet.payload()) == udp::Kind::Keepalive {
+        if self.in_udp(&packet) && Payload::of(packet.payload()) == Payload::Keepalive {
             return Err(Verdict::Consumed);
         }
         let Some(envelope) = Envelope::of(&packet) else {

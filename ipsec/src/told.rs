@@ -109,7 +109,10 @@ impl Detail for TunnelEvent {
         v.field("tunnel", Value::Str(&self.name));
         v.field("tunnel_id", Value::U64(self.tunnel.0.into()));
         let manual = matches!(self.kind, TunnelKind::Manual);
-        v.field("kind", Value::Str(if manual { "manual" } else { "dynamic" }));
+        v.field(
+            "kind",
+            Value::Str(if manual { "manual" } else { "dynamic" }),
+        );
         v.field("sa", Value::U64(self.sa.0.into()));
         v.field("sa_generation", Value::U64(self.generation.into()));
         v.field("protocol", Value::U64(self.protocol.into()));
