@@ -418,10 +418,10 @@ pub trait PacketTransform: Timers {
     /// Whether this is protected traffic addressed to this host, which `open` should try.
     fn wants_open(&self, packet: &Packet<'_>) -> bool;
 
-    /// Touches the memory that opening this packet will need. The batch form calls it for all
-    /// packets of a batch ahead, and it has no other effect.
-    fn look_ahead(&self, packet: &Packet<'_>) {
-        let _ = packet;
+    /// Touches the memory that opening these packets will need. The batch form calls it ahead for
+    /// those of a batch that [want to be opened](Self::wants_open), and it has no other effect.
+    fn look_ahead(&self, packets: &[Packet<'_>]) {
+        let _ = packets;
     }
 
     /// Finds the association under `tunnel` for an outbound packet that `rule` sends into it.

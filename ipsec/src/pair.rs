@@ -284,6 +284,17 @@ impl Pair {
         self.selectors.iter().any(|s| s.matches(traffic))
     }
 
+    /// Reads what opening reads first, to have it in the cache.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        let half = self
+            .inbound
+            .as_ref()
+            .map(|half| (half.spi(), half.counters().refused));
+        let selectors = self.selectors.first().map(|s| s.upper);
+        core::hint::black_box((self.id, self.next, self.sending, half, selectors));
+    }
+
     /// What records want to know of it.
     pub(crate) fn facts(&self) -> IpsecTunnel<'_> {
         let o = &self.outline;

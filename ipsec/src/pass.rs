@@ -20,9 +20,11 @@ use crate::ipsec::{Ipsec, Removal};
 use crate::pair::Pair;
 use crate::sa::Refused;
 use crate::selector::Traffic;
+use crate::spd::{Decision, Policy, Processing};
 use crate::table::mix;
 use crate::told::{
-    MOVING, NO_ASSOCIATION, NOT_SELECTED, NoTunnel, PacketRefused, TUNNEL_INACTIVE, UNKNOWN_SPI,
+    MOVING, NO_ASSOCIATION, NOT_SELECTED, NoTunnel, POLICY_DISCARD, POLICY_PROTECTION,
+    PacketRefused, TUNNEL_INACTIVE, UNKNOWN_SPI,
 };
 use crate::udp::Payload;
 
@@ -276,6 +278,51 @@ impl Ipsec {
     }
 }
 
+/// For hosts that decide by a [`Policy`] and not by a filter.
+impl Ipsec {
+    /// What becomes of a packet that leaves: it passes as it is, or sealed, or not.
+    pub fn outbound(
+        &mut self,
+        cx: &mut Cx<'_>,
+        policy: &dyn Policy,
+        meta: Meta,
+        frame: &mut dyn FrameBuf,
+    ) -> Verdict {
+        let packet = Packet::parse(frame.bytes(), meta);
+        let Some(traffic) = Traffic::of(&packet) else {
+            return Verdict::Drop(POLICY_DISCARD);
+        };
+        let Decision { processing, rule } = policy.decide(&traffic, Direction::Outbound);
+        match processing {
+            Processing::Discard => Verdict::Drop(POLICY_DISCARD),
+            Processing::Bypass => Verdict::Continue,
+            Processing::Protect(tunnel) => {
+                match self.select(cx, &packet, tunnel, rule.unwrap_or_default()) {
+                    Ok(sa) => self.seal(cx, sa, frame),
+                    Err(verdict) => verdict,
+                }
+            }
+        }
+    }
+
+    /// What becomes of a packet that arrived, in clear or [opened](PacketTransform::open): its
+    /// metadata name the association it came through.
+    ///
+    /// RFC 4301 section 5.2: it must have come just as the policy demands.
+    pub fn inbound(&self, policy: &dyn Policy, packet: &Packet<'_>) -> Verdict {
+        let Some(traffic) = Traffic::of(packet) else {
+            return Verdict::Drop(POLICY_DISCARD);
+        };
+        let through = packet.meta.sa.map(|sa| self.directory.tunnel_of(sa));
+        match policy.decide(&traffic, Direction::Inbound).processing {
+            Processing::Discard => Verdict::Drop(POLICY_DISCARD),
+            Processing::Bypass if through.is_none() => Verdict::Continue,
+            Processing::Protect(tunnel) if through == Some(Some(tunnel)) => Verdict::Continue,
+            Processing::Bypass | Processing::Protect(_) => Verdict::Drop(POLICY_PROTECTION),
+        }
+    }
+}
+
 /// What the choice of an association came to.
 enum Chosen {
     Sa(SaId),
@@ -342,17 +389,30 @@ impl PacketTransform for Ipsec {
                     )))
     }
 
-    fn look_ahead(&self, packet: &Packet<'_>) {
-        let Some(e) = Envelope::of(packet) else {
-            return;
-        };
-        let Some((sa, owner)) = self.directory.inbound(e.spi, e.protocol, e.destination) else {
-            return;
-        };
-        if owner == self.config.worker
-            && let Some(pair) = self.pairs.get(place(sa)).and_then(Option::as_deref)
-        {
-            core::hint::black_box((pair.id, pair.next, pair.sending, pair.refreshing));
+    fn look_ahead(&self, packets: &[Packet<'_>]) {
+        let mut found = [None; 64];
+        for packets in packets.chunks(found.len()) {
+            // One step for all packets before the next one, so that their loads overlap.
+            for packet in packets {
+                if let Some(e) = Envelope::of(packet) {
+                    self.directory.touch(e.spi, e.protocol, e.destination);
+                }
+            }
+            for (packet, found) in packets.iter().zip(&mut found) {
+                *found = Envelope::of(packet).and_then(|e| {
+                    let (sa, owner) = self.directory.inbound(e.spi, e.protocol, e.destination)?;
+                    (owner == self.config.worker).then_some(sa)
+                });
+            }
+            let pairs = || found.iter().take(packets.len()).flatten();
+            for sa in pairs() {
+                core::hint::black_box(self.pairs.get(place(*sa)).is_some_and(Option::is_some));
+            }
+            for sa in pairs() {
+                if let Some(pair) = self.pairs.get(place(*sa)).and_then(Option::as_deref) {
+                    pair.touch();
+                }
+            }
         }
     }
 

@@ -89,11 +89,10 @@ impl Table {
     #[inline]
     pub(crate) fn touch(&self, key: u64) {
         for bucket in self.pair(key).into_iter().flatten() {
-            if let [first, .., last] = &bucket.0 {
-                core::hint::black_box(
-                    first.key.load(Ordering::Relaxed) ^ last.key.load(Ordering::Relaxed),
-                );
-            }
+            let [first, .., last] = &bucket.0;
+            core::hint::black_box(
+                first.key.load(Ordering::Relaxed) ^ last.key.load(Ordering::Relaxed),
+            );
         }
     }
 

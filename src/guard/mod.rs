@@ -213,15 +213,18 @@ impl<T: PacketTransform> Guard<T> {
             let mut layouts = [Layout::default(); BATCH];
             let mut keys = [None; BATCH];
             let mut found = [None; BATCH];
+            let mut protected = false;
             for (((frame, meta), layout), key) in
                 frames.iter().zip(metas).zip(&mut layouts).zip(&mut keys)
             {
                 layout.parse_in_place(frame.bytes());
                 let packet = Packet::with_layout(frame.bytes(), *layout, *meta, 0);
                 *key = packet.key();
-                if meta.direction() == Direction::Inbound && self.core.ipsec.wants_open(&packet) {
-                    self.core.ipsec.look_ahead(&packet);
-                }
+                protected |=
+                    meta.direction() == Direction::Inbound && self.core.ipsec.wants_open(&packet);
+            }
+            if protected {
+                self.look_ahead(frames, metas, &layouts);
             }
             let n = frames.len();
             if let (Some(keys), Some(found)) = (keys.get(..n), found.get_mut(..n)) {
@@ -245,6 +248,25 @@ impl<T: PacketTransform> Guard<T> {
                 *verdict = self.judge(frame, Some(layout), *meta, hint, events);
             }
         }
+    }
+
+    /// Lets the transform see which packets of a batch it will have to open.
+    #[cold]
+    fn look_ahead<F: FrameBuf>(&self, frames: &[F], metas: &[Meta], layouts: &[Layout]) {
+        let none = Packet::with_layout(&[], Layout::default(), Meta::default(), 0);
+        let mut packets = [none; BATCH];
+        let mut n = 0;
+        let all = frames.iter().zip(metas).zip(layouts);
+        let all = all.map(|((f, m), l)| Packet::with_layout(f.bytes(), *l, *m, 0));
+        let wanted = all
+            .filter(|p| p.meta.direction() == Direction::Inbound && self.core.ipsec.wants_open(p));
+        for (packet, place) in wanted.zip(&mut packets) {
+            *place = packet;
+            n += 1;
+        }
+        self.core
+            .ipsec
+            .look_ahead(packets.get(..n).unwrap_or_default());
     }
 
     fn judge(
