@@ -1,6 +1,6 @@
 //! Tunnels: from the VPN actions of an IPSec policy to the model of [`hostward_ipsec`].
 //!
-//! No message shows a line with a key: what is wrong with one is told at the name of its statement.
+//! What is wrong with a key is told at the name of its statement, and no message says what a key is.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
