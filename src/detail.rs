@@ -10,6 +10,15 @@ pub enum Detail<'a> {
     Filter(&'a hostward_filter::Decision),
     /// A malformed or odd packet.
     Malformed(&'a hostward_ids::malformed::Finding),
+    /// A tunnel that was added, refreshed or removed.
+    #[cfg(feature = "ipsec")]
+    Tunnel(&'a hostward_ipsec::told::TunnelEvent),
+    /// A protected packet that was refused.
+    #[cfg(feature = "ipsec")]
+    Protected(&'a hostward_ipsec::told::PacketRefused),
+    /// A packet that found no association of its tunnel.
+    #[cfg(feature = "ipsec")]
+    NoTunnel(&'a hostward_ipsec::told::NoTunnel),
     /// The protection of a connection, at its end or at a step of its life.
     Protection(&'a hostward_zert::Record),
     /// Something else: read it field by field through the envelope's
@@ -24,6 +33,14 @@ impl<'a> Detail<'a> {
         let Some(any) = event.detail.as_any() else {
             return Self::Other;
         };
+        #[cfg(feature = "ipsec")]
+        if let Some(d) = any.downcast_ref() {
+            return Self::Tunnel(d);
+        } else if let Some(d) = any.downcast_ref() {
+            return Self::Protected(d);
+        } else if let Some(d) = any.downcast_ref() {
+            return Self::NoTunnel(d);
+        }
         if let Some(d) = any.downcast_ref() {
             Self::Filter(d)
         } else if let Some(d) = any.downcast_ref() {

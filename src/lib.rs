@@ -19,17 +19,23 @@ mod config;
 mod counters;
 mod detail;
 mod guard;
+#[cfg(feature = "ipsec")]
+mod tunnels;
 
 pub use codes::codes;
 pub use config::{GuardConfig, Mode};
 pub use counters::Counters;
 pub use detail::Detail;
 pub use guard::{Guard, Slots};
+#[cfg(feature = "ipsec")]
+pub use tunnels::Associations;
 
 pub use hostward_crypto as crypto;
 pub use hostward_filter as filter;
 pub use hostward_hook as hook;
 pub use hostward_ids as ids;
+#[cfg(feature = "ipsec")]
+pub use hostward_ipsec as ipsec;
 pub use hostward_policy as policy;
 #[cfg(feature = "smf")]
 pub use hostward_smf as smf;

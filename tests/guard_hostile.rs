@@ -20,10 +20,11 @@ use hostward::hook::action::Cx;
 use hostward::hook::event::{Class, EventQueue, OwnedValue};
 use hostward::hook::flow::{FlowConfig, FlowState, HashKey};
 use hostward::hook::frame::VecFrame;
-use hostward::hook::ident::{SaId, TunnelId};
+use hostward::hook::ident::{RuleId, SaId, TunnelId};
 use hostward::hook::reason::NESTING_TOO_DEEP;
 use hostward::hook::{
-    FrameBuf, Instant, Meta, Now, Packet, PacketTransform, Point, UnixTime, Verdict,
+    FrameBuf, Instant, Layout, Meta, Now, Opened, Packet, PacketTransform, Point, Timers, UnixTime,
+    Verdict,
 };
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig, ids::Ids};
@@ -192,6 +193,8 @@ fn segments_without_a_whole_header_change_no_flow() {
 /// Opens by taking four bytes of a made-up header off; 0 in the first one says "not mine".
 struct Peel;
 
+impl Timers for Peel {}
+
 impl PacketTransform for Peel {
     fn max_overhead(&self) -> usize {
         4
@@ -201,17 +204,32 @@ impl PacketTransform for Peel {
         packet.layout().protocol() == 50
     }
 
+    fn select(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Packet<'_>,
+        tunnel: TunnelId,
+        rule: RuleId,
+    ) -> Result<SaId, Verdict> {
+        Err(Verdict::Protect { tunnel, rule })
+    }
+
     fn seal(&mut self, _: &mut Cx<'_>, _: SaId, _: &mut dyn FrameBuf) -> Verdict {
         Verdict::Continue
     }
 
-    fn open(&mut self, _: &mut Cx<'_>, frame: &mut dyn FrameBuf) -> Result<SaId, Verdict> {
+    fn open(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Layout,
+        frame: &mut dyn FrameBuf,
+    ) -> Result<Opened, Verdict> {
         let inner = frame.bytes()[20..].to_vec();
         if inner[..4] == [0; 4] {
             return Err(Verdict::Continue);
         }
         frame.replace(&inner[4..]).unwrap();
-        Ok(SaId(1))
+        Ok(Opened::new(SaId(1)))
     }
 }
 

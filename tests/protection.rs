@@ -21,7 +21,8 @@ use hostward::hook::protection::{
     Fact, FilterAction, FilterRule, FilterRules, IpsecTunnel, Protocol, TlsSession,
 };
 use hostward::hook::{
-    FlowKey, FrameBuf, Instant, Meta, Now, Packet, PacketTransform, Point, UnixTime, Verdict,
+    FlowKey, FrameBuf, Instant, Layout, Meta, Now, Opened, Packet, PacketTransform, Point, Timers,
+    UnixTime, Verdict,
 };
 use hostward::zert::Zert;
 use hostward::{Guard, GuardConfig};
@@ -38,6 +39,8 @@ fn at(ms: u64) -> Now {
 #[derive(Debug)]
 struct Double;
 
+impl Timers for Double {}
+
 impl PacketTransform for Double {
     fn max_overhead(&self) -> usize {
         24
@@ -47,15 +50,30 @@ impl PacketTransform for Double {
         packet.layout().protocol() == proto::ESP
     }
 
+    fn select(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Packet<'_>,
+        tunnel: TunnelId,
+        rule: RuleId,
+    ) -> Result<SaId, Verdict> {
+        Err(Verdict::Protect { tunnel, rule })
+    }
+
     fn seal(&mut self, _: &mut Cx<'_>, _: SaId, _: &mut dyn FrameBuf) -> Verdict {
         Verdict::Continue
     }
 
-    fn open(&mut self, _: &mut Cx<'_>, frame: &mut dyn FrameBuf) -> Result<SaId, Verdict> {
+    fn open(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Layout,
+        frame: &mut dyn FrameBuf,
+    ) -> Result<Opened, Verdict> {
         let (number, inner) = frame.bytes()[20..].split_first_chunk::<4>().unwrap();
         let (sa, inner) = (u32::from_be_bytes(*number), inner.to_vec());
         frame.replace(&inner).unwrap();
-        Ok(SaId(sa))
+        Ok(Opened::new(SaId(sa)))
     }
 }
 

@@ -111,6 +111,39 @@ impl<F> HoldQueue<F> {
         Ok(ticket)
     }
 
+    /// Holds a packet under the ticket that a control gave it in
+    /// [`Verdict::Hold`](crate::Verdict::Hold).
+    ///
+    /// Let one party name the tickets of a queue: either this, or [`hold`](Self::hold).
+    ///
+    /// # Errors
+    /// [`HoldQueueFull`] with the packet when either bound would be exceeded or the ticket is in use.
+    pub fn hold_as(
+        &mut self,
+        ticket: Ticket,
+        frame: F,
+        bytes: usize,
+        deadline: Instant,
+    ) -> Result<(), HoldQueueFull<F>> {
+        if self.held.contains_key(&ticket)
+            || self.held.len() >= self.max_packets
+            || bytes > self.max_bytes.saturating_sub(self.bytes)
+        {
+            return Err(HoldQueueFull { frame });
+        }
+        self.bytes += bytes;
+        self.due.insert((deadline, ticket));
+        self.held.insert(
+            ticket,
+            Held {
+                frame,
+                bytes,
+                deadline,
+            },
+        );
+        Ok(())
+    }
+
     /// Takes a packet out; `None` for a ticket that is not, or no more, in the queue.
     pub fn take(&mut self, ticket: Ticket) -> Option<F> {
         let held = self.held.remove(&ticket)?;
@@ -215,6 +248,18 @@ mod tests {
         assert!(q.hold(3, 40, at(1)).is_ok());
         assert_eq!(q.hold(4, 0, at(1)), Err(HoldQueueFull { frame: 4 }));
         assert!(HoldQueue::new(0, 100).hold((), 0, at(1)).is_err());
+    }
+
+    #[test]
+    fn a_control_names_tickets_itself() {
+        let mut q = HoldQueue::new(2, 100);
+        assert_eq!(q.hold_as(Ticket(70), 'a', 10, at(5)), Ok(()));
+        assert!(q.hold_as(Ticket(70), 'b', 10, at(5)).is_err());
+        assert!(q.hold_as(Ticket(71), 'b', 91, at(5)).is_err());
+        assert_eq!(q.hold_as(Ticket(3), 'b', 90, at(4)), Ok(()));
+        assert!(q.hold_as(Ticket(4), 'c', 0, at(4)).is_err());
+        assert_eq!((q.next_deadline(), q.bytes()), (Some(at(4)), 100));
+        assert_eq!((q.take(Ticket(70)), q.take(Ticket(70))), (Some('a'), None));
     }
 
     #[test]

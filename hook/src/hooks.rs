@@ -8,8 +8,11 @@
 use crate::action::Cx;
 use crate::flow::{FlowInfo, Note};
 use crate::frame::FrameBuf;
-use crate::ident::{SaId, UserId};
+use crate::ident::{RuleId, SaId, TunnelId, UserId};
+use crate::layout::Layout;
+use crate::meta::{Checksums, Routing};
 use crate::packet::Packet;
+use crate::protection::ProtectionSink;
 use crate::time::Instant;
 use crate::verdict::Verdict;
 
@@ -360,26 +363,107 @@ pub trait SocketHook {
     ) -> Verdict;
 }
 
+/// What opening a protected packet brought out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The association it came through.
+    pub sa: SaId,
+    /// Whether the inner packet ends at this host; `None` when it goes where the outer one went.
+    ///
+    /// A gateway's outer packets are addressed to the gateway and the inner ones are not: what they
+    /// are is judged anew, and not by what enclosed them.
+    pub routing: Option<Routing>,
+    /// What is known of the inner packet's checksums: nothing, unless this says otherwise, whatever
+    /// was known of the outer one's.
+    pub checksums: Checksums,
+}
+
+impl Opened {
+    /// A packet that came through `sa` and goes where the outer one went.
+    #[must_use]
+    pub const fn new(sa: SaId) -> Self {
+        Self {
+            sa,
+            routing: None,
+            checksums: Checksums::Unchecked,
+        }
+    }
+
+    /// The same with the inner packet's own routing.
+    #[must_use]
+    pub const fn with_routing(mut self, routing: Routing) -> Self {
+        self.routing = Some(routing);
+        self
+    }
+
+    /// The same with what is known of the inner packet's checksums.
+    #[must_use]
+    pub const fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
+        self
+    }
+}
+
 /// A control that seals and opens packets in place, such as IPsec.
-pub trait PacketTransform {
+///
+/// Sealing takes two steps, because between them the packet is still in clear and observers look
+/// at it: [`select`](Self::select) finds the association or says why there is none, and only a
+/// packet that has one counts as sent; [`seal`](Self::seal) then changes the frame. Its
+/// [`Timers`] are lifetimes of associations and packets that wait for one.
+pub trait PacketTransform: Timers {
     /// The most bytes that sealing adds; hosts lower their MTU by it.
     fn max_overhead(&self) -> usize;
 
     /// Whether this is protected traffic addressed to this host, which `open` should try.
     fn wants_open(&self, packet: &Packet<'_>) -> bool;
 
-    /// Protects an outbound packet with `sa`. On [`Verdict::Continue`] the frame holds the
-    /// protected packet.
+    /// Touches the memory that opening these packets will need. The batch form calls it ahead for
+    /// those of a batch that [want to be opened](Self::wants_open), and it has no other effect.
+    fn look_ahead(&self, packets: &[Packet<'_>]) {
+        let _ = packets;
+    }
+
+    /// Finds the association under `tunnel` for an outbound packet that `rule` sends into it.
+    ///
+    /// # Errors
+    /// The verdict on a packet that has none: [`Verdict::Hold`] while one is negotiated, a drop
+    /// with its reason, a hand-off to the worker that owns it. [`Verdict::Protect`], as it came,
+    /// leaves sealing to the host.
+    fn select(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        tunnel: TunnelId,
+        rule: RuleId,
+    ) -> Result<SaId, Verdict>;
+
+    /// Protects an outbound packet with `sa`, which [`select`](Self::select) has named. On
+    /// [`Verdict::Continue`] the frame holds the protected packet, on any other verdict what it
+    /// held before.
     fn seal(&mut self, cx: &mut Cx<'_>, sa: SaId, frame: &mut dyn FrameBuf) -> Verdict;
 
-    /// Opens an inbound protected packet. `Ok` names the association it came through, and the
-    /// frame then holds the inner packet.
+    /// Opens an inbound protected packet of this layout. `Ok` names the association it came
+    /// through, and the frame then holds the inner packet.
     ///
     /// # Errors
     /// The verdict on a packet that could not be opened: a drop with its reason, or a hand-off.
-    /// [`Verdict::Continue`] says that it is not protected after all; the frame must then be as
-    /// it was, and all other controls judge it.
-    fn open(&mut self, cx: &mut Cx<'_>, frame: &mut dyn FrameBuf) -> Result<SaId, Verdict>;
+    /// [`Verdict::Consumed`] is for what was meant for the control itself: padding traffic,
+    /// keepalives. [`Verdict::Continue`] says that it is not protected after all; the frame must
+    /// then be as it was, and all other controls judge it.
+    fn open(
+        &mut self,
+        cx: &mut Cx<'_>,
+        layout: &Layout,
+        frame: &mut dyn FrameBuf,
+    ) -> Result<Opened, Verdict>;
+
+    /// Tells which associations were installed, changed or removed since the last call. The guard
+    /// asks before the next packet after the host had the control in hand, and after each
+    /// deadline.
+    fn associations(&mut self, cx: &mut Cx<'_>, sink: &mut dyn ProtectionSink) {
+        let _ = (cx, sink);
+    }
 }
 
 /// Opens and seals nothing: for guards without IPsec.
@@ -392,14 +476,31 @@ impl PacketTransform for () {
         false
     }
 
+    fn select(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Packet<'_>,
+        tunnel: TunnelId,
+        rule: RuleId,
+    ) -> Result<SaId, Verdict> {
+        Err(Verdict::Protect { tunnel, rule })
+    }
+
     fn seal(&mut self, _: &mut Cx<'_>, _: SaId, _: &mut dyn FrameBuf) -> Verdict {
         Verdict::Continue
     }
 
-    fn open(&mut self, _: &mut Cx<'_>, _: &mut dyn FrameBuf) -> Result<SaId, Verdict> {
+    fn open(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Layout,
+        _: &mut dyn FrameBuf,
+    ) -> Result<Opened, Verdict> {
         Err(Verdict::Continue)
     }
 }
+
+impl Timers for () {}
 
 /// Something that has to act when time passes, not only when packets come.
 pub trait Timers {

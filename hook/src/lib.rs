@@ -44,8 +44,8 @@ pub use event::{Class, Event, EventSink};
 pub use flow::{FlowId, FlowInfo, FlowKey};
 pub use frame::FrameBuf;
 pub use hooks::{
-    DatagramObserver, PacketFilter, PacketHook, PacketTransform, Side, SocketHook, StreamObserver,
-    StreamTransform, Timers,
+    DatagramObserver, Opened, PacketFilter, PacketHook, PacketTransform, Side, SocketHook,
+    StreamObserver, StreamTransform, Timers,
 };
 pub use layout::{Anomalies, Anomaly, Layout};
 pub use meta::{Checksums, Direction, Meta, Point, Routing};

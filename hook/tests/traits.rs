@@ -23,8 +23,8 @@ use hostward_hook::reason::{self, Code, Control, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
     Action, ActionQueue, Class, Cx, DatagramObserver, Event, FlowId, FlowInfo, FlowKey, FrameBuf,
-    Instant, Meta, Now, Packet, PacketFilter, PacketHook, PacketTransform, Point, Side, SocketHook,
-    StreamObserver, StreamTransform, Timers, UnixTime, Verdict,
+    Instant, Layout, Meta, Now, Opened, Packet, PacketFilter, PacketHook, PacketTransform, Point,
+    Routing, Side, SocketHook, StreamObserver, StreamTransform, Timers, UnixTime, Verdict,
 };
 
 const TOO_MANY: Reason = Code::new(60_001);
@@ -584,6 +584,8 @@ struct Envelope {
 const EXPERIMENT: u8 = 253;
 const BAD_CHECK: Reason = Code::new(60_003);
 
+impl Timers for Envelope {}
+
 impl PacketTransform for Envelope {
     fn max_overhead(&self) -> usize {
         25
@@ -593,10 +595,20 @@ impl PacketTransform for Envelope {
         packet.layout().protocol() == EXPERIMENT
     }
 
-    fn seal(&mut self, _: &mut Cx<'_>, sa: SaId, frame: &mut dyn FrameBuf) -> Verdict {
-        if sa.0 >= self.associations {
-            return Verdict::Hold(Ticket(sa.0));
+    fn select(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Packet<'_>,
+        tunnel: TunnelId,
+        _: RuleId,
+    ) -> Result<SaId, Verdict> {
+        if tunnel.0 >= self.associations {
+            return Err(Verdict::Hold(Ticket(tunnel.0)));
         }
+        Ok(SaId(tunnel.0))
+    }
+
+    fn seal(&mut self, _: &mut Cx<'_>, sa: SaId, frame: &mut dyn FrameBuf) -> Verdict {
         let check = frame.bytes().iter().fold(0, |a, b| a ^ b);
         let Some(addresses) = frame.bytes().get(12..20).map(<[u8]>::to_vec) else {
             return Verdict::Drop(reason::NOT_IP);
@@ -618,7 +630,12 @@ impl PacketTransform for Envelope {
         Verdict::Continue
     }
 
-    fn open(&mut self, _: &mut Cx<'_>, frame: &mut dyn FrameBuf) -> Result<SaId, Verdict> {
+    fn open(
+        &mut self,
+        _: &mut Cx<'_>,
+        _: &Layout,
+        frame: &mut dyn FrameBuf,
+    ) -> Result<Opened, Verdict> {
         let bytes = frame.bytes();
         let [inner @ .., check] = bytes.get(24..).unwrap_or_default() else {
             return Err(Verdict::Drop(BAD_CHECK));
@@ -630,8 +647,19 @@ impl PacketTransform for Envelope {
             bytes[20], bytes[21], bytes[22], bytes[23],
         ]));
         frame.trim(24, 1);
-        Ok(sa)
+        Ok(Opened::new(sa).with_routing(Routing::Routed))
     }
+}
+
+fn open(
+    transform: &mut dyn PacketTransform,
+    cx: &mut Cx<'_>,
+    frame: &mut dyn FrameBuf,
+) -> Result<SaId, Verdict> {
+    let layout = *Packet::parse(frame.bytes(), Meta::default()).layout();
+    let opened = transform.open(cx, &layout, frame)?;
+    assert_eq!(opened.routing, Some(Routing::Routed));
+    Ok(opened.sa)
 }
 
 fn seal_and_open(frame: &mut dyn FrameBuf, original: &[u8]) {
@@ -649,14 +677,19 @@ fn seal_and_open(frame: &mut dyn FrameBuf, original: &[u8]) {
         assert!(transform.wants_open(&packet));
         // Twice, to nest, and both off again.
         assert_eq!(transform.seal(cx, SaId(1), frame), Verdict::Continue);
-        assert_eq!(transform.open(cx, frame), Ok(SaId(1)));
-        assert_eq!(transform.open(cx, frame), Ok(SaId(7)));
+        assert_eq!(open(transform, cx, frame), Ok(SaId(1)));
+        assert_eq!(open(transform, cx, frame), Ok(SaId(7)));
         assert_eq!(frame.bytes(), original);
         // What was changed on the way does not open.
         assert_eq!(transform.seal(cx, SaId(7), frame), Verdict::Continue);
         *frame.bytes_mut().last_mut().unwrap() ^= 1;
-        assert_eq!(transform.open(cx, frame), Err(Verdict::Drop(BAD_CHECK)));
-        assert_eq!(transform.seal(cx, SaId(8), frame), Verdict::Hold(Ticket(8)));
+        assert_eq!(open(transform, cx, frame), Err(Verdict::Drop(BAD_CHECK)));
+        let packet = Packet::parse(frame.bytes(), Meta::default());
+        let mut select = |n| transform.select(cx, &packet, TunnelId(n), RuleId(0));
+        assert_eq!(
+            (select(7), select(8)),
+            (Ok(SaId(7)), Err(Verdict::Hold(Ticket(8))))
+        );
     });
 }
 
@@ -692,7 +725,11 @@ fn a_transform_without_room_leaves_the_packet() {
         assert_eq!(().max_overhead(), 0);
         assert!(!().wants_open(&parsed));
         assert!(().seal(cx, SaId(0), &mut frame).is_continue());
-        assert!(().open(cx, &mut frame).is_err());
+        assert!(().open(cx, &Layout::default(), &mut frame).is_err());
+        let packet = Packet::parse(&[], Meta::default());
+        let asked = ().select(cx, &packet, TunnelId(1), RuleId(2));
+        let (tunnel, rule) = (TunnelId(1), RuleId(2));
+        assert_eq!(asked, Err(Verdict::Protect { tunnel, rule }));
     });
     assert_eq!(frame.bytes(), packet);
 }

@@ -98,6 +98,18 @@ codes! {
     EMPTY_GROUP = 404, "empty-group", Meaning, Error, "A zERT rule refers to an address group without members.";
     TOO_MANY_ADDRESSES = 405, "too-many-addresses", Meaning, Error, "The zERT rules have more addresses than allowed.";
     ZERT_SHADOWED = 421, "zert-shadowed", Meaning, Warning, "A zERT rule decides nothing because an earlier one matches all its connections.";
+    KEY_MISSING = 501, "key-missing", Meaning, Error, "A manual tunnel lacks a key that its algorithms need.";
+    KEY_LENGTH = 502, "key-length", Meaning, Error, "A key of a manual tunnel is not as long as its algorithm needs.";
+    KEY_NOT_NEEDED = 503, "key-not-needed", Meaning, Error, "A manual tunnel has a key that none of its algorithms uses.";
+    WEAK_ALGORITHM = 504, "weak-algorithm", Meaning, Error, "A tunnel asks for an algorithm that is broken and not offered.";
+    MANUAL_COUNTER = 505, "manual-counter", Meaning, Error, "An algorithm that must never see a number twice does not go with keys that are written down.";
+    NO_AUTHENTICATION = 506, "no-authentication", Meaning, Error, "A manual tunnel has no authentication.";
+    AH_WITH_ENCRYPTION = 507, "ah-with-encryption", Meaning, Error, "AH and encryption in one tunnel are not offered.";
+    MIXED_ENDS = 508, "mixed-ends", Meaning, Error, "The ends of a tunnel are of different IP versions.";
+    END_NOT_A_HOST = 509, "end-not-a-host", Meaning, Error, "The end of a tunnel is no address of a host.";
+    TWO_SPIS = 510, "two-spis", Meaning, Error, "Encryption and authentication of one direction have different SPIs.";
+    SPI_TAKEN = 511, "spi-taken", Meaning, Error, "Two manual tunnels have the same inbound SPI.";
+    TUNNEL_IMPOSSIBLE = 512, "tunnel-impossible", Meaning, Error, "A tunnel cannot be made as it is described.";
 }
 
 #[cfg(test)]

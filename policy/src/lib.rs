@@ -21,6 +21,8 @@ mod diagnostic;
 #[cfg(feature = "filter")]
 pub mod filter;
 mod format;
+#[cfg(feature = "ipsec")]
+pub mod ipsec;
 pub mod load;
 mod model;
 mod page;

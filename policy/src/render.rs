@@ -75,6 +75,45 @@ pub fn render_all(diagnostics: &Diagnostics, sources: &Sources, style: Style) ->
     out
 }
 
+/// Parameters whose second value is a secret.
+const SECRETS: [&str; 5] = [
+    "EncryptInboundSA",
+    "EncryptOutboundSA",
+    "AuthInboundSA",
+    "AuthOutboundSA",
+    "SharedKey",
+];
+
+/// The text with keys and pre-shared secrets hidden: messages go into logs and tickets. As long as
+/// before, so that places stay what they are.
+fn hidden(text: &str) -> String {
+    let stars = |text: &str| "*".repeat(text.len());
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut words = line.split_inclusive(char::is_whitespace);
+        let mut secret = false;
+        let mut place = 0;
+        for word in words.by_ref() {
+            let bare = word.trim_end();
+            if place == 0 && !bare.is_empty() {
+                secret = SECRETS.iter().any(|s| s.eq_ignore_ascii_case(bare));
+            }
+            // Of a long line only a piece is shown, which may be a piece of a key.
+            let digits = bare.len() >= 16 && bare.bytes().all(|b| b.is_ascii_hexdigit());
+            if (secret && place >= 2) || digits {
+                out.push_str(&stars(bare));
+                out.push_str(word.get(bare.len()..).unwrap_or_default());
+            } else {
+                out.push_str(word);
+            }
+            if !bare.is_empty() {
+                place += 1;
+            }
+        }
+    }
+    out
+}
+
 fn kind(label: usize) -> AnnotationKind {
     if label == 0 {
         AnnotationKind::Primary
@@ -97,7 +136,7 @@ fn annotation(
 }
 
 fn show(group: Group<'_>, piece: Piece, kind: AnnotationKind) -> Group<'_> {
-    let snippet = Snippet::source(piece.text)
+    let snippet = Snippet::source(hidden(&piece.text))
         .line_start(piece.line)
         .annotation(annotation(kind, piece.start..piece.end, piece.label));
     if piece.cut {
@@ -159,7 +198,7 @@ impl Together {
     fn show(self, group: Group<'_>) -> Group<'_> {
         let places = self.places.into_iter().enumerate();
         group.element(
-            Snippet::source(self.text)
+            Snippet::source(hidden(&self.text))
                 .line_start(self.line)
                 .path(self.file)
                 .annotations(places.map(|(i, (place, label))| annotation(kind(i), place, label))),

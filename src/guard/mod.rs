@@ -16,7 +16,8 @@ use hostward_hook::protection::{Fact, IpsecTunnel, ProtectionSink};
 use hostward_hook::stream::Reassembler;
 use hostward_hook::time::{Instant, Now};
 use hostward_hook::{
-    FlowId, FlowKey, FrameBuf, Meta, Packet, PacketTransform, StreamObserver, Timers, Verdict,
+    Direction, FlowId, FlowKey, FrameBuf, Meta, Packet, PacketTransform, StreamObserver, Timers,
+    Verdict,
 };
 use hostward_ids::Ids;
 use hostward_zert::{Datagrams, Zert};
@@ -65,6 +66,7 @@ impl<T: PacketTransform> Guard<T> {
             zert: None,
             datagrams: None,
             ipsec,
+            ipsec_changed: true,
             filter_epoch: None,
             flows: FlowTable::new(config.flows, key),
             fragments: config.fragments.map(FragmentReassembler::new),
@@ -117,6 +119,35 @@ impl<T: PacketTransform> Guard<T> {
     pub fn filter_mut(&mut self) -> Option<&mut Filter> {
         self.core.let_filter_change();
         self.core.filter.as_mut()
+    }
+
+    /// What opens and seals protected packets.
+    #[must_use]
+    pub const fn ipsec_ref(&self) -> &T {
+        &self.core.ipsec
+    }
+
+    /// What opens and seals protected packets, to install or remove associations between two
+    /// packets. The protection observer learns of them before the next packet.
+    pub const fn ipsec_mut(&mut self) -> &mut T {
+        self.core.ipsec_changed = true;
+        &mut self.core.ipsec
+    }
+
+    /// What opens and seals protected packets, together with a context to call it in: what it tells
+    /// goes to `events`, what it asks of the host waits with the other
+    /// [actions](Self::poll_action).
+    pub fn with_ipsec_cx<R>(
+        &mut self,
+        now: Now,
+        events: &mut dyn EventSink,
+        work: impl FnOnce(&mut T, &mut Cx<'_>) -> R,
+    ) -> R {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        let done = work(&mut self.core.ipsec, &mut cx);
+        self.core.tell_associations(&mut cx);
+        done
     }
 
     /// The protection observer.
@@ -182,11 +213,18 @@ impl<T: PacketTransform> Guard<T> {
             let mut layouts = [Layout::default(); BATCH];
             let mut keys = [None; BATCH];
             let mut found = [None; BATCH];
+            let mut protected = false;
             for (((frame, meta), layout), key) in
                 frames.iter().zip(metas).zip(&mut layouts).zip(&mut keys)
             {
                 layout.parse_in_place(frame.bytes());
-                *key = Packet::with_layout(frame.bytes(), *layout, *meta, 0).key();
+                let packet = Packet::with_layout(frame.bytes(), *layout, *meta, 0);
+                *key = packet.key();
+                protected |=
+                    meta.direction() == Direction::Inbound && self.core.ipsec.wants_open(&packet);
+            }
+            if protected {
+                self.look_ahead(frames, metas, &layouts);
             }
             let n = frames.len();
             if let (Some(keys), Some(found)) = (keys.get(..n), found.get_mut(..n)) {
@@ -212,6 +250,25 @@ impl<T: PacketTransform> Guard<T> {
         }
     }
 
+    /// Lets the transform see which packets of a batch it will have to open.
+    #[cold]
+    fn look_ahead<F: FrameBuf>(&self, frames: &[F], metas: &[Meta], layouts: &[Layout]) {
+        let none = Packet::with_layout(&[], Layout::default(), Meta::default(), 0);
+        let mut packets = [none; BATCH];
+        let mut n = 0;
+        let all = frames.iter().zip(metas).zip(layouts);
+        let all = all.map(|((f, m), l)| Packet::with_layout(f.bytes(), *l, *m, 0));
+        let wanted = all
+            .filter(|p| p.meta.direction() == Direction::Inbound && self.core.ipsec.wants_open(p));
+        for (packet, place) in wanted.zip(&mut packets) {
+            *place = packet;
+            n += 1;
+        }
+        self.core
+            .ipsec
+            .look_ahead(packets.get(..n).unwrap_or_default());
+    }
+
     fn judge(
         &mut self,
         frame: &mut dyn FrameBuf,
@@ -231,6 +288,10 @@ impl<T: PacketTransform> Guard<T> {
         };
         cx.generation = self.core.generation();
         self.core.note_filter_change();
+        if self.core.ipsec_changed {
+            self.core.ipsec_changed = false;
+            self.core.tell_associations(&mut cx);
+        }
         let verdict = self.core.pass(&mut cx, frame, layout, meta, hint);
         self.rule = cx.rule;
         self.core.counters.verdict(verdict);
@@ -331,7 +392,8 @@ impl<T: PacketTransform> Guard<T> {
         next = earlier(next, c.zert.as_ref().and_then(Timers::next_deadline));
         next = earlier(next, c.datagrams.as_ref().and_then(Timers::next_deadline));
         next = earlier(next, c.filter.as_ref().and_then(Timers::next_deadline));
-        earlier(next, c.ids.as_ref().and_then(Timers::next_deadline))
+        next = earlier(next, c.ids.as_ref().and_then(Timers::next_deadline));
+        earlier(next, c.ipsec.next_deadline())
     }
 
     /// Does what is due: ends idle flows, gives up incomplete datagrams and streams with holes,

@@ -9,7 +9,7 @@ use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::ident::SaId;
 use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::meta::Routing;
-use hostward_hook::protection::Fact;
+use hostward_hook::protection::{Fact, IpsecTunnel, ProtectionSink};
 use hostward_hook::reason::{FLOW_EVICTED, FRAGMENT_NO_ROOM, NESTING_TOO_DEEP, NOT_IP, Reason};
 use hostward_hook::stream::{Observe, Reassembler, Segment, StreamState};
 use hostward_hook::{
@@ -88,6 +88,8 @@ pub(super) struct Core<T> {
     pub(super) zert: Option<Zert>,
     pub(super) datagrams: Option<Datagrams>,
     pub(super) ipsec: T,
+    /// The host had the transform in hand since the last packet.
+    pub(super) ipsec_changed: bool,
     pub(super) flows: FlowTable<Slots>,
     pub(super) fragments: Option<FragmentReassembler>,
     pub(super) streams: Option<Reassembler>,
@@ -176,8 +178,14 @@ impl<T: PacketTransform> Core<T> {
                     }
                 }
                 nested += 1;
-                match self.ipsec.open(cx, frame) {
-                    Ok(sa) => meta.sa = Some(sa),
+                let layout = *packet.layout();
+                match self.ipsec.open(cx, &layout, frame) {
+                    Ok(opened) => {
+                        meta.sa = Some(opened.sa);
+                        meta.routing = opened.routing.unwrap_or(meta.routing);
+                        // Nobody else could look at what was enclosed.
+                        meta.checksums = opened.checksums;
+                    }
                     // Not protected after all: it is judged as it stands, by all controls.
                     Err(Verdict::Continue) => opens = false,
                     Err(verdict) => {
@@ -189,7 +197,11 @@ impl<T: PacketTransform> Core<T> {
                 hint = None;
                 continue;
             }
-            return self.deliver(cx, &packet, hint, answer);
+            let (verdict, carrier) = self.deliver(cx, &packet, hint, answer);
+            return match carrier {
+                Some(sa) => self.ipsec.seal(cx, sa, frame),
+                None => verdict,
+            };
         }
     }
 
@@ -217,14 +229,14 @@ impl<T: PacketTransform> Core<T> {
         !verdict.is_continue() && self.mode == Mode::Enforce
     }
 
-    /// From the flow look-up on.
+    /// From the flow look-up on. With the association that is to seal the packet, if one is.
     fn deliver(
         &mut self,
         cx: &mut Cx<'_>,
         packet: &Packet<'_>,
         hint: Option<Option<Found>>,
         mut answer: Verdict,
-    ) -> Verdict {
+    ) -> (Verdict, Option<SaId>) {
         let segment = Segment::of(packet);
         let tcp = segment.as_ref().map(TcpSegment::of_stream);
         // A TCP segment without a whole header belongs nowhere, unless only the capture cut it.
@@ -269,10 +281,20 @@ impl<T: PacketTransform> Core<T> {
                 verdict = after;
             }
         }
+        // When only observing, nothing is sealed.
+        let mut carrier = None;
+        if let Verdict::Protect { tunnel, rule } = verdict
+            && self.mode == Mode::Enforce
+        {
+            match self.ipsec.select(cx, packet, tunnel, rule) {
+                Ok(sa) => carrier = Some(sa),
+                Err(other) => verdict = other,
+            }
+        }
         // A packet that is held comes back, one that is handed off is another worker's: neither
         // has passed yet. What is to be protected goes out.
         if self.ends(&mut answer, verdict) && !passes(verdict) {
-            return answer;
+            return (answer, None);
         }
 
         // Only now, that the packet passes, may it end or begin a flow.
@@ -290,10 +312,10 @@ impl<T: PacketTransform> Core<T> {
                 None => self.open(cx, packet, key, tcp.as_ref(), opener),
             };
             if let Some(f) = found {
-                self.follow(cx, packet, f, segment.as_ref(), tcp.as_ref());
+                self.follow(cx, packet, f, segment.as_ref(), tcp.as_ref(), carrier);
             }
         }
-        answer
+        (answer, carrier)
     }
 
     /// Makes a flow entry for the first packet of a flow.
@@ -358,12 +380,14 @@ impl<T: PacketTransform> Core<T> {
         f: Found,
         segment: Option<&Segment<'_>>,
         tcp: Option<&TcpSegment>,
+        carrier: Option<SaId>,
     ) {
         let bytes = packet.layout().end() as u64;
         let before = self.flows.info(f.id).and_then(|i| i.sa);
-        // Sent packets are protected later: they say nothing about what carries the connection.
+        // What arrives says what carries the connection; what is sent only as long as nothing has
+        // come back, so that two associations of a tunnel do not take turns.
         let sa = match packet.meta.direction() {
-            Direction::Outbound => packet.meta.sa.or(before),
+            Direction::Outbound => packet.meta.sa.or(before).or(carrier),
             Direction::Inbound => packet.meta.sa,
         };
         self.flows.update(f, tcp, bytes, cx.now, sa);
@@ -482,11 +506,19 @@ impl<T: PacketTransform> Core<T> {
         if let Some(ids) = &mut self.ids {
             ids.handle_deadline(cx);
         }
+        self.ipsec.handle_deadline(cx);
+        self.tell_associations(cx);
         if let Some(mut sweep) = self.flows.sweep(cx.now.mono) {
             while let Some(id) = self.flows.expired(&mut sweep) {
                 self.close(cx, id, CloseCause::Idle);
             }
         }
+    }
+
+    /// Tells the observer what became of associations.
+    pub(super) fn tell_associations(&mut self, cx: &mut Cx<'_>) {
+        self.ipsec
+            .associations(cx, &mut Associations(self.zert.as_mut()));
     }
 
     /// Tells the observer a fact about the connection that `key` names, in either order.
@@ -547,6 +579,19 @@ impl<T: PacketTransform> Core<T> {
 
     pub(super) fn generation(&self) -> u64 {
         self.filter.as_ref().map_or(0, |f| f.rules().generation())
+    }
+}
+
+/// Associations are told of whatever connections they carry.
+struct Associations<'z>(Option<&'z mut Zert>);
+
+impl ProtectionSink for Associations<'_> {
+    fn protection(&mut self, _: &mut Cx<'_>, _: &FlowKey, _: &Fact<'_>) {}
+
+    fn association(&mut self, cx: &mut Cx<'_>, sa: SaId, parameters: Option<&IpsecTunnel<'_>>) {
+        if let Some(zert) = &mut self.0 {
+            zert.advise_association(cx, sa, parameters);
+        }
     }
 }
 

@@ -7,6 +7,9 @@ mod rule;
 mod service;
 mod time;
 
+#[cfg(feature = "ipsec")]
+pub(crate) use time::time_condition;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;

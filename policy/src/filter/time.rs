@@ -9,9 +9,20 @@ use hostward_filter::{TimeCondition, TimeOfDay, Zone};
 use super::Compiler;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
+#[cfg(feature = "ipsec")]
+use crate::diagnostic::Diagnostics;
 use crate::policy::Object;
 use crate::tables::ipsec::time::{TimeZone, ip_time_condition};
 use crate::value::{Atom, DateTime};
+
+/// A time condition of a statement that is no rule; none when it has an error, which was told.
+#[cfg(feature = "ipsec")]
+pub(crate) fn time_condition(
+    object: Object<'_>,
+    out: &mut Diagnostics,
+) -> Option<Arc<TimeCondition>> {
+    Compiler::new(out, 0).time(object)
+}
 
 impl Compiler<'_> {
     /// An `IpTimeCondition`; none when it has an error, which was told.
