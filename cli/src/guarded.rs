@@ -8,7 +8,7 @@ use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::filter::{Action, Filter, IMPLIED_DENY, RuleSet};
 use hostward::hook::event::{Class, Event, EventSink};
 use hostward::hook::flow::HashKey;
-use hostward::hook::frame::VecFrame;
+use hostward::hook::frame::LentFrame;
 use hostward::hook::ident::RuleId;
 use hostward::hook::layout::proto;
 use hostward::hook::meta::{Checksums, Routing};
@@ -28,11 +28,13 @@ use crate::report::line::{DecisionLine, EventLine, RuleLine, Timestamp, ZertEven
 /// due beyond that is done at once, so that a capture with long silences costs no time.
 const TIMER_STEPS: usize = 128;
 
+/// The longest packet: a header and 64 KiB.
+const LONGEST: usize = 65_575;
+
 /// A guard that observes: it tells what it would refuse and looks at everything all the same.
 #[derive(Debug)]
 pub struct Guarded {
     guard: Guard,
-    frame: VecFrame,
     checksums: bool,
     /// There are rules about protection.
     enforced: bool,
@@ -74,7 +76,6 @@ impl Guarded {
                 .ids(Ids::new(detection))
                 .zert(zert)
                 .datagrams(datagrams),
-            frame: VecFrame::new(0, 65_575),
             checksums,
             enforced: false,
             depth,
@@ -135,12 +136,17 @@ impl Guarded {
         }
     }
 
-    fn judge(&mut self, meta: Meta, out: &mut dyn Output) -> io::Result<Verdict> {
+    fn judge(
+        &mut self,
+        frame: &mut LentFrame<'_>,
+        meta: Meta,
+        out: &mut dyn Output,
+    ) -> io::Result<Verdict> {
         let mut sink = Sink::new(out, self.enforced);
-        let verdict = self.guard.packet(&mut self.frame, meta, &mut sink);
+        let verdict = self.guard.packet(frame, meta, &mut sink);
         sink.done()?;
         if let Some(rules) = &mut self.rules {
-            rules.count(verdict, self.guard.last_rule(), self.frame.bytes().len());
+            rules.count(verdict, self.guard.last_rule(), frame.bytes().len());
         }
         if out.wants_decisions() {
             let rule = self.guard.last_rule().and_then(|id| {
@@ -183,16 +189,16 @@ impl Engine for Guarded {
             .with_cut(input.truncated)
             .with_routing(input.routing)
             .with_number(input.number);
-        self.frame.set(input.packet);
-        let verdict = self.judge(meta, out)?;
+        // Most packets are only looked at: they stay where they were read.
+        let mut frame = LentFrame::new(input.packet, 0, LONGEST);
+        let verdict = self.judge(&mut frame, meta, out)?;
         // A tunnel whose outer packet came in fragments opens only now.
         if input.fragment && verdict != Verdict::Consumed {
             let depth = self.depth.saturating_sub(input.layers.tunnels());
-            let inner = decapsulate(self.frame.bytes(), depth);
+            let inner = decapsulate(frame.bytes(), depth);
             if inner.layers.tunnels() > 0 {
-                let inner = inner.packet.to_vec();
-                self.frame.set(&inner);
-                let _ = self.judge(meta, out)?;
+                let mut inner = LentFrame::new(inner.packet, 0, LONGEST);
+                let _ = self.judge(&mut inner, meta, out)?;
             }
         }
         Ok(())

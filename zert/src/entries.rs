@@ -7,7 +7,7 @@ use crate::entry::Entry;
 
 /// Entries without a connection that are kept for the next ones. The memory of all others goes
 /// back: after a peak nothing but eight bytes a place is left of it.
-const SPARE: usize = 32;
+const SPARE: usize = 16;
 
 /// Entries by place. Growing moves pointers, not entries of several hundred bytes.
 #[derive(Debug, Default)]

@@ -311,6 +311,11 @@ impl Session {
             record.tls.app_data_server = true;
         }
         if !record.tls.version.is_some_and(TlsVersion::is_1_3) {
+            // The server hello was missed, or could not be read: it does not come any more.
+            if record.tls.version.is_none() && record.tls.app_data_server {
+                self.other_records = self.other_records.saturating_add(1);
+                self.done |= self.other_records > ENOUGH_RECORDS;
+            }
             return;
         }
         if self.sent_by_client(from) {

@@ -37,7 +37,7 @@ pub(crate) trait Shown {
 }
 
 impl Trail {
-    fn from_client(&self, from: Side) -> bool {
+    fn sent_by_client(&self, from: Side) -> bool {
         self.client == Some(from)
     }
 
@@ -50,7 +50,7 @@ impl Trail {
     }
 
     fn read(&mut self, from: Side, mut data: &[u8], shown: &mut impl Shown) {
-        let from_client = self.from_client(from);
+        let from_client = self.sent_by_client(from);
         loop {
             let end = self.ends.of_mut(from);
             let at = &mut end.at;
