@@ -101,7 +101,9 @@ pub fn grade(record: &Record) -> (Grade, Vec<&'static str>) {
         // Curve25519, whatever is configured beside it.
         Protocol::Wireguard => judge.grade = Grade::Classical,
         Protocol::None => judge.says(Grade::None, "no protection"),
-        Protocol::Ike | Protocol::Esp | Protocol::Ah | Protocol::Ipsec | _ => {}
+        Protocol::Ike => ike(record, &mut judge),
+        Protocol::Esp | Protocol::Ah | Protocol::Ipsec => tunnel(record, &mut judge),
+        _ => {}
     }
     if judge.grade == Grade::Classical {
         judge.reasons.push("classical key exchange");
@@ -132,6 +134,46 @@ fn tls(t: &TlsFacts, judge: &mut Judge) {
     });
     let small = is_rsa && (1..2_048).contains(&cert.key_bits);
     judge.when(small, Grade::Weak, "RSA key below 2048 bits");
+}
+
+/// RFC 8247 §2: what must not be used any more. RFC 9395 §3: nor must IKE version 1.
+fn ike(record: &Record, judge: &mut Judge) {
+    let Some(seen) = record.ike.as_deref() else {
+        return;
+    };
+    judge.when(seen.major == 1, Grade::Weak, "IKE 1");
+    let Some(chosen) = &seen.chosen else { return };
+    // The numbers of version 1 are its own.
+    let (des, triple) = if seen.major == 1 { (1, 5) } else { (2, 3) };
+    judge.when(chosen.encr == des, Grade::Broken, "DES");
+    judge.when(chosen.encr == triple, Grade::Weak, "3DES");
+    let md5 = chosen.integ == Some(1) || chosen.hash == Some(1);
+    judge.when(md5, Grade::Weak, "MD5");
+    short_group(chosen.ke, judge);
+}
+
+/// RFC 8221 §5, §6: of tunnels whose transforms were told.
+fn tunnel(record: &Record, judge: &mut Judge) {
+    let Some(facts) = record.ipsec.as_deref() else {
+        return;
+    };
+    let t = &facts.transforms;
+    let clear = facts.protocol == 51 || matches!(t.encryption, Some(11 | 21));
+    judge.when(clear, Grade::Broken, "no encryption");
+    judge.when(matches!(t.encryption, Some(1 | 2)), Grade::Broken, "DES");
+    judge.when(t.encryption == Some(3), Grade::Weak, "3DES");
+    judge.when(t.integrity == Some(1), Grade::Weak, "MD5");
+    let behind = facts.ike.as_ref().and_then(|ike| ike.transforms.group);
+    short_group(t.group.or(behind), judge);
+}
+
+/// Groups of 768, 1024 and 1536 bits, and one of 1024 with a small subgroup (RFC 8247 §2.4).
+fn short_group(group: Option<u16>, judge: &mut Judge) {
+    judge.when(
+        matches!(group, Some(1 | 2 | 5 | 22)),
+        Grade::Weak,
+        "Diffie-Hellman below 2048 bits",
+    );
 }
 
 fn parts(suite: &Suite, judge: &mut Judge) {
@@ -313,6 +355,36 @@ mod tests {
         for strict in [Some(true), None] {
             assert!(!exposed("chacha20-poly1305@openssh.com", plain, strict));
         }
+    }
+
+    #[test]
+    // RFC 8221 §5: NULL protects from nobody. RFC 8247 §2.4: short groups.
+    fn tunnels_whose_transforms_were_told() {
+        use hostward::zert::record::IpsecFacts;
+        use hostward_hook::ident::TunnelId;
+        use hostward_hook::protection::IpsecTunnel;
+        let of = |protocol, encryption, group| {
+            let mut told = IpsecTunnel::default();
+            told.tunnel = TunnelId(1);
+            told.protocol = protocol;
+            told.transforms.encryption = encryption;
+            told.transforms.group = group;
+            let mut r = Record::default();
+            r.protocol = Protocol::Ipsec;
+            r.ipsec = Some(Box::new(IpsecFacts::of(&told)));
+            grade(&r)
+        };
+        let unknown = "key exchange not known";
+        assert_eq!(of(50, Some(20), None), (Grade::Unknown, vec![unknown]));
+        assert_eq!(
+            of(50, Some(11), None),
+            (Grade::Broken, vec!["no encryption"])
+        );
+        assert_eq!(of(51, None, None), (Grade::Broken, vec!["no encryption"]));
+        assert_eq!(
+            of(50, Some(3), Some(2)),
+            (Grade::Weak, vec!["3DES", "Diffie-Hellman below 2048 bits"])
+        );
     }
 
     #[test]
