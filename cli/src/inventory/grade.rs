@@ -136,7 +136,7 @@ fn tls(t: &TlsFacts, judge: &mut Judge) {
     judge.when(small, Grade::Weak, "RSA key below 2048 bits");
 }
 
-/// RFC 8247 §2: what must not be used any more. RFC 9395 §3: nor must IKE version 1.
+/// What must not be used any more (RFC 8247), and IKE version 1 itself (RFC 9395).
 fn ike(record: &Record, judge: &mut Judge) {
     let Some(seen) = record.ike.as_deref() else {
         return;
@@ -152,7 +152,7 @@ fn ike(record: &Record, judge: &mut Judge) {
     short_group(chosen.ke, judge);
 }
 
-/// RFC 8221 §5, §6: of tunnels whose transforms were told.
+/// The same of tunnels whose transforms were told (RFC 8221).
 fn tunnel(record: &Record, judge: &mut Judge) {
     let Some(facts) = record.ipsec.as_deref() else {
         return;
@@ -167,7 +167,7 @@ fn tunnel(record: &Record, judge: &mut Judge) {
     short_group(t.group.or(behind), judge);
 }
 
-/// Groups of 768, 1024 and 1536 bits, and one of 1024 with a small subgroup (RFC 8247 §2.4).
+/// Groups of 768, 1024 and 1536 bits, and one of 1024 with a small subgroup.
 fn short_group(group: Option<u16>, judge: &mut Judge) {
     judge.when(
         matches!(group, Some(1 | 2 | 5 | 22)),
@@ -358,7 +358,42 @@ mod tests {
     }
 
     #[test]
-    // RFC 8221 §5: NULL protects from nobody. RFC 8247 §2.4: short groups.
+    fn what_ike_has_chosen() {
+        use hostward::zert::record::{IkeChosen, IkeSeen};
+        let of = |major, encr, hash, integ, ke| {
+            let mut chosen = IkeChosen::default();
+            (chosen.encr, chosen.hash, chosen.integ) = (encr, hash, integ);
+            chosen.ke = Some(ke);
+            let mut seen = IkeSeen::default();
+            seen.major = major;
+            seen.chosen = Some(chosen);
+            let mut r = Record::default();
+            r.protocol = Protocol::Ike;
+            r.pq = PqClass::Classical;
+            r.ike = Some(Box::new(seen));
+            grade(&r)
+        };
+        let short = "Diffie-Hellman below 2048 bits";
+        let classical = "classical key exchange";
+        assert_eq!(
+            of(2, 20, None, None, 31),
+            (Grade::Classical, vec![classical])
+        );
+        // The same number is another cipher in version 1.
+        assert_eq!(
+            of(2, 3, None, Some(1), 5),
+            (Grade::Weak, vec!["3DES", "MD5", short])
+        );
+        assert_eq!(
+            of(1, 5, Some(1), None, 14),
+            (Grade::Weak, vec!["IKE 1", "3DES", "MD5"])
+        );
+        assert_eq!(of(1, 3, Some(2), None, 14), (Grade::Weak, vec!["IKE 1"]));
+        assert_eq!(of(1, 1, Some(2), None, 2).0, Grade::Broken);
+        assert_eq!(of(2, 2, None, Some(2), 14).0, Grade::Broken);
+    }
+
+    #[test]
     fn tunnels_whose_transforms_were_told() {
         use hostward::zert::record::IpsecFacts;
         use hostward_hook::ident::TunnelId;
