@@ -101,7 +101,9 @@ pub fn grade(record: &Record) -> (Grade, Vec<&'static str>) {
         // Curve25519, whatever is configured beside it.
         Protocol::Wireguard => judge.grade = Grade::Classical,
         Protocol::None => judge.says(Grade::None, "no protection"),
-        Protocol::Ike | Protocol::Esp | Protocol::Ah | Protocol::Ipsec | _ => {}
+        Protocol::Ike => ike(record, &mut judge),
+        Protocol::Esp | Protocol::Ah | Protocol::Ipsec => tunnel(record, &mut judge),
+        _ => {}
     }
     if judge.grade == Grade::Classical {
         judge.reasons.push("classical key exchange");
@@ -132,6 +134,46 @@ fn tls(t: &TlsFacts, judge: &mut Judge) {
     });
     let small = is_rsa && (1..2_048).contains(&cert.key_bits);
     judge.when(small, Grade::Weak, "RSA key below 2048 bits");
+}
+
+/// What must not be used any more (RFC 8247), and IKE version 1 itself (RFC 9395).
+fn ike(record: &Record, judge: &mut Judge) {
+    let Some(seen) = record.ike.as_deref() else {
+        return;
+    };
+    judge.when(seen.major == 1, Grade::Weak, "IKE 1");
+    let Some(chosen) = &seen.chosen else { return };
+    // The numbers of version 1 are its own.
+    let (des, triple) = if seen.major == 1 { (1, 5) } else { (2, 3) };
+    judge.when(chosen.encr == des, Grade::Broken, "DES");
+    judge.when(chosen.encr == triple, Grade::Weak, "3DES");
+    let md5 = chosen.integ == Some(1) || chosen.hash == Some(1);
+    judge.when(md5, Grade::Weak, "MD5");
+    short_group(chosen.ke, judge);
+}
+
+/// The same of tunnels whose transforms were told (RFC 8221).
+fn tunnel(record: &Record, judge: &mut Judge) {
+    let Some(facts) = record.ipsec.as_deref() else {
+        return;
+    };
+    let t = &facts.transforms;
+    let clear = facts.protocol == 51 || matches!(t.encryption, Some(11 | 21));
+    judge.when(clear, Grade::Broken, "no encryption");
+    judge.when(matches!(t.encryption, Some(1 | 2)), Grade::Broken, "DES");
+    judge.when(t.encryption == Some(3), Grade::Weak, "3DES");
+    judge.when(t.integrity == Some(1), Grade::Weak, "MD5");
+    let behind = facts.ike.as_ref().and_then(|ike| ike.transforms.group);
+    short_group(t.group.or(behind), judge);
+}
+
+/// Groups of 768, 1024 and 1536 bits, and one of 1024 with a small subgroup.
+fn short_group(group: Option<u16>, judge: &mut Judge) {
+    judge.when(
+        matches!(group, Some(1 | 2 | 5 | 22)),
+        Grade::Weak,
+        "Diffie-Hellman below 2048 bits",
+    );
 }
 
 fn parts(suite: &Suite, judge: &mut Judge) {
@@ -313,6 +355,71 @@ mod tests {
         for strict in [Some(true), None] {
             assert!(!exposed("chacha20-poly1305@openssh.com", plain, strict));
         }
+    }
+
+    #[test]
+    fn what_ike_has_chosen() {
+        use hostward::zert::record::{IkeChosen, IkeSeen};
+        let of = |major, encr, hash, integ, ke| {
+            let mut chosen = IkeChosen::default();
+            (chosen.encr, chosen.hash, chosen.integ) = (encr, hash, integ);
+            chosen.ke = Some(ke);
+            let mut seen = IkeSeen::default();
+            seen.major = major;
+            seen.chosen = Some(chosen);
+            let mut r = Record::default();
+            r.protocol = Protocol::Ike;
+            r.pq = PqClass::Classical;
+            r.ike = Some(Box::new(seen));
+            grade(&r)
+        };
+        let short = "Diffie-Hellman below 2048 bits";
+        let classical = "classical key exchange";
+        assert_eq!(
+            of(2, 20, None, None, 31),
+            (Grade::Classical, vec![classical])
+        );
+        // The same number is another cipher in version 1.
+        assert_eq!(
+            of(2, 3, None, Some(1), 5),
+            (Grade::Weak, vec!["3DES", "MD5", short])
+        );
+        assert_eq!(
+            of(1, 5, Some(1), None, 14),
+            (Grade::Weak, vec!["IKE 1", "3DES", "MD5"])
+        );
+        assert_eq!(of(1, 3, Some(2), None, 14), (Grade::Weak, vec!["IKE 1"]));
+        assert_eq!(of(1, 1, Some(2), None, 2).0, Grade::Broken);
+        assert_eq!(of(2, 2, None, Some(2), 14).0, Grade::Broken);
+    }
+
+    #[test]
+    fn tunnels_whose_transforms_were_told() {
+        use hostward::zert::record::IpsecFacts;
+        use hostward_hook::ident::TunnelId;
+        use hostward_hook::protection::IpsecTunnel;
+        let of = |protocol, encryption, group| {
+            let mut told = IpsecTunnel::default();
+            told.tunnel = TunnelId(1);
+            told.protocol = protocol;
+            told.transforms.encryption = encryption;
+            told.transforms.group = group;
+            let mut r = Record::default();
+            r.protocol = Protocol::Ipsec;
+            r.ipsec = Some(Box::new(IpsecFacts::of(&told)));
+            grade(&r)
+        };
+        let unknown = "key exchange not known";
+        assert_eq!(of(50, Some(20), None), (Grade::Unknown, vec![unknown]));
+        assert_eq!(
+            of(50, Some(11), None),
+            (Grade::Broken, vec!["no encryption"])
+        );
+        assert_eq!(of(51, None, None), (Grade::Broken, vec!["no encryption"]));
+        assert_eq!(
+            of(50, Some(3), Some(2)),
+            (Grade::Weak, vec!["3DES", "Diffie-Hellman below 2048 bits"])
+        );
     }
 
     #[test]

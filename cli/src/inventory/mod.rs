@@ -14,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hostward::hook::UnixTime;
+use hostward::hook::event::Value;
 use hostward::zert::aggregate::ip_protocol;
-use hostward::zert::record::{Certificate, Protocol};
+use hostward::zert::record::{Certificate, Field, Protocol};
 use hostward::zert::{CertTime, Record};
 
 pub use grade::{Grade, grade};
@@ -83,15 +84,15 @@ pub struct Protection {
     pub protocol: &'static str,
     /// How far its handshakes came.
     pub state: State,
-    /// Version.
+    /// Version; of ESP whether it travels in UDP.
     pub version: Option<String>,
-    /// Cipher suite, or the cipher of SSH from client to server.
+    /// Cipher suite, the cipher of SSH from client to server, or the encryption of IKE or a tunnel.
     pub cipher: Option<String>,
     /// Number of the cipher suite.
     pub suite: Option<u32>,
-    /// Message authentication of SSH, where the cipher needs one.
+    /// Message authentication of SSH, IKE or a tunnel, where the cipher needs one.
     pub mac: Option<String>,
-    /// Group, or key exchange method of SSH.
+    /// Group, or key exchange method of SSH, IKE or a tunnel.
     pub key_exchange: Option<String>,
     /// Whether a quantum computer would open it; `None` if not known.
     pub quantum_safe: Option<bool>,
@@ -157,11 +158,63 @@ impl Protection {
                 me.mac = text(&s.c2s.mac);
             }
             me.key_exchange = text(&s.kex);
+        } else if record.protocol == Protocol::Ike {
+            me.fill_ike(record);
+        } else {
+            me.fill_ipsec(record);
         }
         if !matches!(state, State::Established) {
             me.quantum_safe = None;
         }
         me
+    }
+
+    /// What the responder of IKE has chosen, by its names.
+    fn fill_ike(&mut self, record: &Record) {
+        record.fields(&mut |name, field| match (name, field) {
+            ("version", Field::One(Value::Str(version))) => self.version = Some(version.into()),
+            ("chosen", Field::Group(chosen)) => {
+                for (name, value) in chosen {
+                    match (*name, value) {
+                        ("encr", Some(Value::Str(v))) => self.cipher = Some((*v).into()),
+                        ("key_length", Some(Value::U64(bits))) => {
+                            if let Some(cipher) = &mut self.cipher {
+                                cipher.push_str(&format!("-{bits}"));
+                            }
+                        }
+                        ("integ" | "hash", Some(Value::Str(v))) => self.mac = Some((*v).into()),
+                        ("dh", Some(Value::Str(v))) => self.key_exchange = Some((*v).into()),
+                        ("additional", Some(Value::Str(v))) => {
+                            if let Some(kex) = &mut self.key_exchange {
+                                kex.push_str(&format!(",{v}"));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        });
+    }
+
+    /// The transforms of ESP and AH where they were told; else only how packets travel can be seen.
+    fn fill_ipsec(&mut self, record: &Record) {
+        if record.spi.is_some_and(|spi| spi.udp_encapsulated) {
+            self.version = Some("in UDP".into());
+        }
+        let is_ipsec = matches!(
+            record.protocol,
+            Protocol::Esp | Protocol::Ah | Protocol::Ipsec
+        );
+        if let Some(tunnel) = record.ipsec.as_deref().filter(|_| is_ipsec) {
+            let bits = tunnel.transforms.encryption_bits;
+            self.cipher = tunnel.encryption_name().map(|name| match bits {
+                0 => name.to_owned(),
+                bits => format!("{name}-{bits}"),
+            });
+            self.mac = tunnel.integrity_name().map(str::to_owned);
+            self.key_exchange = tunnel.key_exchange_name().map(str::to_owned);
+        }
     }
 
     /// In a few words.
@@ -177,7 +230,7 @@ impl Protection {
         for part in [&self.cipher, &self.mac, &self.key_exchange] {
             parts.extend(part.as_deref());
         }
-        if self.ipsec {
+        if self.ipsec && self.protocol != "ipsec" {
             parts.push("in IPsec");
         }
         parts.join(" ")
@@ -196,7 +249,7 @@ pub struct Totals {
     pub first: UnixTime,
     /// When the last one was seen last.
     pub last: UnixTime,
-    /// Names that clients asked for, some of them.
+    /// Names that clients asked for, or SPIs of ESP and AH, some of them.
     pub names: BTreeSet<String>,
     /// Clients, some of them.
     pub clients: BTreeSet<IpAddr>,
@@ -292,6 +345,8 @@ impl Inventory {
         totals.first = totals.first.min(opened);
         totals.last = totals.last.max(last);
         some(&mut totals.names, record.tls.sni.get().map(str::to_owned));
+        let spi = record.spi.map(|s| format!("SPI {:#010x}", s.spi));
+        some(&mut totals.names, spi);
         some(&mut totals.clients, Some(record.client.ip()));
         if record.failed {
             for alert in record.tls.alerts.as_slice() {
@@ -438,6 +493,35 @@ mod tests {
         let (grades, failed) = all.by_grade();
         assert_eq!(grades[&Grade::None], 1);
         assert_eq!(failed, 1);
+    }
+
+    #[test]
+    fn tunnels_show_what_was_told_or_what_is_visible() {
+        use hostward::zert::record::{IpsecFacts, SpiSeen};
+        use hostward_hook::protection::IpsecTunnel;
+        let mut told = IpsecTunnel::default();
+        told.protocol = 50;
+        told.transforms.encryption = Some(20);
+        told.transforms.encryption_bits = 256;
+        told.transforms.group = Some(31);
+        let mut r = Record::default();
+        r.protocol = Protocol::Ipsec;
+        r.ipsec = Some(Box::new(IpsecFacts::of(&told)));
+        assert_eq!(
+            Protection::of(&r).words(),
+            "ipsec ENCR_AES_GCM_16-256 curve25519"
+        );
+        let mut seen = Record::default();
+        seen.protocol = Protocol::Esp;
+        let mut spi = SpiSeen::default();
+        spi.spi = 0xC0FFEE;
+        spi.udp_encapsulated = true;
+        seen.spi = Some(spi);
+        assert_eq!(Protection::of(&seen).words(), "esp in UDP");
+        let mut all = Inventory::default();
+        all.add(&seen, 1);
+        let totals = all.services.values().next().unwrap();
+        assert_eq!(totals.names, ["SPI 0x00c0ffee".to_owned()].into());
     }
 
     #[test]

@@ -239,7 +239,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(types.len(), 44);
+        assert_eq!(types.len(), 43);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hostward_hook::protection::{
 use hostward_hook::time::UnixTime;
 
 use super::tls::Certificate;
+use crate::names::ike as numbers;
 use crate::text::Text;
 
 /// The tunnel a connection goes through.
@@ -80,6 +81,26 @@ pub struct IkeFacts {
 }
 
 impl IpsecFacts {
+    /// Name of the encryption of its packets, by the registry of IKEv2.
+    #[must_use]
+    pub fn encryption_name(&self) -> Option<&'static str> {
+        numbers::encryption(2, self.transforms.encryption?)
+    }
+
+    /// Name of the integrity protection of its packets, by the registry of IKEv2.
+    #[must_use]
+    pub fn integrity_name(&self) -> Option<&'static str> {
+        numbers::integrity(self.transforms.integrity?)
+    }
+
+    /// Name of the key exchange of the associations themselves, else of the IKE association behind
+    /// them, by the registry of IKEv2.
+    #[must_use]
+    pub fn key_exchange_name(&self) -> Option<&'static str> {
+        let behind = self.ike.as_ref().and_then(|ike| ike.transforms.group);
+        numbers::key_exchange(self.transforms.group.or(behind)?)
+    }
+
     /// Owned, from what was told.
     #[must_use]
     pub fn of(told: &IpsecTunnel<'_>) -> Self {
