@@ -230,7 +230,11 @@ fn of_children() {
                 ("gcm.ei", &gcm.from_initiator.encryption),
                 ("gcm.er", &gcm.from_responder.encryption),
             ] {
-                assert_eq!(found.expose(), case.get(&format!("{name}.{part}")), "{part}");
+                assert_eq!(
+                    found.expose(),
+                    case.get(&format!("{name}.{part}")),
+                    "{part}"
+                );
             }
             assert!(gcm.from_initiator.integrity.is_empty());
             assert_eq!(gcm.of(Side::Responder).0, &gcm.from_responder);
@@ -244,7 +248,12 @@ fn of_children_without_some_keys() {
     let case = &Case::all()[1];
     let keys = initial(case, &gcm(case.prf()));
     for (protocol, encryption, integrity, lengths) in [
-        (Protocol::Esp, Some(Encr::Gmac(AesKey::Aes256)), None, (36, 0)),
+        (
+            Protocol::Esp,
+            Some(Encr::Gmac(AesKey::Aes256)),
+            None,
+            (36, 0),
+        ),
         (
             Protocol::Esp,
             Some(Encr::Null),
@@ -353,7 +362,8 @@ fn authentication() {
             assert_eq!(octets, case.get(&format!("{name}.signed")));
             let auth = psk_auth(&provider, case.prf(), &psk, &octets).unwrap();
             assert_eq!(auth.expose(), case.get(&format!("{name}.auth")));
-            let verify = |auth: &[u8]| psk_verify(&provider, case.prf(), &psk, &octets, auth).unwrap();
+            let verify =
+                |auth: &[u8]| psk_verify(&provider, case.prf(), &psk, &octets, auth).unwrap();
             assert!(verify(auth.expose()).is_ok());
             // Never a part of it, nothing, or anything else.
             assert!(verify(&auth.expose()[..auth.len() - 1]).is_err());
@@ -371,9 +381,8 @@ fn authentication() {
 fn detection_of_nat() {
     let provider = provider();
     let case = &Case::all()[0];
-    let hash = |address: &str| {
-        nat_detection(&provider, case.spis(""), address.parse().unwrap()).unwrap()
-    };
+    let hash =
+        |address: &str| nat_detection(&provider, case.spis(""), address.parse().unwrap()).unwrap();
     let expected = |ip: &[u8], port: [u8; 2]| {
         let digest = provider
             .digest(Hash::Sha1, &[case.get("spii"), case.get("spir"), ip, &port])

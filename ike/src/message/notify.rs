@@ -186,9 +186,7 @@ impl<'a> Notify<'a> {
         };
         let spi = || <[u8; 4]>::try_from(self.spi).ok().map(u32::from_be_bytes);
         Some(match self.kind {
-            T::UNSUPPORTED_CRITICAL_PAYLOAD => {
-                C::UnsupportedCriticalPayload(PayloadType(u8()?))
-            }
+            T::UNSUPPORTED_CRITICAL_PAYLOAD => C::UnsupportedCriticalPayload(PayloadType(u8()?)),
             T::INVALID_MAJOR_VERSION => C::InvalidMajorVersion(u8()?),
             T::INVALID_MESSAGE_ID => C::InvalidMessageId(u32()?),
             T::INVALID_KE_PAYLOAD => C::InvalidKePayload(u16()?),
@@ -217,7 +215,11 @@ impl<'a> Notify<'a> {
             },
             T::CHILD_SA_NOT_FOUND => C::ChildSaNotFound {
                 protocol: self.protocol,
-                spi: if self.spi.is_empty() { None } else { Some(spi()?) },
+                spi: if self.spi.is_empty() {
+                    None
+                } else {
+                    Some(spi()?)
+                },
             },
             T::ADDITIONAL_IP4_ADDRESS => {
                 C::AdditionalIp4Address(<[u8; 4]>::try_from(data).ok()?.into())

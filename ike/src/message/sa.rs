@@ -62,7 +62,9 @@ impl<'a> SaPayload<'a> {
             if reader.is_empty() {
                 return None;
             }
-            WireProposal::read(&mut reader).ok().map(|(_, proposal, _)| proposal)
+            WireProposal::read(&mut reader)
+                .ok()
+                .map(|(_, proposal, _)| proposal)
         })
     }
 

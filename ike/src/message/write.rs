@@ -215,7 +215,10 @@ impl PayloadWriter {
     ///
     /// [`TooLong`].
     pub fn signature_hashes(&mut self, hashes: &[SignatureHash]) -> Result<&mut Self, TooLong> {
-        let data: Vec<u8> = hashes.iter().flat_map(|hash| hash.0.to_be_bytes()).collect();
+        let data: Vec<u8> = hashes
+            .iter()
+            .flat_map(|hash| hash.0.to_be_bytes())
+            .collect();
         self.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, &data)
     }
 

@@ -260,13 +260,19 @@ const GROUPS: [(u16, Group); 13] = [
 /// The transform id of a key exchange method (transform type 4); nothing for TLS's hybrids.
 #[must_use]
 pub fn group_id(group: Group) -> Option<u16> {
-    GROUPS.iter().find(|(_, has)| *has == group).map(|(id, _)| *id)
+    GROUPS
+        .iter()
+        .find(|(_, has)| *has == group)
+        .map(|(id, _)| *id)
 }
 
 /// The key exchange method with this transform id.
 #[must_use]
 pub fn group_of(id: u16) -> Option<Group> {
-    GROUPS.iter().find(|(has, _)| *has == id).map(|(_, group)| *group)
+    GROUPS
+        .iter()
+        .find(|(has, _)| *has == id)
+        .map(|(_, group)| *group)
 }
 
 /// One transform, typed.
@@ -319,11 +325,9 @@ impl Transform {
     pub fn key_bits(&self) -> Option<u16> {
         match self {
             Self::Encr(encr) => encr.aes_key().map(|key| key.len() as u16 * 8),
-            Self::Prf(_)
-            | Self::Integ(_)
-            | Self::Ke(_)
-            | Self::Esn(_)
-            | Self::Additional(..) => None,
+            Self::Prf(_) | Self::Integ(_) | Self::Ke(_) | Self::Esn(_) | Self::Additional(..) => {
+                None
+            }
         }
     }
 
