@@ -14,7 +14,7 @@ use std::path::Path;
 
 use hostward_crypto::algorithm::{AesKey, Tag};
 use hostward_crypto::{Aead, Cipher, Group, Hash, Mac, Prf, Provider, Secret, backend};
-use hostward_ike::message::{ExchangeType, Limits, Message, Payload};
+use hostward_ike::message::{ExchangeType, Limits, Message};
 use hostward_ike::proposal::{Encr, IkeSuite, Integ, Offer, Preference, Selecting, select_ike};
 use hostward_ike::protect::Opener;
 
@@ -113,10 +113,7 @@ fn decrypted() {
                     integrity.map_or(Vec::new(), |integ| vec![integ]),
                     [suite.group],
                 );
-                let sa = message.payloads.iter().find_map(|payload| match payload {
-                    Payload::Sa(sa) => Some(sa),
-                    _ => None,
-                });
+                let sa = message.payloads.sa();
                 let selecting = Selecting {
                     provider: &provider,
                     preference: Preference::Peer,
@@ -134,9 +131,7 @@ fn decrypted() {
             let whole = opener.open(&message).unwrap();
             let payloads = whole.payloads(&limits).unwrap();
             opened += 1;
-            let auth = payloads
-                .iter()
-                .any(|payload| matches!(payload, Payload::Auth(_)));
+            let auth = payloads.auth().is_some();
             assert_eq!(
                 auth,
                 message.header.exchange == ExchangeType::IKE_AUTH,

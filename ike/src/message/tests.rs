@@ -1,3 +1,8 @@
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at what it is about"
+)]
+
 use super::*;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};

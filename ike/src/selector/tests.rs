@@ -1,3 +1,9 @@
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a test looks at what it is about"
+)]
+
 use super::*;
 use crate::message::{Limits, NotifyType, Payload, PayloadWriter, Payloads};
 use alloc::vec;
