@@ -14,9 +14,6 @@ mod reader;
 mod sa;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use error::{ParseError, Problem, TooLong};
 pub use header::{Encapsulated, Flags, Header, IkeSpi, Version};
 pub use limits::Limits;
@@ -417,3 +414,6 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

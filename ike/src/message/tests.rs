@@ -49,6 +49,7 @@ fn accepted(kind: u8, body: &[u8]) {
     Payloads::parse(first, &octets, &Limits::default()).unwrap();
 }
 
+// RFC 7296 §3.4, §3.5, §3.6, §3.7, §3.9, §3.12, §3.15: each as it was written.
 #[test]
 fn every_payload_there_and_back() {
     let mut w = PayloadWriter::new(10_000);
@@ -216,6 +217,9 @@ fn payloads_that_are_none() {
     refused(42, &[3, 4, 0, 1, 0, 0, 0, 1, 0]);
     refused(42, &[0, 0, 0, 0]);
     refused(53, &[0, 1, 0]);
+    // RFC 7296 §3.16: EAP is recognised.
+    accepted(48, b"");
+    accepted(48, b"anything");
     // RFC 7296 §3.15.1.
     refused(47, &[1, 0, 0]);
     refused(47, &[1, 0, 0, 0, 0, 1, 0, 3, 1, 2, 3]);
@@ -240,7 +244,8 @@ fn payloads_that_are_none() {
     }
 }
 
-// RFC 7296 §3.10, RFC 4555, RFC 5685, RFC 6290, RFC 6311, RFC 8784, RFC 9370: data that go with the type.
+// RFC 7296 §1.3.3, §1.5, §2.3, §2.22, §2.25, RFC 4478 §3, RFC 4555 §3.4, §3.7, §3.9, RFC 5685 §9, §9.2,
+// RFC 6311 §6.3, §6.4, RFC 7427 §4: data that go with the type.
 #[test]
 fn notifications() {
     let notify = |kind: u16, data: &[u8]| {

@@ -222,7 +222,7 @@ impl PayloadWriter {
         self.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, &data)
     }
 
-    /// Adds a notification with a gateway (RFC 5685 §6): REDIRECT, with the initiator's nonce in the
+    /// Adds a notification with a gateway (RFC 5685 §9): REDIRECT, with the initiator's nonce in the
     /// answer to IKE_SA_INIT, or REDIRECTED_FROM, without.
     ///
     /// # Errors

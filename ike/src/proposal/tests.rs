@@ -484,6 +484,7 @@ fn children() {
     );
 }
 
+// RFC 7296 §3.3.1: proposals in order of preference, the answer with the number of the one chosen.
 #[test]
 fn offers_are_sent_and_read() {
     let mut offer = Offer::ike(

@@ -5,9 +5,6 @@
 //! here twice.
 
 mod fragment;
-#[cfg(test)]
-mod tests;
-
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -495,3 +492,6 @@ fn relink(octets: &mut [u8]) {
         *next = PayloadType::SK.0;
     }
 }
+
+#[cfg(test)]
+mod tests;

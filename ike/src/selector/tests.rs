@@ -308,7 +308,7 @@ fn transport_mode_behind_a_nat() {
     }
 }
 
-// RFC 7296 §3.13.1: ranges, OPAQUE, ICMP; RFC 7296 §2.9: unknown types are skipped.
+// RFC 7296 §3.13, §3.13.1: ranges, OPAQUE, ICMP; RFC 7296 §2.9: unknown types are skipped.
 #[test]
 fn written_and_read() {
     assert_eq!(Ports::icmp(8, 0), Ports::Range(0x0800, 0x0800));
