@@ -244,7 +244,7 @@ fn payloads_that_are_none() {
     }
 }
 
-// RFC 7296 §1.3.3, §1.5, §2.3, §2.22, §2.25, RFC 4478 §3, RFC 4555 §3.4, §3.7, §3.9, RFC 5685 §9, §9.2,
+// RFC 7296 §3.10, §1.3.3, §1.5, §2.3, §2.22, §2.25, RFC 4478 §3, RFC 4555 §3.4, §3.7, §3.9, RFC 5685 §9, §9.2,
 // RFC 6311 §6.3, §6.4, RFC 7427 §4: data that go with the type.
 #[test]
 fn notifications() {
