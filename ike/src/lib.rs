@@ -13,3 +13,12 @@
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+pub mod cookie;
+pub mod keys;
+pub mod message;
+pub mod proposal;
+pub mod protect;
+pub mod selector;
+#[cfg(test)]
+mod testing;
