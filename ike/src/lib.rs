@@ -13,3 +13,6 @@
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+mod der;
+pub mod identity;
