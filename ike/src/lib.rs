@@ -14,5 +14,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod auth;
+pub mod certificate;
 mod der;
 pub mod identity;

@@ -464,7 +464,9 @@ mod tests {
         assert_eq!(shown(b"\x1b[2J"), "#1b5b324a");
         assert_eq!(shown(b"#00"), "#233030");
         assert_eq!(
-            Identity::user_at_fqdn("joe@Example.com").unwrap().to_string(),
+            Identity::user_at_fqdn("joe@Example.com")
+                .unwrap()
+                .to_string(),
             "joe@Example.com"
         );
     }

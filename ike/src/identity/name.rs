@@ -146,8 +146,14 @@ const TYPES: &[(&str, &[u8])] = &[
     ("POSTALCODE", &[0x55, 4, 17]),
     ("GN", &[0x55, 4, 42]),
     ("DNQUALIFIER", &[0x55, 4, 46]),
-    ("UID", &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 1]),
-    ("DC", &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25]),
+    (
+        "UID",
+        &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 1],
+    ),
+    (
+        "DC",
+        &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25],
+    ),
     ("EMAIL", EMAIL),
 ];
 const EMAIL: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 1];
@@ -241,9 +247,11 @@ fn fold_parts(parts: &[Vec<Attribute>]) -> Box<[u8]> {
 fn text(tag: u8, value: &[u8]) -> Option<String> {
     match tag {
         der::UTF8_STRING => core::str::from_utf8(value).ok().map(ToOwned::to_owned),
-        der::NUMERIC_STRING | der::PRINTABLE_STRING | der::IA5_STRING | der::VISIBLE_STRING => value
-            .is_ascii()
-            .then(|| value.iter().map(|octet| char::from(*octet)).collect()),
+        der::NUMERIC_STRING | der::PRINTABLE_STRING | der::IA5_STRING | der::VISIBLE_STRING => {
+            value
+                .is_ascii()
+                .then(|| value.iter().map(|octet| char::from(*octet)).collect())
+        }
         // In practice Latin-1.
         der::TELETEX_STRING => Some(value.iter().map(|octet| char::from(*octet)).collect()),
         der::BMP_STRING => {
@@ -412,7 +420,10 @@ fn attribute_value(text: &str) -> Result<(Value, bool, Option<char>, &str), Name
             '\\' => {
                 plain = false;
                 let (_, escaped) = chars.next().ok_or(NameError::Value)?;
-                match (escaped.to_digit(16), chars.peek().and_then(|(_, c)| c.to_digit(16))) {
+                match (
+                    escaped.to_digit(16),
+                    chars.peek().and_then(|(_, c)| c.to_digit(16)),
+                ) {
                     (Some(high), Some(low)) => {
                         chars.next();
                         octets.push((high * 16 + low) as u8);
@@ -580,7 +591,10 @@ mod tests {
             ("1.2.840.5=#0c0161", "1.2.840.5=a"),
             ("OID.2.5.4.3=x", "CN=x"),
             ("CN=#0500", "CN=#0500"),
-            ("E=Joe@Example.com,DC=example,DC=com", "EMAIL=Joe@Example.com,DC=example,DC=com"),
+            (
+                "E=Joe@Example.com,DC=example,DC=com",
+                "EMAIL=Joe@Example.com,DC=example,DC=com",
+            ),
             ("CN=M\u{fc}ller", "CN=M\u{fc}ller"),
             ("CN=\\*", "CN=\\*"),
         ] {
@@ -603,7 +617,10 @@ mod tests {
             assert_eq!(DistinguishedName::parse(text), Err(error), "{text}");
         }
         let many = ["CN=a"; 65].join(",");
-        assert_eq!(DistinguishedName::parse(&many), Err(NameError::TooManyParts));
+        assert_eq!(
+            DistinguishedName::parse(&many),
+            Err(NameError::TooManyParts)
+        );
     }
 
     // RFC 5280 §7.1: case, kind of string and spaces do not count; order and types do.
@@ -629,8 +646,14 @@ mod tests {
         }
         // What is no text of its type is itself and nothing else.
         assert_ne!(read(der::PRINTABLE_STRING, b"m\0"), dn("CN=m"));
-        assert_ne!(read(der::UTF8_STRING, b"m\0"), read(der::PRINTABLE_STRING, b"m\0"));
-        assert_ne!(read(der::UTF8_STRING, b"\xFF"), read(der::UTF8_STRING, b"\xFE"));
+        assert_ne!(
+            read(der::UTF8_STRING, b"m\0"),
+            read(der::PRINTABLE_STRING, b"m\0")
+        );
+        assert_ne!(
+            read(der::UTF8_STRING, b"\xFF"),
+            read(der::UTF8_STRING, b"\xFE")
+        );
         assert_ne!(read(der::OCTET_STRING, b"m"), dn("CN=m"));
     }
 

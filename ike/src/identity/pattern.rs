@@ -98,7 +98,9 @@ impl Addresses {
 #[non_exhaustive]
 pub enum PatternError {
     /// A `*` somewhere else than in place of the first labels, the user, or a whole value.
-    #[error("a * stands for the first labels of a host name (*.example.com), a user (*@example.com) or a value (CN=*)")]
+    #[error(
+        "a * stands for the first labels of a host name (*.example.com), a user (*@example.com) or a value (CN=*)"
+    )]
     Star,
     /// What is left is no identity.
     #[error(transparent)]
@@ -150,14 +152,19 @@ impl DnPattern {
     pub fn matches(&self, name: &DistinguishedName) -> bool {
         let parts = name.parts();
         parts.len() == self.parts.len()
-            && parts.into_iter().zip(&self.parts).all(|(mut part, wanted)| {
-                part.sort_by(|a, b| (&a.oid, &a.folded).cmp(&(&b.oid, &b.folded)));
-                part.len() == wanted.len()
-                    && part.iter().zip(wanted).all(|(attribute, (oid, value))| {
-                        attribute.oid == *oid
-                            && value.as_ref().is_none_or(|value| attribute.folded == *value)
-                    })
-            })
+            && parts
+                .into_iter()
+                .zip(&self.parts)
+                .all(|(mut part, wanted)| {
+                    part.sort_by(|a, b| (&a.oid, &a.folded).cmp(&(&b.oid, &b.folded)));
+                    part.len() == wanted.len()
+                        && part.iter().zip(wanted).all(|(attribute, (oid, value))| {
+                            attribute.oid == *oid
+                                && value
+                                    .as_ref()
+                                    .is_none_or(|value| attribute.folded == *value)
+                        })
+                })
     }
 }
 
@@ -233,7 +240,11 @@ impl IdentityPattern {
     /// [`PatternError`].
     pub fn dn(text: &str) -> Result<Self, PatternError> {
         let pattern = DnPattern::parse(text)?;
-        let open = pattern.parts.iter().flatten().any(|(_, value)| value.is_none());
+        let open = pattern
+            .parts
+            .iter()
+            .flatten()
+            .any(|(_, value)| value.is_none());
         if open {
             Ok(Self::Dn(pattern))
         } else {
@@ -309,7 +320,10 @@ mod tests {
         assert!(all.contains(ip("2001:db8::")) && !all.contains(ip("10.0.0.1")));
         assert_eq!(Addresses::prefix(ip("10.0.0.0"), 33), None);
         assert_eq!(Addresses::prefix(ip("::"), 129), None);
-        assert_eq!(Addresses::prefix(ip("10.0.0.1"), 32).unwrap().single(), Some(ip("10.0.0.1")));
+        assert_eq!(
+            Addresses::prefix(ip("10.0.0.1"), 32).unwrap().single(),
+            Some(ip("10.0.0.1"))
+        );
         assert_eq!(Addresses::range(ip("10.0.0.2"), ip("10.0.0.1")), None);
         assert_eq!(Addresses::range(ip("10.0.0.2"), ip("::1")), None);
         assert!(Addresses::V6.contains(ip("::2")) && !Addresses::V6.contains(ip("1.2.3.4")));
@@ -353,7 +367,10 @@ mod tests {
         assert!(!is("CN=a,OU=gw,O=Other,C=US"));
         assert!(!is("UID=a,OU=gw,O=Example,C=US"));
         let exact = IdentityPattern::dn("CN=\\*,O=Example").unwrap();
-        assert_eq!(exact.exact(), Some(&Identity::dn("CN=\\*,O=Example").unwrap()));
+        assert_eq!(
+            exact.exact(),
+            Some(&Identity::dn("CN=\\*,O=Example").unwrap())
+        );
         let set = IdentityPattern::dn("OU=*+CN=a,O=x").unwrap();
         assert!(set.matches(&Identity::dn("CN=a+OU=b,O=x").unwrap()));
     }
@@ -361,7 +378,11 @@ mod tests {
     #[test]
     fn a_star_has_its_places() {
         for text in ["a*.example.com", "*", "*.*.com", "a.*.com"] {
-            assert_eq!(IdentityPattern::fqdn(text), Err(PatternError::Star), "{text}");
+            assert_eq!(
+                IdentityPattern::fqdn(text),
+                Err(PatternError::Star),
+                "{text}"
+            );
         }
         for text in ["j*@example.com", "*@*.com"] {
             assert_eq!(IdentityPattern::user_at_fqdn(text), Err(PatternError::Star));
