@@ -18,3 +18,4 @@ pub mod auth;
 pub mod certificate;
 mod der;
 pub mod identity;
+pub mod policy;

@@ -583,8 +583,12 @@ fn certificates_at_an_address_are_questions() {
 
     // A bundle: [0] certificates and [1] lists.
     let wrap = |tag: u8, octets: &[u8]| {
-        let mut out = vec![tag, 0x82];
-        out.extend((octets.len() as u16).to_be_bytes());
+        let [high, low] = (octets.len() as u16).to_be_bytes();
+        let mut out = match (high, low) {
+            (0, ..0x80) => vec![tag, low],
+            (0, _) => vec![tag, 0x81, low],
+            _ => vec![tag, 0x82, high, low],
+        };
         out.extend_from_slice(octets);
         out
     };
