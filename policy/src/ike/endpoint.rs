@@ -13,6 +13,7 @@ use super::{Compiler, texts};
 use crate::codes;
 use crate::diagnostic::quote;
 use crate::policy::{Object, Setting};
+use crate::source::Span;
 use crate::tables::ipsec::address::{All, ip_addr, ip_addr_set};
 use crate::tables::ipsec::endpoint::{
     Identity as Kind, local_security_endpoint, remote_security_endpoint,
@@ -70,6 +71,15 @@ fn word<'a>(setting: &Setting<'a>) -> &'a str {
 
 impl Compiler<'_> {
     pub(super) fn local_endpoint(&mut self, object: Object<'_>) -> Option<model::LocalEndpoint> {
+        if let Some(known) = self.locals.get(&object.index()) {
+            return known.clone();
+        }
+        let made = self.local_endpoint_of(object);
+        self.locals.insert(object.index(), made.clone());
+        made
+    }
+
+    fn local_endpoint_of(&mut self, object: Object<'_>) -> Option<model::LocalEndpoint> {
         use local_security_endpoint as p;
         let identity = match object.one(p::IDENTITY) {
             None => None,
@@ -85,6 +95,15 @@ impl Compiler<'_> {
     }
 
     pub(super) fn remote_endpoint(&mut self, object: Object<'_>) -> Option<model::RemoteEndpoint> {
+        if let Some(known) = self.remotes.get(&object.index()) {
+            return known.clone();
+        }
+        let made = self.remote_endpoint_of(object);
+        self.remotes.insert(object.index(), made.clone());
+        made
+    }
+
+    fn remote_endpoint_of(&mut self, object: Object<'_>) -> Option<model::RemoteEndpoint> {
         use remote_security_endpoint as p;
         let identity = match object.one(p::IDENTITY) {
             None => IdentityPattern::Any,
@@ -149,7 +168,7 @@ impl Compiler<'_> {
         );
     }
 
-    pub(super) fn shared_key(&mut self, setting: &Setting<'_>) -> Option<SharedKey> {
+    pub(super) fn shared_key(&mut self, setting: &Setting<'_>, rule: Span) -> Option<SharedKey> {
         let octets: Option<Vec<u8>> =
             match (setting.choice::<k::SharedKey>()?, setting.atoms().nth(1)) {
                 (k::SharedKey::Ascii, Some(Atom::Text(text))) => {
@@ -173,12 +192,12 @@ impl Compiler<'_> {
             };
         let key = octets.and_then(|octets| SharedKey::new(Secret::new(octets)).ok());
         if key.is_none() {
-            // The key itself is not shown.
+            // The line with the key would show it; the rule does not.
             self.tell(
                 &codes::IKE_SHARED_KEY,
-                setting.line_span(),
+                rule,
                 || "the shared key cannot be read".into(),
-                || "expected visible ASCII characters, or hexadecimal digits after `Hex`".into(),
+                || "in its `SharedKey`: expected visible ASCII characters, or hexadecimal digits after `Hex`".into(),
                 "write keys with other characters in hexadecimal: `SharedKey Hex 736563726574`",
             );
         }

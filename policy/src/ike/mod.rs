@@ -48,6 +48,8 @@ pub fn compile(
         offers: BTreeMap::new(),
         actions: BTreeMap::new(),
         data_offers: BTreeMap::new(),
+        locals: BTreeMap::new(),
+        remotes: BTreeMap::new(),
         places: BTreeMap::new(),
     };
     let parts = compiler.parts(policy);
@@ -104,6 +106,8 @@ struct Compiler<'d> {
     offers: Shared<model::KeyExchangeOffer>,
     actions: Shared<Arc<model::KeyExchangeAction>>,
     data_offers: Shared<model::IpDataOffer>,
+    locals: Shared<model::LocalEndpoint>,
+    remotes: Shared<model::RemoteEndpoint>,
     /// Where the objects of the model stand.
     places: BTreeMap<(&'static str, String), Span>,
 }
@@ -196,7 +200,7 @@ impl Compiler<'_> {
         let remote = child(p::REMOTE).and_then(|o| self.remote_endpoint(o));
         let action = child(p::ACTION).and_then(|o| self.action(o, root));
         let key = match object.one(p::SHARED_KEY) {
-            Some(setting) => Some(self.shared_key(&setting)?),
+            Some(setting) => Some(self.shared_key(&setting, object.name_span())?),
             None => None,
         };
         let mut rule = model::KeyExchangeRule::new(&object.name(), local?, remote?, action?);

@@ -265,7 +265,7 @@ crate::statements! {
         HOW_TO_AUTH_PEERS = Parameter::new(&[Keyword::line("HowToAuthPeers", &AUTH_PEERS)],
             "How peers prove who they are in IKEv1.").absent("needed for IKEv1").unconfirmed(),
         DH_GROUP = Parameter::new(&[Keyword::line("DHGroup", &DH_GROUP)],
-            "The Diffie-Hellman group.").default("Group2").unconfirmed(),
+            "The Diffie-Hellman group.").default("Group14").unconfirmed(),
         ADDITIONAL = Parameter::new(&[Keyword::line("AdditionalKeyExchange", &LATER_EXCHANGE)],
             "An extension to z/OS (RFC 9370): a key exchange after the first, in order, for instance `Group36` \
              (ML-KEM-768); `Optional` lets the peer leave it out.").list(),
