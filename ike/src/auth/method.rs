@@ -443,7 +443,7 @@ mod tests {
         der::wrap(der::SEQUENCE, &all)
     }
 
-    // RFC 8247 §3.2.1: RSASSA-PSS with empty or default parameters is not taken; RFC 4055 §3.1.
+    // RFC 8247 §3.2.1: RSASSA-PSS with empty or default parameters is not taken. RFC 4055 §2.1, §3.1.
     #[test]
     fn parameters_of_pss_are_strict() {
         let key = rsa_key();
