@@ -24,7 +24,7 @@ pub(crate) const fn signature_id(scheme: Scheme) -> Option<AlgorithmIdentifier> 
         Scheme::Ecdsa(_, Hash::Sha384) => alg_id::ECDSA_SHA384,
         Scheme::Ecdsa(_, Hash::Sha512) => alg_id::ECDSA_SHA512,
         Scheme::Ed25519 => alg_id::ED25519,
-        _ => return None,
+        Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | Scheme::Ecdsa(..) | _ => return None,
     })
 }
 
@@ -36,7 +36,7 @@ const fn key_id(scheme: Scheme) -> Option<AlgorithmIdentifier> {
         Scheme::Ecdsa(Curve::P384, _) => alg_id::ECDSA_P384,
         Scheme::Ecdsa(Curve::P521, _) => alg_id::ECDSA_P521,
         Scheme::Ed25519 => alg_id::ED25519,
-        _ => return None,
+        Scheme::Ecdsa(..) | _ => return None,
     })
 }
 

@@ -17,7 +17,7 @@ pub const fn aead(algorithm: Aead) -> Option<(u16, Option<u16>)> {
         Aead::AesGcm(key, Tag::Octets12) => (19, Some(bits(key))),
         Aead::AesGcm(key, Tag::Octets16) => (20, Some(bits(key))),
         Aead::ChaCha20Poly1305 => (28, None),
-        _ => return None,
+        Aead::AesGcm(..) | Aead::AesCcm(..) | _ => return None,
     })
 }
 
@@ -41,7 +41,7 @@ pub const fn prf(algorithm: Prf) -> Option<u16> {
         Prf::Hmac(Hash::Sha384) => 6,
         Prf::Hmac(Hash::Sha512) => 7,
         Prf::AesCmac => 8,
-        _ => return None,
+        Prf::Hmac(_) | _ => return None,
     })
 }
 
@@ -55,7 +55,7 @@ pub const fn integrity(algorithm: Mac) -> Option<(u16, usize)> {
         Mac::Hmac(Hash::Sha256) => (12, 16),
         Mac::Hmac(Hash::Sha384) => (13, 24),
         Mac::Hmac(Hash::Sha512) => (14, 32),
-        _ => return None,
+        Mac::Hmac(_) | _ => return None,
     })
 }
 
@@ -76,7 +76,7 @@ pub const fn group(algorithm: Group) -> Option<u16> {
         Group::MlKem512 => 35,
         Group::MlKem768 => 36,
         Group::MlKem1024 => 37,
-        _ => return None,
+        Group::X25519MlKem768 | Group::P256MlKem768 | Group::P384MlKem1024 | _ => return None,
     })
 }
 
