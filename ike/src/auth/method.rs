@@ -393,7 +393,7 @@ mod tests {
                 Scheme::Ecdsa(Curve::P384, _) => key(pki_types::alg_id::ECDSA_P384.as_ref()),
                 Scheme::Ecdsa(Curve::P521, _) => key(pki_types::alg_id::ECDSA_P521.as_ref()),
                 Scheme::Ed25519 => key(pki_types::alg_id::ED25519.as_ref()),
-                Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | Scheme::Ecdsa(..) | _ => rsa_key(),
+                Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | _ => rsa_key(),
             };
             let own = identifier(scheme).unwrap();
             assert_eq!(identified(&own, &key), Some(scheme));

@@ -142,9 +142,12 @@ impl Compiler<'_> {
         let text = word(setting);
         let made = match setting.choice::<Kind>()? {
             Kind::IpAddr => {
-                return addresses_at(setting, 1).map(|addresses| match addresses {
-                    Addresses::All => IdentityPattern::Any,
-                    some => IdentityPattern::addresses(some),
+                return addresses_at(setting, 1).map(|addresses| {
+                    if addresses == Addresses::All {
+                        IdentityPattern::Any
+                    } else {
+                        IdentityPattern::addresses(addresses)
+                    }
                 });
             }
             Kind::Fqdn => IdentityPattern::fqdn(text),

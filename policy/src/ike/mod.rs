@@ -152,13 +152,13 @@ impl Compiler<'_> {
                 push(&mut local, rule);
             }
         }
-        let mut parts = model::PolicyParts::default();
-        parts.config = config?;
-        parts.rules = rules?;
-        parts.actions = actions?;
-        parts.starts = starts?;
-        parts.local = local?;
-        Some(parts)
+        Some(model::PolicyParts {
+            config: config?,
+            rules: rules?,
+            actions: actions?,
+            starts: starts?,
+            local: local?,
+        })
     }
 
     /// Remembers where an object of the model stands.

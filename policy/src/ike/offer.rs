@@ -43,12 +43,18 @@ pub(super) fn later(setting: &Setting<'_>) -> Option<model::AdditionalKeyExchang
     Some(exchange)
 }
 
+/// A number that was written as one.
+fn plain(atom: Atom<'_>) -> Option<u32> {
+    if let Atom::Number(number) = atom {
+        Some(number)
+    } else {
+        None
+    }
+}
+
 /// A range of two numbers; nothing for `None`.
 fn pair(setting: &Setting<'_>) -> Option<core::ops::RangeInclusive<u32>> {
-    let mut numbers = setting.atoms().filter_map(|a| match a {
-        Atom::Number(n) => Some(n),
-        _ => None,
-    });
+    let mut numbers = setting.atoms().filter_map(plain);
     Some(numbers.next()?..=numbers.next()?)
 }
 
@@ -196,10 +202,7 @@ impl Compiler<'_> {
         let bounds = object.one(accepted)?;
         let mut life = model::Life::of(minutes.atom()?.number()?, pair(&bounds)?);
         let kilobytes = object.one(size)?;
-        life.kilobytes = match kilobytes.atom()? {
-            Atom::Number(n) => Some(n),
-            _ => None,
-        };
+        life.kilobytes = plain(kilobytes.atom()?);
         let size_bounds = object.one(sizes)?;
         life.accepted_kilobytes = pair(&size_bounds);
         for (proposed, accepted, value, range) in [
