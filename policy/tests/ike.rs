@@ -184,7 +184,7 @@ fn every_combination_of_algorithms() {
         );
         let (made, count, told) = read(&text);
         assert_eq!(made.is_none(), count > 0, "{told}");
-        let made = made.ok_or_else(|| told.split_once("[").unwrap().1[..5].to_owned());
+        let made = made.ok_or_else(|| told.split(['[', ']']).nth(1).unwrap().to_owned());
         made.map(|p| p.action("Strong").unwrap().offers[0].protection)
     };
     let (cbc, sha2) = (Cipher::AesCbc(AesKey::Aes128), Mac::Hmac(Hash::Sha256));
