@@ -34,6 +34,8 @@ pub use hostward_crypto as crypto;
 pub use hostward_filter as filter;
 pub use hostward_hook as hook;
 pub use hostward_ids as ids;
+#[cfg(feature = "ike")]
+pub use hostward_ike as ike;
 #[cfg(feature = "ipsec")]
 pub use hostward_ipsec as ipsec;
 pub use hostward_policy as policy;

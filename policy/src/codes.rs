@@ -110,6 +110,15 @@ codes! {
     TWO_SPIS = 510, "two-spis", Meaning, Error, "Encryption and authentication of one direction have different SPIs.";
     SPI_TAKEN = 511, "spi-taken", Meaning, Error, "Two manual tunnels have the same inbound SPI.";
     TUNNEL_IMPOSSIBLE = 512, "tunnel-impossible", Meaning, Error, "A tunnel cannot be made as it is described.";
+    IKE_ALGORITHM = 601, "ike-algorithm", Meaning, Error, "Key exchange asks for an algorithm that cannot be used.";
+    IKE_COMBINATION = 602, "ike-combination", Meaning, Error, "The encryption and authentication of an offer do not go together.";
+    IKE_BUNDLE = 603, "ike-bundle", Meaning, Error, "AH cannot be combined with encryption: IKEv2 negotiates no bundles.";
+    IKE_LIFETIME = 604, "ike-lifetime", Meaning, Error, "A proposed lifetime or lifesize is outside of what is accepted.";
+    IKE_VERSION_1 = 605, "ike-version-1", Meaning, Error, "IKEv1 is not spoken.";
+    IKE_IDENTITY = 606, "ike-identity", Meaning, Error, "An identity cannot be read.";
+    IKE_SHARED_KEY = 607, "ike-shared-key", Meaning, Error, "A shared key is missing or cannot be read.";
+    IKE_INCONSISTENT = 608, "ike-inconsistent", Meaning, Error, "Key exchange or dynamic tunnels do not hold together.";
+    IKE_NO_EFFECT = 621, "ike-no-effect", Meaning, Warning, "A parameter of key exchange has no effect.";
 }
 
 #[cfg(test)]

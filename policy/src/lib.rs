@@ -23,6 +23,9 @@ pub mod filter;
 mod format;
 #[cfg(feature = "ipsec")]
 pub mod ipsec;
+
+#[cfg(feature = "ike")]
+pub mod ike;
 pub mod load;
 mod model;
 mod page;

@@ -347,15 +347,11 @@ mod tests {
                     || !SUITES.contains(&suite.to_string().as_str())
             );
         }
-        let case = cases(
-            backend::RING,
-            &Provider::of([backend::RING]),
-            Suite::AES_128_GCM,
-            64,
-        )
-        .into_iter()
-        .next()
-        .unwrap();
+        let ring = Provider::of([backend::RING]);
+        let case = cases(backend::RING, &ring, Suite::AES_128_GCM, 64)
+            .into_iter()
+            .next()
+            .unwrap();
         let row = measure(case, 64, 3);
         assert!(row.share.unwrap() > 0.0 && row.gbit_s > 0.0);
     }
