@@ -10,5 +10,6 @@ pub fn codes() -> impl Iterator<Item = CodeInfo> {
         .copied()
         .chain(hostward_filter::CODES.iter().copied())
         .chain(hostward_ids::malformed::codes())
+        .chain(hostward_ipsec::codes::CODES.iter().copied())
         .chain(hostward_zert::code::CODES.iter().copied())
 }

@@ -17,7 +17,7 @@ use hostward_crypto::Secret;
 use hostward_hook::checksum::{self, ChecksumState, checksum};
 use hostward_hook::frame::FrameBuf;
 use hostward_hook::protection::Encapsulation::{Transport, Tunnel};
-use hostward_hook::{Instant, Meta, Now, Packet, Point, Verdict};
+use hostward_hook::{Meta, Now, Packet, Point, Verdict};
 use hostward_ipsec::sa::{Df, Dscp, Ecn, Lifetimes, Limits, OuterHeader, Refused, SaError, Tfc};
 use hostward_ipsec::suite::{encr, integ};
 use hostward_ipsec::{Outbound, Suite, codes};
@@ -80,7 +80,7 @@ fn congestion_comes_through_the_tunnel() {
     }
 }
 
-// RFC 4301 §5.1.2: DSCP and DF as configured, the hop limit of its own. RFC 6040 §4.1: compatibility mode. RFC 6864 §4: an
+// RFC 4301 §5.1.2, §8.1: DSCP and DF as configured, the hop limit of its own. RFC 6040 §4.1: compatibility mode. RFC 6864 §4: an
 // identification where the packet may be fragmented.
 #[test]
 fn outer_headers_are_as_configured() {
@@ -260,7 +260,8 @@ fn lifetimes_end_associations() {
     assert_eq!(into.open(late, &mut sealed), Err(Refused::Expired));
     assert_eq!(out.seal(late, &mut frame(&plain)), Err(Refused::Expired));
     assert_eq!(into.counters().refused, 1);
-    let _ = Instant::ZERO;
+    // RFC 3948 §4, RFC 7296 §2.4: when something was sent, and the peer heard, last.
+    assert_eq!((out.last_sent(), into.last_opened()), (NOW, None));
 }
 
 // RFC 3948 §3.1.2: transport checksums are put right for what a NAT did, or are not to be looked at. RFC 3948 §2.1: over IPv4
@@ -305,7 +306,8 @@ fn nats_are_passed() {
     )));
 }
 
-// RFC 4303 §3.1.1: options stay in front, extension headers too; RFC 4303 §3.3.4: fragments are refused.
+// RFC 4303 §3.1.1: options stay in front, extension headers too; RFC 4303 §3.3.4: fragments are refused. RFC 4302 §3.3.3.1.2,
+// appendix A: what AH does not cover, or covers as it arrives.
 #[test]
 fn transport_mode_keeps_what_is_in_front() {
     for suite in [GCM, Suite::ah(integ::HMAC_SHA2_256_128).unwrap()] {
