@@ -59,7 +59,8 @@ fn ways(backend: &'static dyn Backend, size: usize) -> Vec<Way> {
     let out = || Outbound::new(&provider, parameters(), NOW).unwrap();
     let into = || Inbound::new(&provider, parameters(), NOW).unwrap();
     let place = size + 2 * ROOM;
-    let mut ways = vec![raw(backend, size)];
+    // The same octets: with padding and trailer.
+    let mut ways = vec![raw(backend, (size + 2).next_multiple_of(4))];
     let (mut one, mut memory) = (out(), vec![0x5a; place * MANY]);
     ways.push(way("seal", move |times| {
         let start = ThreadTime::now();

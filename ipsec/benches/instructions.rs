@@ -1,5 +1,5 @@
 //! Instructions of one association above its cryptography, by callgrind: sealing and opening 64 octets with AES-128-GCM of
-//! ring. At most 350 above the library's own call, which is measured beside them.
+//! ring, which are 68 with padding and trailer. At most 350 above the library's own call, which is measured beside them.
 //!
 //!     cargo bench -p hostward-ipsec --bench instructions
 #![allow(
@@ -27,13 +27,15 @@ use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 const N: u64 = 100;
 /// What an association may add to a packet's cryptography.
 const ABOVE: u64 = 350;
-/// Ring's own counts for `N` packets of 64 octets, as measured with the version of the lock file.
+/// Ring's own counts for `N` times 68 octets, as measured with the version of the lock file.
 const RING_SEAL: u64 = 74_000;
 const RING_OPEN: u64 = 74_000;
 
 const NOW: Instant = Instant::from_secs(1);
 const SIZE: usize = 64;
 const ROOM: usize = 64;
+/// Octets that are encrypted: with padding and trailer.
+const ENCRYPTED: usize = SIZE + 4;
 const PLACE: usize = SIZE + 2 * ROOM;
 
 fn limit(raw: u64) -> LibraryBenchmarkConfig {
@@ -127,13 +129,13 @@ fn open_tunnel(
 
 fn key() -> (LessSafeKey, Vec<u8>) {
     let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[3; 16]).unwrap());
-    (key, vec![0x5a; SIZE * N as usize])
+    (key, vec![0x5a; ENCRYPTED * N as usize])
 }
 
 #[library_benchmark]
 #[bench::ring(setup = key)]
 fn raw_seal((key, mut all): (LessSafeKey, Vec<u8>)) -> (LessSafeKey, Vec<u8>) {
-    for data in all.chunks_exact_mut(SIZE) {
+    for data in all.chunks_exact_mut(ENCRYPTED) {
         let nonce = Nonce::assume_unique_for_key(*black_box(&[7; 12]));
         let aad = Aad::from(black_box(&[9; 8][..]));
         let tag = black_box(&key)
@@ -147,7 +149,7 @@ fn raw_seal((key, mut all): (LessSafeKey, Vec<u8>)) -> (LessSafeKey, Vec<u8>) {
 fn sealed() -> (LessSafeKey, Vec<u8>, ring::aead::Tag) {
     let (key, mut all) = key();
     let mut made = None;
-    for data in all.chunks_exact_mut(SIZE) {
+    for data in all.chunks_exact_mut(ENCRYPTED) {
         let nonce = Nonce::assume_unique_for_key([7; 12]);
         made = key
             .seal_in_place_separate_tag(nonce, Aad::from(&[9; 8]), data)
@@ -161,7 +163,7 @@ fn sealed() -> (LessSafeKey, Vec<u8>, ring::aead::Tag) {
 fn raw_open(
     (key, mut all, tag): (LessSafeKey, Vec<u8>, ring::aead::Tag),
 ) -> (LessSafeKey, Vec<u8>) {
-    for data in all.chunks_exact_mut(SIZE) {
+    for data in all.chunks_exact_mut(ENCRYPTED) {
         let nonce = Nonce::assume_unique_for_key(*black_box(&[7; 12]));
         let aad = Aad::from(black_box(&[9; 8][..]));
         let opened =
