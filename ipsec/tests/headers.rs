@@ -298,6 +298,22 @@ fn nats_are_passed() {
         let wire = seal(&mut out, &plain);
         assert_eq!(wire[22..24], 4501_u16.to_be_bytes());
     }
+    // Either form is taken, whichever is sent.
+    for sends in [false, true] {
+        let plain_form = || parameters(GCM, Tunnel, outer(false));
+        let in_udp = || plain_form().with_udp(4500, 4500);
+        let (sender, receiver) = if sends {
+            (in_udp(), plain_form())
+        } else {
+            (plain_form(), in_udp())
+        };
+        let (mut out, _) = pair(sender);
+        let (_, mut into) = pair(receiver);
+        let plain = packet(inner(false), 0, b"abc");
+        let mut frame = frame(&seal(&mut out, &plain));
+        assert_eq!(into.open(NOW, &mut frame).unwrap().moved, None);
+        assert_eq!(frame.bytes(), plain);
+    }
     // Over IPv6 there is a checksum (RFC 8200 §8.1).
     let p = parameters(GCM, Tunnel, outer(true)).with_udp(4500, 4500);
     assert!(right(&seal(
