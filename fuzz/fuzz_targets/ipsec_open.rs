@@ -148,7 +148,7 @@ fuzz_target!(|data: &[u8]| {
                     (false, false) => 20,
                     (false, true) => 40,
                 };
-                assert_eq!(bytes[..1], plain[..1]);
+                assert_eq!(bytes[0] >> 4, plain[0] >> 4);
                 // With a NAT the UDP checksum is put right.
                 let nat = flags & 16 != 0 && !tunnel;
                 let same = |at: &usize| !nat || !(from + 6..from + 8).contains(at);

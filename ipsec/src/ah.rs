@@ -268,3 +268,34 @@ fn arrive(head: &mut [u8; 40], header: &mut [u8]) {
         *left = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 4302 §3.3.3.1.1.1: a source-routed packet is covered with the destination that the route ends at, whether it
+    // has gone the route or not; options that change are zero, others are not.
+    #[test]
+    fn source_routes_are_covered_as_they_arrive() {
+        let packet = |destination: u8, pointer: u8, last: u8| {
+            let mut packet = alloc::vec![0x48, 7, 0, 60, 1, 2, 0x40, 0, 9, 51, 3, 3];
+            packet.extend([10, 0, 0, 1, 10, 0, 0, destination]);
+            packet.extend([0x83, 7, pointer, 10, 0, 0, last, 1]);
+            packet.extend([0x94, 4, 0, 0]);
+            packet
+        };
+        let (mut sent, mut arrived) = (packet(5, 4, 9), packet(9, 8, 5));
+        zero_mutable(&mut sent).unwrap();
+        zero_mutable(&mut arrived).unwrap();
+        assert_eq!(sent, arrived);
+        assert_eq!(sent[..12], [0x48, 0, 0, 60, 1, 2, 0, 0, 0, 51, 0, 0]);
+        assert_eq!(sent[16..20], [10, 0, 0, 9]);
+        assert_eq!(sent[20..32], [0, 0, 0, 0, 0, 0, 0, 1, 0x94, 4, 0, 0]);
+        // Options that run over their end, or have no length.
+        for bad in [[0x83, 13], [7, 1], [7, 0]] {
+            let mut packet = packet(5, 4, 9);
+            packet[20..22].copy_from_slice(&bad);
+            assert_eq!(zero_mutable(&mut packet), Err(Refused::Malformed));
+        }
+    }
+}

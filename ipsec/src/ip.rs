@@ -82,6 +82,21 @@ impl Place {
         }
     }
 
+    /// Where ESP stands, by itself or in UDP.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    #[inline]
+    pub(crate) fn find_esp(packet: &[u8]) -> Result<Self, Refused> {
+        let esp = |named| matches!(named, proto::ESP | proto::UDP);
+        let place = Self::walk(packet, |named, _| esp(named))?;
+        if esp(place.named) {
+            Ok(place)
+        } else {
+            Err(Refused::NotOurs)
+        }
+    }
+
     /// Where ESP or AH is put in transport mode.
     ///
     /// RFC 4303 §3.1.1: behind the headers that are looked at on the way (hop-by-hop, routing, destination

@@ -22,7 +22,7 @@ fn open(into: &mut Inbound, wire: &[u8]) -> Result<Vec<u8>, Refused> {
     Ok(frame.bytes().to_vec())
 }
 
-// RFC 4303 §3.4: whatever bit of the protected part changes, the packet is refused; RFC 4303 §3.4.3: and the window stays.
+// RFC 4543 §3.3, §4: with GMAC too. RFC 4303 §3.4: whatever bit of the protected part changes, the packet is refused; RFC 4303 §3.4.3: and the window stays.
 #[test]
 fn every_bit_counts() {
     let mut flips = 0;
@@ -124,6 +124,7 @@ fn every_truncation_is_refused() {
     }
 }
 
+// RFC 4303 §3.4.1: fragments are put together before.
 #[test]
 fn other_packets_are_not_ours() {
     let (mut out, mut into) = pair(parameters(Suite::AES_128_GCM, Tunnel, outer(false)));

@@ -136,6 +136,7 @@ fn words(suite: Suite) -> Option<String> {
     ))
 }
 
+// RFC 4106 §3.1, §5: nonces and associated data. RFC 4302 §2.5.1, §3.3.3.1: what AH covers.
 #[test]
 fn scapy_opens_what_we_seal_and_seals_what_we_open() {
     let Some(mut scapy) = Scapy::start() else {

@@ -314,15 +314,13 @@ impl Inbound {
     ) -> Result<Opened, Refused> {
         let all = frame.bytes_mut();
         let len = all.len();
-        let named = if self.udp.is_some() {
-            proto::UDP
+        // RFC 7296 §2.23: either form is taken at any time, whichever is sent.
+        let place = Place::find_esp(all)?;
+        let in_udp = place.named == proto::UDP;
+        let (at, seen) = if in_udp {
+            (place.at + 8, self.seen(all, place)?)
         } else {
-            proto::ESP
-        };
-        let place = Place::find(all, named)?;
-        let (at, seen) = match self.udp {
-            None => (place.at, None),
-            Some(udp) => (place.at + 8, self.seen(all, place, udp)?),
+            (place.at, None)
         };
         let outer_ecn = ecn_of(all);
         let content = self.esp(now, all, at, place.end)?;
@@ -356,12 +354,7 @@ impl Inbound {
 
     /// Looks at the UDP header in front of ESP. Gives where the packet came from, when that is not where the peer is known
     /// to be.
-    fn seen(
-        &self,
-        packet: &[u8],
-        place: Place,
-        udp: UdpEncapsulation,
-    ) -> Result<Option<(IpAddr, u16)>, Refused> {
+    fn seen(&self, packet: &[u8], place: Place) -> Result<Option<(IpAddr, u16)>, Refused> {
         let header = packet
             .get(place.at..place.end)
             .and_then(|rest| rest.first_chunk::<8>())
@@ -370,12 +363,15 @@ impl Inbound {
         if place.at + len != place.end {
             return Err(Refused::Malformed);
         }
-        if u16::from_be_bytes([header[2], header[3]]) != udp.local {
+        let own = self.udp.map_or(crate::udp::PORT, |udp| udp.local);
+        if u16::from_be_bytes([header[2], header[3]]) != own {
             return Err(Refused::NotOurs);
         }
         let port = u16::from_be_bytes([header[0], header[1]]);
         let address = source(packet, place.v6).ok_or(Refused::Malformed)?;
-        Ok((port != udp.remote || address != self.remote).then_some((address, port)))
+        // Without UDP of our own, nothing is sent to that port.
+        let moved = |udp: UdpEncapsulation| port != udp.remote || address != self.remote;
+        Ok(self.udp.is_some_and(moved).then_some((address, port)))
     }
 
     /// Puts the checksum right of TCP and UDP whose pseudo header a NAT changed. Says whether it is right now.

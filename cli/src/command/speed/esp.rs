@@ -20,7 +20,7 @@ use super::raw;
 use crate::command::Outcome;
 
 const AFTER: &str = "Times are thread CPU nanoseconds for one packet: medians of rounds in which a packet's protection and the
-library's own call on as many octets take turns (for AEADs; otherwise encryption and authentication by the library
+library's own call on the octets it encrypts, padding and trailer included, take turns (for AEADs; otherwise encryption and authentication by the library
 through the common interface). share is raw_ns / ns. Only ratios within one run mean anything.
 
 Levels:
@@ -216,7 +216,9 @@ fn cases<'a>(
         .iter()
         .filter_map(|(level, works)| {
             let ours = works(provider, suite, bytes)?;
-            let theirs = baseline(backend.name(), provider, suite, bytes)
+            // The same octets as are encrypted: with padding and trailer.
+            let encrypted = (bytes + 2).next_multiple_of(suite.block_len());
+            let theirs = baseline(backend.name(), provider, suite, encrypted)
                 .map_or([None, None], |works| works.map(Some));
             Some(ours.into_iter().zip(theirs).map(|((op, work), raw)| Case {
                 op,
