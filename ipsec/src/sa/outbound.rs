@@ -665,3 +665,44 @@ fn room<F: FrameBuf + ?Sized>(frame: &mut F, front: usize, back: usize) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostward_crypto::{Secret, backend};
+    use hostward_hook::frame::VecFrame;
+
+    // RFC 4303 §3.3.3: the number never wraps, with 32 bits and with 64; a new association is asked for before.
+    #[test]
+    fn numbers_end() {
+        for esn in [false, true] {
+            let ends = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+            let mut p = Parameters::new(
+                SaId(1),
+                256,
+                Suite::AES_128_GCM,
+                Encapsulation::Tunnel,
+                Secret::zeros(20),
+                ends,
+            );
+            p.esn = esn;
+            let provider = Provider::of([backend::RUST_CRYPTO]);
+            let mut out = Outbound::new(&provider, p, Instant::ZERO).unwrap();
+            let last = if esn { u64::MAX } else { u32::MAX.into() };
+            out.sequence = last - 2;
+            out.life.packets = last - last / 16 - 1;
+            let mut frame = VecFrame::new(64, 500);
+            for number in [last - 1, last] {
+                frame.set(b"abc");
+                let sealed = out.seal_payload(Instant::ZERO, &mut frame, 4).unwrap();
+                assert_eq!((sealed.sequence, sealed.soft), (number, number < last));
+                assert_eq!(frame.bytes()[8..16], number.to_be_bytes());
+            }
+            assert!(out.over(Instant::ZERO));
+            frame.set(b"abc");
+            let refused = out.seal_payload(Instant::ZERO, &mut frame, 4);
+            assert_eq!(refused, Err(Refused::SequenceExhausted));
+            assert_eq!(frame.bytes(), b"abc");
+        }
+    }
+}

@@ -79,7 +79,7 @@ fn backends() -> Vec<&'static dyn Backend> {
 }
 
 /// What the processor offers to the libraries, each of which chooses for itself.
-fn kernel() -> String {
+pub(super) fn kernel() -> String {
     #[cfg(target_arch = "x86_64")]
     {
         let features = [
@@ -136,7 +136,7 @@ impl<'a> Case<'a> {
 
 impl Crypto {
     pub(super) fn run(self) -> io::Result<Outcome> {
-        let chosen = match self.choose() {
+        let chosen = match backends_named(&self.backend) {
             Ok(chosen) => chosen,
             Err(error) => {
                 writeln!(io::stderr(), "error: {error}")?;
@@ -198,28 +198,29 @@ impl Crypto {
         }
         Ok(Outcome::Done)
     }
+}
 
-    fn choose(&self) -> Result<Vec<&'static dyn Backend>, String> {
-        let all = backends();
-        if self.backend.is_empty() {
-            return Ok(all);
-        }
-        self.backend
-            .iter()
-            .map(|name| {
-                all.iter()
-                    .find(|backend| backend.name() == name)
-                    .copied()
-                    .ok_or_else(|| {
-                        let names: Vec<&str> = all.iter().map(|backend| backend.name()).collect();
-                        format!(
-                            "there is no backend `{name}` in this build; there are {}",
-                            names.join(", ")
-                        )
-                    })
-            })
-            .collect()
+/// The backends with these names, or all.
+pub(super) fn backends_named(names: &[String]) -> Result<Vec<&'static dyn Backend>, String> {
+    let all = backends();
+    if names.is_empty() {
+        return Ok(all);
     }
+    names
+        .iter()
+        .map(|name| {
+            all.iter()
+                .find(|backend| backend.name() == name)
+                .copied()
+                .ok_or_else(|| {
+                    let names: Vec<&str> = all.iter().map(|backend| backend.name()).collect();
+                    format!(
+                        "there is no backend `{name}` in this build; there are {}",
+                        names.join(", ")
+                    )
+                })
+        })
+        .collect()
 }
 
 fn print(out: &mut impl Write, row: &Row) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! `hostward speed`: what things take on this machine.
 
 pub mod crypto;
+pub mod esp;
 mod measure;
 mod raw;
 
@@ -25,12 +26,15 @@ pub struct SpeedArgs {
 pub enum What {
     /// Cryptography: every backend, through the interface and by the library's own call
     Crypto(crypto::Crypto),
+    /// ESP: sealing and opening packets, beside the cryptography alone
+    Esp(esp::Esp),
 }
 
 impl SpeedArgs {
     pub(super) fn run(self) -> io::Result<Outcome> {
         match self.what {
             What::Crypto(crypto) => crypto.run(),
+            What::Esp(esp) => esp.run(),
         }
     }
 }
