@@ -46,8 +46,8 @@ fn control(sas: usize) -> Ipsec {
     ipsec
 }
 
-fn remote(n: usize) -> IpAddr {
-    IpAddr::from([10, (n >> 16) as u8, (n >> 8) as u8, n as u8])
+fn remote(n: usize) -> [u8; 4] {
+    [10, (n >> 16) as u8, (n >> 8) as u8, n as u8]
 }
 
 impl Side {
@@ -70,7 +70,7 @@ impl Side {
             let mut cx_actions = ();
             let mut cx = Cx::new(Now::default(), &mut cx_events, &mut cx_actions);
             let selectors = |local, remote| Selectors::between(local, remote);
-            let there = Addresses::one(remote(n));
+            let there = Addresses::one(remote(n).into());
             let (a, b) = (1_000 + 2 * n, 1_001 + 2 * n);
             let install = Install::new(
                 T,
@@ -101,11 +101,9 @@ impl Side {
         (0..PACKETS)
             .map(|_| {
                 *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let IpAddr::V4(to) = remote((*seed >> 33) as usize % self.sas) else {
-                    unreachable!()
-                };
+                let to = remote((*seed >> 33) as usize % self.sas);
                 let mut p = vec![0x45, 0, 0, 64, 0, 0, 0, 0, 64, 17, 0, 0, 10, 200, 0, 1];
-                p.extend(to.octets());
+                p.extend(to);
                 p.extend([0; 44]);
                 let mut frame = VecFrame::new(128, 400);
                 frame.set(&p);

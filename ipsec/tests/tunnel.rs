@@ -209,6 +209,18 @@ fn a_packet_goes_through_the_tunnel() {
     );
 }
 
+// RFC 4303 §3.4.1: what is a fragment is put together before it is opened.
+#[test]
+fn fragments_are_not_opened() {
+    let [mut a, mut b] = pair();
+    let mut sealed = a.send(1, &PING()).unwrap();
+    sealed[6] |= 0x20;
+    sealed[10..12].fill(0);
+    let sum = hostward_hook::checksum::checksum(&sealed[..20]);
+    sealed[10..12].copy_from_slice(&sum.to_be_bytes());
+    assert_eq!(b.receive(1, &sealed), Err(Verdict::Drop(codes::FRAGMENT)));
+}
+
 #[derive(Debug)]
 struct Mine;
 
@@ -261,7 +273,7 @@ fn a_peer_reaches_only_what_the_tunnel_is_for() {
     );
 }
 
-// RFC 4301 §6.2: an ICMP error about the traffic of an association may come through it.
+// RFC 4301 §6.1, §6.2: an ICMP error about the traffic of an association goes and comes through it.
 #[test]
 fn errors_about_a_tunnels_traffic_come_through_it() {
     let [mut a, mut b] = pair();
@@ -289,6 +301,7 @@ fn errors_about_a_tunnels_traffic_come_through_it() {
     );
 }
 
+// RFC 7296 §2.8: who answers a rekeying cannot know when the peer is ready, and opens with both.
 #[test]
 fn rekeying_overlaps() {
     let [mut a, mut b] = pair();
@@ -507,7 +520,7 @@ fn events_are_limited_and_counted() {
     let _ = b.receive(62, &sealed);
     let event = b.events.pop().unwrap();
     assert_eq!(event.field("suppressed"), Some(&OwnedValue::U64(45)));
-    // So are packets for which there is no association, by their source.
+    // RFC 4303 §3.4.2: packets for which there is no association are told, too, by their source.
     let mut other = sealed.clone();
     other[20..24].copy_from_slice(&9_999u32.to_be_bytes());
     for _ in 0..50 {
