@@ -19,6 +19,8 @@ mod config;
 mod counters;
 mod detail;
 mod guard;
+#[cfg(all(feature = "ipsec", feature = "smf"))]
+mod records;
 #[cfg(feature = "ipsec")]
 mod tunnels;
 
@@ -27,6 +29,8 @@ pub use config::{GuardConfig, Mode};
 pub use counters::Counters;
 pub use detail::Detail;
 pub use guard::{Guard, Slots};
+#[cfg(all(feature = "ipsec", feature = "smf"))]
+pub use records::TunnelRecords;
 #[cfg(feature = "ipsec")]
 pub use tunnels::Associations;
 
@@ -47,3 +51,8 @@ pub use hostward_zert as zert;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/manual/defensive-filters.md")]
 mod manual {}
+
+/// Runs the examples of the manual.
+#[cfg(all(doctest, feature = "ipsec"))]
+#[doc = include_str!("../docs/manual/ipsec.md")]
+mod manual_ipsec {}

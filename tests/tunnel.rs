@@ -401,3 +401,76 @@ fn who_answers_switches_when_the_peer_does() {
     // The peer knows nothing of the new ones yet.
     carry(2, &mut hosts, &tcp(SERVER, CLIENT, "A", 200, 100, b"")).unwrap();
 }
+
+/// SMF type 119: subtype 11 of the connection inside, 77 to 80 of the tunnel.
+#[cfg(feature = "smf")]
+#[test]
+fn the_tunnel_stands_in_smf_records() {
+    use hostward::TunnelRecords;
+    use hostward::ipsec::told::{Happened, TunnelEvent};
+    use hostward::smf::codes::IpTunnelType;
+    use hostward::smf::{Level, Record, TunnelHead};
+
+    #[derive(Default)]
+    struct Kept(
+        Vec<(TunnelEvent, Now)>,
+        Vec<(hostward::hook::Code, hostward::zert::Record)>,
+    );
+    impl hostward::hook::EventSink for Kept {
+        fn wants(&self, _: Class) -> bool {
+            true
+        }
+        fn emit(&mut self, event: &hostward::hook::Event<'_>) {
+            match hostward::Detail::of(event) {
+                hostward::Detail::Tunnel(t) => self.0.push((t.clone(), event.now)),
+                hostward::Detail::Protection(r) => self.1.push((event.code, r.clone())),
+                _ => {}
+            }
+        }
+    }
+
+    let mut kept = Kept::default();
+    let mut hosts = [host(1, 2), host(2, 1)];
+    let sas = both(0, &mut hosts, 1_000, Suite::AES_256_GCM);
+    begin(0, &mut hosts);
+    carry(5, &mut hosts, &tcp(CLIENT, SERVER, "PA", 100, 200, b"x")).unwrap();
+    let host = &mut hosts[1];
+    host.guard.handle_deadline(at(10_000), &mut kept);
+    host.guard.with_ipsec_cx(at(20_000), &mut kept, |i, cx| {
+        i.remove(cx, sas[1], hostward::ipsec::Removal::Wanted)
+    });
+    // The connection inside.
+    let (code, record) = kept.1.first().unwrap();
+    let writer = hostward::zert::smf::Writer::new("SYS1", "TCPIP", &());
+    let detail = writer.detail(*code, record, at(10_000)).unwrap();
+    let ipsec = detail.ipsec.unwrap();
+    assert_eq!(
+        (ipsec.ike_major, ipsec.protocol.0, ipsec.encapsulation.0),
+        (2, 50, 1)
+    );
+    assert_eq!(ipsec.local_endpoint.ip(false), IpAddr::from(GATES[1]));
+    assert_eq!(ipsec.key_exchange_rule, "branch".into());
+    // The tunnel.
+    let (event, now) = kept.0.first().unwrap();
+    assert_eq!(event.happened, Happened::Removed);
+    let bytes = TunnelRecords::new("SYS1", "TCPIP")
+        .record(event, *now)
+        .to_vec(Level::Extended)
+        .unwrap();
+    let Record::Tunnel(read) = Record::decode(&bytes).unwrap() else {
+        panic!("a tunnel's record")
+    };
+    let TunnelHead::Ip(head) = read.head else {
+        panic!("an IP tunnel")
+    };
+    assert_eq!(
+        (read.subtype, head.tunnel_type),
+        (78, IpTunnelType::DYNAMIC_STACK)
+    );
+    assert_eq!(
+        (head.encryption.0, head.key_len, head.authentication.0),
+        (20, 256, 0)
+    );
+    assert_eq!((head.in_spi, head.out_spi), (1_001, 1_000));
+    assert!(head.in_packets > 0 && head.out_packets > 0);
+}

@@ -496,3 +496,41 @@ fn zert_rules_are_checked_shown_and_tried() {
         (&1.into(), &7.into())
     );
 }
+
+#[test]
+fn tunnels_are_checked_and_shown() {
+    let file = "../examples/manual-tunnel.conf";
+    assert_eq!(code(&["check", "--strict", file]), Some(0));
+    let shown = String::from_utf8(policy(&["show", file]).stdout).unwrap();
+    let tunnel = "   M1  Branch  ../examples/manual-tunnel.conf:36\n      manual, active from the start\n      \
+                  tunnel mode from 192.0.2.1 to 192.0.2.2\n      AES_CBC KeyLength 128, ESP HMAC_SHA2_256_128\n      \
+                  SPI 1001 in, 1002 out\n      for rules ToBranch\n";
+    let tunnel = &tunnel[1..];
+    assert!(shown.contains(tunnel), "{shown}");
+    let json: Value = serde_json::from_slice(&policy(&["show", "--json", file]).stdout).unwrap();
+    let told = &json["tunnels"][0];
+    assert_eq!(
+        (&told["id"], &told["inbound_spi"]),
+        (&"M1".into(), &1001.into())
+    );
+    let ipsec = |args: &[&str]| {
+        let mut command = command(&["ipsec", "show"]);
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(args).output().unwrap()
+    };
+    let text = String::from_utf8(ipsec(&["--policy", file]).stdout).unwrap();
+    assert!(
+        text.starts_with("1 tunnel\n\n") && text.contains(tunnel),
+        "{text}"
+    );
+    let lines = lines(&ipsec(&["--policy", file, "--json"]));
+    assert_eq!(
+        (&lines[0]["type"], &lines[0]["name"]),
+        (&"tunnel".into(), &"Branch".into())
+    );
+    // No key is ever shown.
+    for secret in ["ccddee", "0c0d0e"] {
+        assert!(!shown.contains(secret) && !text.contains(secret));
+    }
+    assert_eq!(ipsec(&["--policy", "nowhere.conf"]).status.code(), Some(2));
+}

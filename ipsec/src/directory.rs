@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(d.len(), 2);
     }
 
-    // RFC 4301 §4.1: an association is named by SPI, destination and protocol.
+    // RFC 4301 §4.1, §4.4.2: an association is named by SPI, destination and protocol.
     #[test]
     fn one_spi_may_stand_for_several() {
         let d = directory(8);

@@ -114,6 +114,7 @@ pub enum Removal {
 #[derive(Debug)]
 #[must_use]
 pub struct Released {
+    #[expect(clippy::vec_box, reason = "they stay boxed at both workers")]
     pub(crate) pairs: Vec<Box<Pair>>,
     pub(crate) to: WorkerId,
 }

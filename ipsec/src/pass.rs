@@ -458,12 +458,11 @@ impl PacketTransform for Ipsec {
                 Verdict::Continue
             }
             Err(refused) => {
-                match refused {
-                    Refused::TooBig { mtu } => self.mtu = Some(mtu),
-                    Refused::Expired | Refused::SequenceExhausted => {
-                        self.remove(cx, sa, Removal::Expired);
-                    }
-                    _ => {}
+                if let Refused::TooBig { mtu } = refused {
+                    self.mtu = Some(mtu);
+                }
+                if matches!(refused, Refused::Expired | Refused::SequenceExhausted) {
+                    self.remove(cx, sa, Removal::Expired);
                 }
                 refused.into()
             }

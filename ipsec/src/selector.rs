@@ -440,4 +440,14 @@ mod tests {
         assert!(base.covers(&tcp80) && base.covers(&later) && !tcp80.covers(&base));
         assert!(!tcp80.covers(&later));
     }
+
+    // RFC 7296 §3.13.1: the type stands in the high octet of what is a port elsewhere.
+    #[test]
+    fn types_and_codes_are_ports() {
+        assert_eq!(type_and_code(proto::ICMP, &[3, 4, 0, 0]), Some(0x0304));
+        assert_eq!(type_and_code(proto::ICMPV6, &[128, 0, 0]), Some(0x8000));
+        assert_eq!(type_and_code(135, &[59, 1, 5, 0]), Some(0x0500));
+        assert_eq!(type_and_code(proto::ICMP, &[3]), None);
+        assert_eq!(type_and_code(proto::TCP, &[3, 4]), None);
+    }
 }

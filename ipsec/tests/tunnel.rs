@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hostward_crypto::{Provider, Secret, backend};
 use hostward_hook::action::{Action, ActionQueue, Cx};
-use hostward_hook::event::{EventQueue, OwnedValue};
+use hostward_hook::event::{Class, Event, EventQueue, EventSink, OwnedValue};
 use hostward_hook::flow::HashKey;
 use hostward_hook::frame::VecFrame;
 use hostward_hook::hooks::Opened;
@@ -23,6 +23,7 @@ use hostward_hook::{
     FlowKey, FrameBuf, Instant, Meta, Now, Packet, PacketTransform, Point, Routing, Timers,
     UnixTime, Verdict,
 };
+use hostward_ipsec::display::TunnelDisplay;
 use hostward_ipsec::manual::Half;
 use hostward_ipsec::sa::{Lifetimes, Limits, SaError};
 use hostward_ipsec::told::{
@@ -31,8 +32,8 @@ use hostward_ipsec::told::{
 };
 use hostward_ipsec::{
     Addresses, Directory, DirectoryError, Entry, Install, InstallError, Ipsec, IpsecConfig,
-    LocalAddresses, ManualTunnel, Parameters, Processing, Removal, Selectors, Sending, Spd, Suite,
-    Tunnel, codes,
+    LocalAddresses, ManualTunnel, Message, Parameters, Processing, Removal, Selectors, Sending,
+    Spd, Suite, Tunnel, codes,
 };
 
 const T: TunnelId = TunnelId(4);
@@ -208,6 +209,18 @@ fn a_packet_goes_through_the_tunnel() {
     );
 }
 
+// RFC 4303 §3.4.1: what is a fragment is put together before it is opened.
+#[test]
+fn fragments_are_not_opened() {
+    let [mut a, mut b] = pair();
+    let mut sealed = a.send(1, &PING()).unwrap();
+    sealed[6] |= 0x20;
+    sealed[10..12].fill(0);
+    let sum = hostward_hook::checksum::checksum(&sealed[..20]);
+    sealed[10..12].copy_from_slice(&sum.to_be_bytes());
+    assert_eq!(b.receive(1, &sealed), Err(Verdict::Drop(codes::FRAGMENT)));
+}
+
 #[derive(Debug)]
 struct Mine;
 
@@ -260,7 +273,7 @@ fn a_peer_reaches_only_what_the_tunnel_is_for() {
     );
 }
 
-// RFC 4301 §6.2: an ICMP error about the traffic of an association may come through it.
+// RFC 4301 §6.1, §6.2: an ICMP error about the traffic of an association goes and comes through it.
 #[test]
 fn errors_about_a_tunnels_traffic_come_through_it() {
     let [mut a, mut b] = pair();
@@ -288,6 +301,7 @@ fn errors_about_a_tunnels_traffic_come_through_it() {
     );
 }
 
+// RFC 7296 §2.8: who answers a rekeying cannot know when the peer is ready, and opens with both.
 #[test]
 fn rekeying_overlaps() {
     let [mut a, mut b] = pair();
@@ -506,7 +520,7 @@ fn events_are_limited_and_counted() {
     let _ = b.receive(62, &sealed);
     let event = b.events.pop().unwrap();
     assert_eq!(event.field("suppressed"), Some(&OwnedValue::U64(45)));
-    // So are packets for which there is no association, by their source.
+    // RFC 4303 §3.4.2: packets for which there is no association are told, too, by their source.
     let mut other = sealed.clone();
     other[20..24].copy_from_slice(&9_999u32.to_be_bytes());
     for _ in 0..50 {
@@ -655,4 +669,156 @@ fn manual_keys_do_not_go_with_counters() {
         let refused = by_hand(Encapsulation::Tunnel, suite, false);
         assert!(matches!(refused, Err(SaError::ManualCounter)), "{suite:?}");
     }
+}
+
+#[test]
+fn an_operator_sees_tunnels() {
+    let [mut a, mut b] = pair();
+    let sealed = a.send(1, &PING()).unwrap();
+    b.receive(1, &sealed).unwrap();
+    let _ = b.receive(1, &sealed);
+    let shown: Vec<_> = b.ipsec.dynamic_tunnels(now(9)).collect();
+    assert_eq!(
+        (shown.len(), b.ipsec.manual_tunnels(now(9)).count()),
+        (1, 0)
+    );
+    let d = &shown[0];
+    assert_eq!(
+        (d.inbound.packets, d.outbound.packets, d.refused),
+        (1, 0, [1, 0, 0])
+    );
+    let text = d.to_string();
+    for line in [
+        "TunnelID:                 Y5",
+        "Generation:               1",
+        "VpnActionName:            branch",
+        "State:                    Active",
+        "LocalAddress:             10.2.0.0-10.2.0.255",
+        "HowToAuth:                ESP Null",
+        "HowToEncrypt:             AES_GCM_16 KeyLength 128",
+        "InboundSpi:               1001",
+        "InboundPackets:           1",
+        "LifetimeExpires:          n/a",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+    let suite = Suite::esp(12, 256, 14).unwrap();
+    let manual = by_hand(Encapsulation::Transport, suite, false).unwrap();
+    let d = TunnelDisplay::configured(&manual);
+    assert_eq!(d.id.to_string(), "M5");
+    assert_eq!(
+        (&*d.how_to_encrypt(), &*d.how_to_auth()),
+        ("AES_CBC KeyLength 256", "ESP HMAC_SHA2_512_256")
+    );
+    // Every suite has a name for both.
+    for suite in Suite::all().filter(|s| !s.counts()) {
+        let d = TunnelDisplay::configured(&by_hand(Encapsulation::Tunnel, suite, false).unwrap());
+        let both = d.how_to_encrypt() + &d.how_to_auth();
+        assert!(
+            both.bytes().any(|b| b.is_ascii_uppercase()),
+            "{suite:?} {both}"
+        );
+    }
+}
+
+/// Writes events as log lines.
+#[derive(Default)]
+struct Lines(Vec<String>);
+
+impl EventSink for Lines {
+    fn wants(&self, _: Class) -> bool {
+        true
+    }
+
+    fn emit(&mut self, event: &Event<'_>) {
+        let stamp = |at: UnixTime, out: &mut dyn std::fmt::Write| write!(out, "T{}", at.as_secs());
+        let line = Message::of(event, &(), stamp).unwrap();
+        self.0.push(line.to_string());
+    }
+}
+
+#[test]
+fn events_become_log_lines() {
+    let suite = Suite::esp(12, 128, 12).unwrap();
+    let tunnel = by_hand(Encapsulation::Tunnel, suite, false).unwrap();
+    let mut a = Host::new();
+    let (mut lines, mut actions) = (Lines::default(), ActionQueue::<8>::new());
+    let mut cx = Cx::new(now(0), &mut lines, &mut actions);
+    a.ipsec.add_manual(&mut cx, &tunnel, 1).unwrap();
+    a.ipsec.deactivate(&mut cx, T);
+    let ping = PING();
+    let packet = Packet::parse(&ping, Meta::new(Point::LocalOut, now(0)));
+    let _ = a.ipsec.select(&mut cx, &packet, T, RuleId(7));
+    a.ipsec
+        .set_tunnel(Tunnel::dynamic(T, "gold").without_demand())
+        .unwrap();
+    let _ = a.ipsec.select(&mut cx, &packet, T, RuleId(7));
+    let t = "T1700000000";
+    let about = "filter rule= #8 ext= 1 sipaddr= 10.1.0.5 dipaddr= 10.2.0.6 proto= UDP(17) sport= 4000 \
+                 dport= 53 Interface= * ( O ) secclass= 0 dest= local len= 36";
+    assert_eq!(
+        lines.0,
+        [
+            format!("EZD0819I {t} vpnaction= by hand tunnelID= M5 AHSPI= 0 ESPSPI= 300"),
+            format!("EZD0820I {t} vpnaction= by hand tunnelID= M5 AHSPI= 0 ESPSPI= 300"),
+            format!("EZD0822I {t} {about} vpnaction= by hand tunnelID= M5 ifcname= * fragment= N"),
+            format!("EZD0821I {t} {about} vpnaction= gold ifcname= * fragment= N"),
+        ]
+    );
+}
+
+/// ESP in UDP: the port is shared with IKE, which is told apart by its first four octets.
+#[test]
+fn the_port_is_shared_with_ike() {
+    let mut a = Host::new();
+    let wants = |a: &Host, payload: &[u8], port: u16| {
+        let mut p = udp(THERE, HERE, port)[..28].to_vec();
+        p.extend(payload);
+        let len = p.len() as u16;
+        p[2..4].copy_from_slice(&len.to_be_bytes());
+        p[24..26].copy_from_slice(&(len - 20).to_be_bytes());
+        let packet = Packet::parse(&p, Meta::new(Point::LocalIn, now(0)));
+        (a.ipsec.wants_open(&packet), p)
+    };
+    assert!(!wants(&a, &[0; 40], 4500).0);
+    assert!(!wants(&a, &[0, 0, 9, 9, 0, 0, 0, 1], 4501).0);
+    let (wanted, keepalive) = wants(&a, &[0xff], 4500);
+    assert!(wanted);
+    assert_eq!(a.receive(1, &keepalive), Err(Verdict::Consumed));
+    let (_, stranger) = wants(&a, &[0, 0, 9, 9, 0, 0, 0, 1], 4500);
+    assert_eq!(a.receive(1, &stranger), Err(Verdict::Drop(UNKNOWN_SPI)));
+    // Through an association in UDP.
+    let mut b = Host::new();
+    for (host, mut it) in [&mut a, &mut b].into_iter().zip(installs(1_000)) {
+        for half in [&mut it.inbound, &mut it.outbound].into_iter().flatten() {
+            *half = half.clone().with_udp(4500, 4500);
+        }
+        host.with(0, |i, cx| i.install(cx, it)).unwrap();
+    }
+    let sealed = a.send(1, &PING()).unwrap();
+    assert_eq!(sealed[9], 17);
+    assert_eq!(b.receive(1, &sealed).unwrap().1[20..], PING()[20..]);
+}
+
+/// Nothing is allocated for packets.
+#[test]
+fn packets_allocate_nothing() {
+    let [mut a, mut b] = pair();
+    let ping = PING();
+    let mut frame = frame(&ping);
+    let mut work = |frame: &mut VecFrame| {
+        frame.set(&ping);
+        let sa = a.select(1, &ping).unwrap();
+        let sealed = a.with(1, |i, cx| i.seal(cx, sa, frame));
+        assert!(sealed.is_continue());
+        let layout = *Packet::parse(frame.bytes(), Meta::default()).layout();
+        b.with(1, |i, cx| i.open(cx, &layout, frame)).unwrap();
+    };
+    work(&mut frame);
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..100 {
+            work(&mut frame);
+        }
+    });
+    assert_eq!(counted.count_total, 0);
 }

@@ -11,7 +11,8 @@ use hostward_hook as hook;
 #[cfg(feature = "alloc")]
 use {
     hostward as guard, hostward_crypto as crypto, hostward_filter as filter, hostward_ids as ids,
-    hostward_ike as _, hostward_policy as policy, hostward_smf as smf, hostward_zert as zert,
+    hostward_ike as _, hostward_ipsec as ipsec, hostward_policy as policy, hostward_smf as smf,
+    hostward_zert as zert,
 };
 
 use hook::frame::SliceFrame;
@@ -131,7 +132,10 @@ fn alloc_tier() -> Result<(), i32> {
         },
         ..GuardConfig::default()
     };
-    let mut guard = Guard::new(config, HashKey::new([1; 16]))
+    let directory = Arc::new(ipsec::Directory::new(4, HashKey::new([2; 16])));
+    let provider = crypto::Provider::of([crypto::backend::RUST_CRYPTO]);
+    let tunnels = ipsec::Ipsec::new(ipsec::IpsecConfig::default(), directory, provider);
+    let mut guard = Guard::with_ipsec(config, HashKey::new([1; 16]), tunnels)
         .filter(Filter::new(Arc::new(RuleSet::new(vec![web], 1))))
         .ids(ids::Ids::default())
         .zert(zert::Zert::default());

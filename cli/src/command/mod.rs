@@ -5,6 +5,7 @@
 
 pub mod classify;
 pub mod inspect;
+pub mod ipsec;
 pub mod policy;
 pub mod rules;
 pub mod smf;
@@ -65,6 +66,8 @@ pub enum Command {
     Classify(classify::Classify),
     /// Check, lay out and show policies in the language of the Policy Agent
     Policy(policy::PolicyArgs),
+    /// Tell about tunnels
+    Ipsec(ipsec::IpsecArgs),
     /// Take over rules of other programs
     Rules(rules::RulesArgs),
     /// Look into files of SMF records
@@ -81,6 +84,7 @@ impl Command {
             Self::Inspect(inspect) => inspect.run(),
             Self::Classify(classify) => classify.run(),
             Self::Policy(policy) => policy.run(),
+            Self::Ipsec(ipsec) => ipsec.run(),
             Self::Rules(rules) => rules.run(),
             Self::Smf(smf) => smf.run(),
             Self::Zert(zert) => zert.run(),

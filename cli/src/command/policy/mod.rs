@@ -6,6 +6,7 @@ mod format;
 mod ready;
 mod show;
 mod tell;
+pub(crate) mod tunnels;
 mod words;
 mod zert;
 
@@ -21,7 +22,7 @@ pub use explain::Explain;
 pub use format::Format;
 pub(crate) use ready::{NotReady, Ready, Wanted};
 pub use show::Show;
-pub(crate) use tell::{colours, messages};
+pub(crate) use tell::{colours, messages, number};
 
 const EXIT_CODES: &str = "Exit codes:
   0  the policy can be installed
@@ -52,7 +53,7 @@ pub enum PolicyCommand {
     Check(Check),
     /// Lay policy files out in the canonical way
     Format(Format),
-    /// Tell the IP filter rules and the zERT rules as they are in force, in the order in which they are
+    /// Tell the IP filter rules, the tunnels and the zERT rules as they are in force, in the order in which they are
     /// tried
     Show(Show),
     /// Tell what the rules do with one packet, and why those before the one that decides do not
@@ -94,7 +95,7 @@ pub struct PolicyFiles {
 }
 
 impl PolicyFiles {
-    fn wanted(&self) -> Wanted<'_> {
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
         Wanted {
             files: &self.files,
             profile: self.profile.as_deref(),

@@ -5,6 +5,7 @@ use hostward::filter::{LocalTime, RuleSet};
 use hostward_hook::time::UnixTime;
 use hostward_policy::filter::{FilterPolicy, Options, compile};
 use hostward_policy::ike;
+use hostward_policy::ipsec::{self, IpsecPolicy};
 use hostward_policy::load::{self, Disk, FileError, Files as _, LoadError, load};
 use hostward_policy::profile::Profile;
 use hostward_policy::tables;
@@ -51,6 +52,8 @@ pub(crate) struct Ready {
     pub(crate) policy: Option<FilterPolicy>,
     /// Key exchange and dynamic tunnels; none with an error, or without policy.
     pub(crate) ike: Option<hostward::ike::policy::Policy>,
+    /// The tunnels; none with an error, or without policy.
+    pub(crate) tunnels: Option<IpsecPolicy>,
     /// The zERT rules; none with an error, or without a file of them.
     pub(crate) zert: Option<ZertPolicy>,
     /// The default rules and their file; none with an error, or without profile.
@@ -90,6 +93,10 @@ impl Ready {
         } else {
             None
         };
+        // Tunnels are looked at even where the rules have errors: all is told in one run.
+        let nothing = RuleSet::default();
+        let rules = policy.as_ref().map_or(&nothing, |p| &p.rule_set);
+        let tunnels = ipsec::compile(&read, rules, &mut diagnostics);
         let zert = if zert_files > 0 {
             zert::compile(&read, 1, &mut diagnostics)
         } else {
@@ -112,6 +119,7 @@ impl Ready {
         }
         diagnostics.sort();
         Ok(Self {
+            tunnels: tunnels.filter(|_| policy.is_some() && !diagnostics.has_errors()),
             policy: policy.filter(|_| !diagnostics.has_errors()),
             ike: ike.filter(|_| !diagnostics.has_errors()),
             zert: zert.filter(|_| !diagnostics.has_errors()),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::Outcome;
 use super::ready::Ready;
 use super::tell::{colours, messages, number};
+use super::tunnels::{TunnelJson, tunnels};
 use super::words::{At, RuleJson, SettingsJson, filters_text, rule_text, settings_text};
 use super::zert::{ZertRuleJson, zert_text};
 use super::{EXIT_CODES, PolicyFiles, not_ready};
@@ -49,6 +50,7 @@ struct ShowJson<'a> {
     in_force: &'static str,
     policy: Option<SetJson<'a>>,
     defaults: Option<SetJson<'a>>,
+    tunnels: Option<Vec<TunnelJson<'a>>>,
     zert: Option<Vec<ZertRuleJson<'a>>>,
 }
 
@@ -101,6 +103,7 @@ impl Show {
                     settings: SettingsJson::of(set.settings()),
                     rules: self.rules_json(set, |_| At::default()),
                 }),
+                tunnels: tunnels(ready).map(|all| all.iter().map(TunnelJson::of).collect()),
                 zert: ready.zert.as_ref().map(|zert| {
                     let rules = zert.rule_set.rules().iter().enumerate();
                     rules
@@ -130,6 +133,16 @@ impl Show {
             self.set(&mut out, set, |i| At::of(ready.place(i)));
         } else if ready.zert.is_none() || ready.defaults.is_some() {
             out += &format!("No IP filter policy{of_stack}: the default rules are in force\n");
+        }
+        if let Some(all) = tunnels(ready).filter(|all| !all.is_empty()) {
+            out += &format!("\nTunnels that the rules name: {}\n\n", all.len());
+            for tunnel in &all {
+                for line in tunnel.text().lines() {
+                    out += &escaped(line);
+                    out.push('\n');
+                }
+                out.push('\n');
+            }
         }
         if let Some((set, _)) = &ready.defaults {
             let when = if ready.policy.is_some() {

@@ -226,7 +226,7 @@ impl Summary<'_> {
 }
 
 /// A number of things.
-pub(super) fn number(n: u64, what: &str) -> String {
+pub(crate) fn number(n: u64, what: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{n} {what}{s}")
 }
