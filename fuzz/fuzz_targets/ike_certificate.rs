@@ -14,12 +14,19 @@ use hostward_ike::identity::Identity;
 use libfuzzer_sys::fuzz_target;
 
 const ROOT: &[u8] = include_bytes!("../../ike/tests/data/root.der");
-const GENUINE: [(&str, &[u8]); 5] = [
+const GENUINE: [(&str, &[u8]); 6] = [
     ("rsa", include_bytes!("../../ike/tests/data/rsa.der")),
+    (
+        "rsa1024",
+        include_bytes!("../../ike/tests/data/rsa1024.der"),
+    ),
     ("p256", include_bytes!("../../ike/tests/data/p256.der")),
     ("p384", include_bytes!("../../ike/tests/data/p384.der")),
     ("p521", include_bytes!("../../ike/tests/data/p521.der")),
-    ("ed25519", include_bytes!("../../ike/tests/data/ed25519.der")),
+    (
+        "ed25519",
+        include_bytes!("../../ike/tests/data/ed25519.der"),
+    ),
 ];
 
 struct World {
@@ -37,7 +44,11 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         let mut received = Received::new(Limits::default());
         received.payload(4, certificate, false).unwrap();
         let identity = Identity::fqdn(&format!("{name}.example.com")).unwrap();
-        keys.push(check(&provider, &trust, 0).bind(&received, &identity).unwrap());
+        keys.push(
+            check(&provider, &trust, 0)
+                .bind(&received, &identity)
+                .unwrap(),
+        );
     }
     World {
         provider,
@@ -105,7 +116,9 @@ fuzz_target!(|data: &[u8]| {
             }
             4 => {
                 if let Ok(identity) = Identity::read_body(octets)
-                    && check(provider, trust, *first).bind(&received, &identity).is_ok()
+                    && check(provider, trust, *first)
+                        .bind(&received, &identity)
+                        .is_ok()
                 {
                     let own = received.certificates().next().unwrap();
                     assert!(GENUINE.iter().any(|(_, genuine)| *genuine == own));

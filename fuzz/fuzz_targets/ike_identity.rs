@@ -7,7 +7,10 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(identity) = Identity::read_body(data) {
-        assert_eq!(Identity::read_body(&identity.body()).as_ref(), Ok(&identity));
+        assert_eq!(
+            Identity::read_body(&identity.body()).as_ref(),
+            Ok(&identity)
+        );
         let shown = identity.to_string();
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
         assert!(IdentityPattern::Any.matches(&identity));
@@ -25,7 +28,10 @@ fuzz_target!(|data: &[u8]| {
     };
     if let Ok(name) = DistinguishedName::parse(text) {
         assert_eq!(DistinguishedName::read(name.der()).as_ref(), Ok(&name));
-        assert_eq!(DistinguishedName::parse(&name.to_string()).as_ref(), Ok(&name));
+        assert_eq!(
+            DistinguishedName::parse(&name.to_string()).as_ref(),
+            Ok(&name)
+        );
         if let Ok(pattern) = IdentityPattern::dn(text)
             && pattern.exact().is_some()
         {
