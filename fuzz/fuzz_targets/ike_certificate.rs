@@ -14,8 +14,12 @@ use hostward_ike::identity::Identity;
 use libfuzzer_sys::fuzz_target;
 
 const ROOT: &[u8] = include_bytes!("../../ike/tests/data/root.der");
-const GENUINE: [(&str, &[u8]); 5] = [
+const GENUINE: [(&str, &[u8]); 6] = [
     ("rsa", include_bytes!("../../ike/tests/data/rsa.der")),
+    (
+        "rsa1024",
+        include_bytes!("../../ike/tests/data/rsa1024.der"),
+    ),
     ("p256", include_bytes!("../../ike/tests/data/p256.der")),
     ("p384", include_bytes!("../../ike/tests/data/p384.der")),
     ("p521", include_bytes!("../../ike/tests/data/p521.der")),
