@@ -9,6 +9,6 @@ pub fn codes() -> impl Iterator<Item = CodeInfo> {
         .iter()
         .copied()
         .chain(hostward_filter::CODES.iter().copied())
-        .chain(hostward_ids::malformed::codes())
+        .chain(hostward_ids::codes::codes())
         .chain(hostward_zert::code::CODES.iter().copied())
 }

@@ -10,7 +10,15 @@
     )
 )]
 
+extern crate alloc;
+
+pub mod codes;
+pub mod event;
+pub mod host;
 mod ids;
 pub mod malformed;
+pub mod policy;
+mod report;
 
-pub use ids::{Config, Ids};
+pub use ids::{Config, Ids, Slot};
+pub use report::Seen;

@@ -28,6 +28,9 @@ use pass::Core;
 /// Actions that wait for the host at most.
 const ACTIONS: usize = 64;
 
+/// What the key for the tables of intrusion detection is derived by.
+const IDS_KEY: u64 = 0x1d5;
+
 /// Packets of one batched flow look-up.
 const BATCH: usize = 64;
 
@@ -64,6 +67,7 @@ impl<T: PacketTransform> Guard<T> {
             ids: None,
             zert: None,
             datagrams: None,
+            ids_key: key.derive(IDS_KEY),
             ipsec,
             filter_epoch: None,
             flows: FlowTable::new(config.flows, key),
@@ -88,7 +92,8 @@ impl<T: PacketTransform> Guard<T> {
 
     /// The same guard with intrusion detection.
     #[must_use]
-    pub fn ids(mut self, ids: Ids) -> Self {
+    pub fn ids(mut self, mut ids: Ids) -> Self {
+        ids.lend_key(self.core.ids_key);
         self.core.ids = Some(ids);
         self
     }

@@ -3,7 +3,7 @@
 use hostward_filter::Filter;
 use hostward_hook::action::Cx;
 use hostward_hook::event::Class;
-use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, Room, TcpSegment};
+use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, HashKey, Room, TcpSegment};
 use hostward_hook::fragment::{FragmentReassembler, Outcome};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::layout::{Fragment, Layout, proto};
@@ -84,6 +84,8 @@ pub(super) struct Core<T> {
     /// remember answers of the one before.
     pub(super) filter_epoch: Option<u64>,
     pub(super) ids: Option<Ids>,
+    /// For the tables of intrusion detection.
+    pub(super) ids_key: HashKey,
     pub(super) zert: Option<Zert>,
     pub(super) datagrams: Option<Datagrams>,
     pub(super) ipsec: T,

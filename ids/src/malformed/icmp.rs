@@ -7,10 +7,11 @@ use hostward_hook::packet::Packet;
 use hostward_hook::reason::Code;
 
 use super::{
-    Finding, ICMP_ECHO_BROADCAST, ICMP_ECHO_LARGE, ICMP_ERROR_ABOUT_ERROR, ICMP_ERROR_ABOUT_GROUP,
+    ICMP_ECHO_BROADCAST, ICMP_ECHO_LARGE, ICMP_ERROR_ABOUT_ERROR, ICMP_ERROR_ABOUT_GROUP,
     ICMP_EXPERIMENT, ICMP_TYPE, MLD_HOP_LIMIT, ND_ADDRESS, ND_FRAGMENTED, ND_LENGTH, ND_NOT_LOCAL,
     ND_OPTION,
 };
+use crate::event::Finding;
 
 /// The largest echo that no one asks questions about.
 const LARGE_ECHO: usize = 1024;
