@@ -9,8 +9,6 @@ hostward_hook::codes! {
     LOG_SUPPRESSED = 3001, "attack-log-suppressed";
     /// How often a type of attack was seen in an interval.
     STATISTICS = 3002, "attack-statistics";
-    /// A table of detection has no room for another entry: what would stand there is not watched.
-    STATE_FULL = 3003, "detection-state-full";
 }
 
 hostward_hook::codes! {
@@ -68,8 +66,6 @@ hostward_hook::codes! {
     INTERFACE_FLOOD_ENDED = 3437, "interface-flood-ended";
     /// There is no room to watch another interface for floods.
     INTERFACE_FLOOD_DISABLED = 3438, "interface-flood-disabled";
-    /// What an interface received and discarded in an interval.
-    INTERFACE_STATISTICS = 3439, "interface-statistics";
     /// A TCP queue holds old data, or too much for too long.
     QUEUE_CONSTRAINED = 3440, "tcp-queue-constrained";
     /// A TCP queue has drained.
@@ -107,8 +103,6 @@ hostward_hook::codes! {
     TCP_UNCONSTRAINED = 3604, "tcp-port-unconstrained";
     /// A host got a connection beyond its share because quality of service grants it.
     TCP_EXCEPTION = 3605, "tcp-exception";
-    /// What a TCP port took and refused in an interval.
-    TCP_STATISTICS = 3606, "tcp-port-statistics";
     /// The queue of a UDP port is nearly full.
     UDP_CONSTRAINED = 3611, "udp-queue-constrained";
     /// The queue of a UDP port has drained.

@@ -21,8 +21,8 @@ use hostward_hook::meta::{Checksums, Meta, Point};
 use hostward_hook::reason::Code;
 use hostward_hook::time::Now;
 use hostward_hook::{EventSink, Packet, PacketHook, Verdict};
-use hostward_ids::malformed::*;
 use hostward_ids::event::{AttackPacket, Finding};
+use hostward_ids::malformed::*;
 use hostward_ids::policy::{Attack, AttackRule, AttackType, Policy};
 use hostward_ids::{Config, Ids};
 use packets::*;
@@ -1165,7 +1165,10 @@ fn checksums_are_verified_when_nobody_did() {
             );
         }
         for state in [Checksums::Verified, Checksums::Offloaded] {
-            assert_eq!(codes(&bad, received().with_checksums(state), on.clone()), []);
+            assert_eq!(
+                codes(&bad, received().with_checksums(state), on.clone()),
+                []
+            );
         }
         let mut off = alone();
         off.malformed.checksums = false;
@@ -1182,7 +1185,10 @@ fn own_packets_and_a_detector_that_is_off() {
     config.malformed.outbound = true;
     assert!(!judge_as(config.clone(), &bad, sent).0.is_continue());
     config.malformed.enabled = false;
-    assert_eq!(judge_as(config.clone(), &bad, sent), (Verdict::Continue, vec![]));
+    assert_eq!(
+        judge_as(config.clone(), &bad, sent),
+        (Verdict::Continue, vec![])
+    );
 }
 
 /// Captures taken on a host whose network card cuts segments have lengths of zero.

@@ -124,6 +124,25 @@ impl<T: PacketTransform> Guard<T> {
         self.core.filter.as_mut()
     }
 
+    /// Intrusion detection, to see what it has seen.
+    #[must_use]
+    pub const fn ids_ref(&self) -> Option<&Ids> {
+        self.core.ids.as_ref()
+    }
+
+    /// Lets the host tell intrusion detection what it knows, or put other rules in force.
+    /// Nothing happens, and nothing is the answer, if there is no intrusion detection.
+    pub fn ids_with<R>(
+        &mut self,
+        now: Now,
+        events: &mut dyn EventSink,
+        work: impl FnOnce(&mut Ids, &mut Cx<'_>) -> R,
+    ) -> Option<R> {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        self.core.ids.as_mut().map(|ids| work(ids, &mut cx))
+    }
+
     /// The protection observer.
     pub const fn zert_mut(&mut self) -> Option<&mut Zert> {
         self.core.zert.as_mut()

@@ -4,7 +4,7 @@ use hostward_filter::Filter;
 use hostward_hook::action::Cx;
 use hostward_hook::event::Class;
 use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, HashKey, Room, TcpSegment};
-use hostward_hook::fragment::{FragmentReassembler, Outcome};
+use hostward_hook::fragment::{FragmentReassembler, Outcome, Overlap};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::layout::{Fragment, Layout, proto};
 use hostward_hook::meta::Routing;
@@ -144,6 +144,10 @@ impl<T: PacketTransform> Core<T> {
                 match fragments.push(&packet, cx) {
                     Outcome::Whole => {}
                     Outcome::Pending => {
+                        let verdict = overlap(&mut self.ids, cx, &packet, fragments.told());
+                        if self.ends(&mut answer, verdict) {
+                            return answer;
+                        }
                         return if answer.is_continue() {
                             Verdict::Consumed
                         } else {
@@ -151,6 +155,7 @@ impl<T: PacketTransform> Core<T> {
                         };
                     }
                     Outcome::Dropped(reason) => {
+                        let _ = overlap(&mut self.ids, cx, &packet, fragments.told());
                         let _ = self.ends(&mut answer, Verdict::Drop(reason));
                         return answer;
                     }
@@ -158,6 +163,13 @@ impl<T: PacketTransform> Core<T> {
                         if frame.replace(whole.bytes).is_err() {
                             let _ = self.ends(&mut answer, Verdict::Drop(FRAGMENT_NO_ROOM));
                             return answer;
+                        }
+                        if let told @ Some(_) = fragments.told() {
+                            let packet = Packet::parse(frame.bytes(), meta);
+                            let verdict = overlap(&mut self.ids, cx, &packet, told);
+                            if self.ends(&mut answer, verdict) {
+                                return answer;
+                            }
                         }
                         known = None;
                         hint = None;
@@ -375,6 +387,11 @@ impl<T: PacketTransform> Core<T> {
         let (Some(segment), Some(state)) = (segment, self.flows.state(f.id)) else {
             return;
         };
+        if state.is_over()
+            && let (Some(ids), Some((info, slots))) = (&mut self.ids, self.flows.slot_mut(f.id))
+        {
+            ids.closed(cx, info, &mut slots.ids);
+        }
         let (Some(zert), Some((info, slots))) = (&mut self.zert, self.flows.slot_mut(f.id)) else {
             return;
         };
@@ -426,6 +443,9 @@ impl<T: PacketTransform> Core<T> {
         let Some((info, mut slots)) = self.flows.remove(id) else {
             return;
         };
+        if let Some(ids) = &mut self.ids {
+            ids.closed(cx, &info, &mut slots.ids);
+        }
         if info.key.protocol() == proto::UDP {
             if let Some(datagrams) = &mut self.datagrams {
                 datagrams.closed(cx, &info, &mut slots.datagrams, cause);
@@ -526,6 +546,19 @@ impl<T: PacketTransform> Core<T> {
 
     pub(super) fn generation(&self) -> u64 {
         self.filter.as_ref().map_or(0, |f| f.rules().generation())
+    }
+}
+
+/// Lets detection know how a fragment contradicts others.
+fn overlap(
+    ids: &mut Option<Ids>,
+    cx: &mut Cx<'_>,
+    packet: &Packet<'_>,
+    told: Option<(Reason, Option<Overlap>)>,
+) -> Verdict {
+    match (ids, told) {
+        (Some(ids), Some((reason, overlap))) => ids.fragment(cx, packet, reason, overlap),
+        (Some(_) | None, _) => Verdict::Continue,
     }
 }
 
