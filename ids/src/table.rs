@@ -93,8 +93,12 @@ impl<K: Key, V> FixedMap<K, V> {
     fn buckets(&self, key: &K) -> [core::ops::Range<usize>; 2] {
         let count = (self.slots.len() / WAYS).max(1) as u64;
         let hash = self.hash.hash(key.words(), 0);
-        [hash >> 32, hash & 0xffff_ffff].map(|h| {
-            let at = ((h * count) >> 32) as usize * WAYS;
+        // Both are different if there are two.
+        let first = ((hash >> 32) * count) >> 32;
+        let step = 1 + (((hash & 0xffff_ffff) * count.saturating_sub(1)) >> 32);
+        let second = (first + step) % count;
+        [first, second].map(|bucket| {
+            let at = bucket as usize * WAYS;
             at..at + WAYS
         })
     }
@@ -207,7 +211,7 @@ mod tests {
                             *v = value;
                             model.insert(key, value);
                         }
-                        None => assert!(!model.contains_key(&key) && model.len() > 40),
+                        None => assert!(!model.contains_key(&key) && model.len() >= 2 * WAYS),
                     }
                 } else {
                     assert_eq!(map.remove(&key), model.remove(&key));
