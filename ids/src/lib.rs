@@ -20,6 +20,7 @@ mod facts;
 pub mod host;
 mod ids;
 pub mod malformed;
+pub mod message;
 pub mod policy;
 mod regulation;
 mod report;

@@ -150,6 +150,15 @@ pub fn compile(
     (!failed(out)).then_some(FilterPolicy { rule_set, places })
 }
 
+/// An `IpTimeCondition` of another discipline; none when it has an error, which was told.
+#[cfg(feature = "ids")]
+pub(crate) fn time_condition(
+    object: Object<'_>,
+    out: &mut Diagnostics,
+) -> Option<Arc<TimeCondition>> {
+    Compiler::new(out, 0).time(object)
+}
+
 fn settings(root: Object<'_>) -> Settings {
     let on = |p| root.choice::<OnOff>(p) == Some(OnOff::On);
     let yes = |p| root.choice::<YesNo>(p) == Some(YesNo::Yes);
