@@ -586,10 +586,11 @@ const fn queue_size(size: QueueSize) -> model::QueueSize {
 }
 
 fn range(setting: &Setting<'_>) -> Option<(u32, u32)> {
-    match setting.atom()? {
-        Atom::Range { first, last } => Some((first, last)),
-        atom => atom.number().map(|n| (n, n)),
+    let atom = setting.atom()?;
+    if let Atom::Range { first, last } = atom {
+        return Some((first, last));
     }
+    atom.number().map(|n| (n, n))
 }
 
 fn single(object: Object<'_>) -> Option<AddressRange> {
