@@ -346,7 +346,11 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
         _ if event.control() == Some(Control::Ids) => {
             let told = Told::of(event);
             let name = name_of(event.code).unwrap_or("other");
-            (told.kind.unwrap_or_else(|| format!("ids.{name}")), told.rule, told.action)
+            (
+                told.kind.unwrap_or_else(|| format!("ids.{name}")),
+                told.rule,
+                told.action,
+            )
         }
         Detail::Protection(_) | Detail::Other | _ => {
             let name = name_of(event.code).unwrap_or("other");

@@ -4,6 +4,7 @@
 mod attack;
 mod report;
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -89,6 +90,7 @@ pub fn compile(policy: &Policy<'_>, out: &mut Diagnostics) -> Option<IdsPolicy> 
         places: Vec::new(),
         scan: None,
         size: 0,
+        reports: BTreeMap::new(),
     };
     for object in policy.statements(&IDS_RULE) {
         let _ = compiler.rule(object);
@@ -121,6 +123,8 @@ struct Compiler<'d> {
     scan: Option<Span>,
     /// Addresses, ports and exclusions so far.
     size: usize,
+    /// Report sets as read, by place; nothing for one with an error, which is told once.
+    reports: BTreeMap<u32, Option<model::ReportSet>>,
 }
 
 /// An action as read.

@@ -12,6 +12,15 @@ use crate::tables::ipsec::YesNo;
 
 impl Compiler<'_> {
     pub(super) fn reports(&mut self, object: Object<'_>) -> Option<ReportSet> {
+        if let Some(known) = self.reports.get(&object.index()) {
+            return *known;
+        }
+        let made = self.read_reports(object);
+        self.reports.insert(object.index(), made);
+        made
+    }
+
+    fn read_reports(&mut self, object: Object<'_>) -> Option<ReportSet> {
         let has = |action| {
             let mut types = object.all(c::TYPES);
             types.any(|s| s.choice::<TypeAction>() == Some(action))
