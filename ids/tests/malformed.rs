@@ -34,6 +34,10 @@ struct Sink(Vec<Finding>);
 fn alone() -> Config {
     let rule = AttackRule::new("m", Attack::MalformedPacket);
     Config {
+        malformed: hostward_ids::malformed::Config {
+            large_echo: true,
+            ..hostward_ids::malformed::Config::default()
+        },
         policy: Policy {
             attacks: vec![rule],
             ..Policy::none()

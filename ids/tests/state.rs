@@ -265,6 +265,66 @@ fn who_did_not_see_the_answer_completes_nothing() {
 }
 
 #[test]
+fn a_flood_that_nobody_answers_or_everybody_gives_up_is_one() {
+    // A port of which nothing is known, 3,000 SYNs within a second.
+    let mut rig = Rig::of(vec![flood()]);
+    for i in 0..3000_u32 {
+        let syn = segment(0x0b00_0000 + i, 9, SYN, false, (i, 0));
+        let _ = rig.after(&syn, Point::LocalIn, None);
+        rig.now = 1_000_000 + u64::from(i) / 3;
+    }
+    let begun = [ACCEPT_QUEUE_EXPANDED.get(), SYN_FLOOD_STARTED.get()];
+    assert_eq!(rig.codes(), begun);
+    rig.sleep(20_000);
+    assert_eq!(rig.codes(), [SYN_FLOOD_ENDED.get()]);
+    // The same with resets for every answer; and health checks that do so ten times a second.
+    for (count, each, expected) in [(3000_u32, 0, true), (1000, 100, false)] {
+        let mut rig = Rig::of(vec![flood()]);
+        for i in 0..count {
+            let mut slot = Slot::default();
+            let client = 0x0b00_0000 + i;
+            let syn = segment(client, 9, SYN, false, (i, 0));
+            let _ = rig.after(&syn, Point::LocalIn, None);
+            let answer = segment(client, 9, SYN_ACK, true, (7, i + 1));
+            let _ = rig.after(&answer, Point::LocalOut, Some(&mut slot));
+            let reset = segment(client, 9, 4, false, (i + 1, 0));
+            let _ = rig.after(&reset, Point::LocalIn, Some(&mut slot));
+            rig.now += each;
+        }
+        let codes = rig.codes();
+        assert_eq!(codes == begun, expected, "{codes:?}");
+        assert!(expected || codes.is_empty());
+    }
+    // A server that is down while its clients try again is not flooded.
+    let mut rig = Rig::of(vec![flood()]);
+    for i in 0..10_000_u32 {
+        let syn = segment(0x0b00_0000 + i % 500, 9, SYN, false, (i, 0));
+        let _ = rig.after(&syn, Point::LocalIn, None);
+        rig.now += 10;
+    }
+    assert_eq!(rig.codes(), []);
+}
+
+/// 65,535 ports scanned within two seconds: the listening one is watched all the same.
+#[test]
+fn a_scan_leaves_room_for_those_that_listen() {
+    let mut rig = Rig::of(vec![flood()]);
+    for port in 1..=65_535_u16 {
+        let mut syn = segment(0x0b00_0001, 9, SYN, false, (1, 0));
+        syn[22..24].copy_from_slice(&port.to_be_bytes());
+        let _ = rig.after(&syn, Point::LocalIn, None);
+        rig.now = 1_000_000 + u64::from(port) / 32;
+    }
+    assert_eq!(rig.codes(), []);
+    let _ = connect(&mut rig, 0xc000_0201, 1);
+    for i in 0..3000 {
+        let syn = segment(0x0b00_0000 + i, 9, SYN, false, (i, 0));
+        let _ = rig.after(&syn, Point::LocalIn, None);
+    }
+    assert!(rig.ids.is_flooded(server().0, 80));
+}
+
+#[test]
 fn a_small_queue_fills_soon() {
     let mut rig = Rig::of(vec![flood()]);
     let (address, port) = server();

@@ -28,7 +28,7 @@ fn found(packet: &Packet<'_>, code: Code, name: &'static str, field: &'static st
     }
 }
 
-pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
+pub(super) fn check(packet: &Packet<'_>, large: bool) -> Option<Finding> {
     let (kind, code) = packet.layout().icmp()?;
     let v6 = packet.layout().protocol() == proto::ICMPV6;
     if v6 {
@@ -36,6 +36,7 @@ pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
     } else {
         check_v4(packet, kind, code)
     }
+    .filter(|f| large || f.code != ICMP_ECHO_LARGE)
     .map(|mut f| {
         f.value
             .get_or_insert(u32::from(kind) << 8 | u32::from(code));

@@ -142,6 +142,8 @@ pub struct Config {
     pub enabled: bool,
     /// Look at packets this host sends as well. Off, as in z/OS.
     pub outbound: bool,
+    /// Tell of ICMP echoes with more than 1,024 bytes of data. Off: `ping` sends them to measure.
+    pub large_echo: bool,
     /// Verify checksums nobody has verified yet ([`Checksums::Unchecked`]). On.
     pub checksums: bool,
 }
@@ -151,6 +153,7 @@ impl Default for Config {
         Self {
             enabled: true,
             outbound: false,
+            large_echo: false,
             checksums: true,
         }
     }
@@ -172,7 +175,7 @@ pub(crate) fn check(
     let structure = l.anomalies();
     let address = addresses::check(packet);
     let message = if l.icmp().is_some() {
-        icmp::check(packet)
+        icmp::check(packet, config.large_echo)
     } else {
         igmp::check(packet)
     };

@@ -1,13 +1,16 @@
 //! SYN floods: connections to a port that stay half-open.
 //!
 //! A port counts from the first SYN-ACK this host sends from it, or from the first SYN if the host
-//! has told that it listens. What completes a handshake is an acknowledgment of that SYN-ACK's very
+//! has told that it listens; one of which neither is known counts from 64 SYNs a second on, and then
+//! only what is younger than three seconds. What completes a handshake is an acknowledgment of that SYN-ACK's very
 //! number, which nobody can send who did not receive it. IBM does not publish when a flood begins;
 //! here the queue is a number (128, or what the host tells). Connections half-open for more than
 //! three seconds fill it; of younger ones, which may be a crowd of clients that are about to answer,
-//! every eighth. A full queue is told once as expanded; when twice the number is reached a flood
+//! every eighth, and of those that were given up by a reset as well. A full queue is told once as expanded; when twice the number is reached a flood
 //! begins, and it ends when less than half of it is left.
 
+use alloc::vec;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -20,13 +23,20 @@ use crate::codes::{ACCEPT_QUEUE_EXPANDED, SYN_FLOOD_ENDED, SYN_FLOOD_STARTED};
 use crate::event::{ProbeId, Told};
 use crate::policy::AttackType;
 use crate::report::{Category, Desk};
-use crate::table::FixedMap;
+use crate::table::{FixedMap, Key as _};
 
 /// Seconds until a half-open connection is given up.
 const LIFE: usize = 75;
 
 /// Seconds within which ordinary clients answer.
 const YOUNG: usize = 3;
+
+/// Places for SYNs to ports of which nothing is known.
+const UNKNOWN: usize = 4096;
+
+/// How many of them in a second make a port worth watching: more than a scan of all ports sends to
+/// those that share a place.
+const BUSY: u8 = 64;
 
 /// How often the end of a flood is looked for.
 const STEP: Duration = Duration::from_secs(5);
@@ -109,6 +119,10 @@ struct Listener {
     ring: [i32; LIFE],
     second: u64,
     total: i64,
+    /// Given up by resets in each of the latest seconds.
+    resets: [u32; YOUNG + 1],
+    /// It listens, as far as is known.
+    known: bool,
     backlog: u32,
     state: State,
     correlator: u32,
@@ -124,6 +138,8 @@ impl Listener {
             ring: [0; LIFE],
             second: now.as_micros() / 1_000_000,
             total: 0,
+            resets: [0; YOUNG + 1],
+            known: true,
             backlog,
             state: State::Quiet,
             correlator: 0,
@@ -141,6 +157,7 @@ impl Listener {
         let life = LIFE as u64;
         if second + life < self.second || second >= self.second.saturating_add(life) {
             self.ring = [0; LIFE];
+            self.resets = [0; YOUNG + 1];
             self.total = 0;
             self.second = second;
         }
@@ -148,6 +165,9 @@ impl Listener {
             self.second += 1;
             if let Some(slot) = self.ring.get_mut((self.second % life) as usize) {
                 self.total -= i64::from(core::mem::take(slot));
+            }
+            if let Some(slot) = self.resets.get_mut(self.second as usize % (YOUNG + 1)) {
+                *slot = 0;
             }
         }
     }
@@ -171,8 +191,13 @@ impl Listener {
             young += i64::from(self.ring.get(at as usize).copied().unwrap_or(0));
         }
         let young = young.clamp(0, self.total.max(0));
-        let old = self.total.max(0) - young;
-        (old + young / 8) as u64
+        let old = if self.known {
+            self.total.max(0) - young
+        } else {
+            0
+        };
+        let resets: u64 = self.resets.iter().map(|n| u64::from(*n)).sum();
+        old as u64 + (young as u64).saturating_add(resets) / 8
     }
 }
 
@@ -180,6 +205,10 @@ impl Listener {
 #[derive(Clone, Debug)]
 pub(crate) struct SynFloods {
     listeners: FixedMap<(IpAddr, u16), Listener>,
+    /// SYNs of this second to ports of which nothing is known, by hash.
+    unknown: Vec<u8>,
+    second: u64,
+    key: HashKey,
     backlog: u32,
     /// Ports that are not quiet.
     active: u32,
@@ -190,14 +219,32 @@ impl SynFloods {
     pub(crate) fn new(listeners: usize, backlog: u32) -> Self {
         Self {
             listeners: FixedMap::new(listeners),
+            unknown: vec![0; UNKNOWN],
+            second: 0,
+            key: HashKey::new([0; 16]),
             backlog: backlog.max(1),
             active: 0,
             next: None,
         }
     }
 
-    pub(crate) const fn set_key(&mut self, key: HashKey) {
+    pub(crate) fn set_key(&mut self, key: HashKey) {
+        self.key = key.derive(1);
         self.listeners.set_key(key);
+    }
+
+    /// Whether so many SYNs come to a port of which nothing is known that it is to be watched.
+    fn is_busy(&mut self, at: (IpAddr, u16), now: Instant) -> bool {
+        let second = now.as_micros() / 1_000_000;
+        if second != self.second {
+            self.second = second;
+            self.unknown.fill(0);
+        }
+        let place = self.key.hash(at.words(), 0) as usize % UNKNOWN;
+        self.unknown.get_mut(place).is_some_and(|n| {
+            *n = n.saturating_add(1);
+            *n >= BUSY
+        })
     }
 
     /// The host tells how long the queue of a port is.
@@ -227,8 +274,15 @@ impl SynFloods {
         let (now, backlog) = (cx.now.mono, self.backlog);
         let listener = if bound {
             self.listeners.entry(&at, || Listener::new(now, backlog))
-        } else {
+        } else if self.listeners.get(&at).is_some() {
             self.listeners.get_mut(&at)
+        } else if self.is_busy(at, now) {
+            self.listeners.entry(&at, || Listener {
+                known: false,
+                ..Listener::new(now, backlog)
+            })
+        } else {
+            None
         };
         if let Some(l) = listener {
             l.advance(now);
@@ -240,7 +294,8 @@ impl SynFloods {
 
     /// The host answered one: it listens.
     pub(crate) fn answered(&mut self, at: (IpAddr, u16), now: Instant) {
-        if self.listeners.get(&at).is_some() {
+        if let Some(l) = self.listeners.get_mut(&at) {
+            l.known = true;
             return;
         }
         let backlog = self.backlog;
@@ -267,6 +322,9 @@ impl SynFloods {
         if let Some(l) = self.listeners.get_mut(&at) {
             l.advance(now);
             l.add(-1);
+            if !completed && let Some(n) = l.resets.get_mut(l.second as usize % (YOUNG + 1)) {
+                *n = n.saturating_add(1);
+            }
             l.acks = l.acks.saturating_add(completed.into());
         }
     }
