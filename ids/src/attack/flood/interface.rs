@@ -4,7 +4,6 @@
 //! window are reached, and ends with the first whole window in which the share is at most half of
 //! the configured one or the number is not reached. IBM does not publish these criteria.
 
-use alloc::boxed::Box;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -155,7 +154,7 @@ impl Detail for InterfaceFlood {
 struct Counts {
     received: u64,
     discarded: u64,
-    protocols: Box<[u32; 256]>,
+    protocols: [u32; 256],
     categories: [u32; 8],
 }
 
@@ -164,14 +163,14 @@ impl Counts {
         Self {
             received: 0,
             discarded: 0,
-            protocols: Box::new([0; 256]),
+            protocols: [0; 256],
             categories: [0; 8],
         }
     }
 
     fn clear(&mut self) {
         (self.received, self.discarded) = (0, 0);
-        *self.protocols = [0; 256];
+        self.protocols = [0; 256];
         self.categories = [0; 8];
     }
 
@@ -401,7 +400,7 @@ fn tell(
         interface: id,
         received: c.received.saturating_add(i.received),
         discarded: c.discarded,
-        protocol: c.most(&*c.protocols).map(|(p, share)| (p as u8, share)),
+        protocol: c.most(&c.protocols).map(|(p, share)| (p as u8, share)),
         category: c
             .most(&c.categories)
             .and_then(|(n, share)| Some((*Discard::ALL.get(n)?, share))),
