@@ -15,7 +15,7 @@ pub fn codes() -> impl Iterator<Item = CodeInfo> {
         .iter()
         .copied()
         .chain(hostward_filter::CODES.iter().copied())
-        .chain(hostward_ids::malformed::codes())
+        .chain(hostward_ids::codes::codes())
         .chain(ipsec.copied())
         .chain(hostward_zert::code::CODES.iter().copied())
 }

@@ -8,8 +8,8 @@ use hostward_hook::event::Event;
 pub enum Detail<'a> {
     /// A decision of the filter.
     Filter(&'a hostward_filter::Decision),
-    /// A malformed or odd packet.
-    Malformed(&'a hostward_ids::malformed::Finding),
+    /// A packet that is an attack, malformed ones among them.
+    Attack(&'a hostward_ids::event::AttackPacket),
     /// A tunnel that was added, refreshed or removed.
     #[cfg(feature = "ipsec")]
     Tunnel(&'a hostward_ipsec::told::TunnelEvent),
@@ -44,7 +44,7 @@ impl<'a> Detail<'a> {
         if let Some(d) = any.downcast_ref() {
             Self::Filter(d)
         } else if let Some(d) = any.downcast_ref() {
-            Self::Malformed(d)
+            Self::Attack(d)
         } else if let Some(d) = any.downcast_ref() {
             Self::Protection(d)
         } else {

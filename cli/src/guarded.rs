@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hostward::crypto::Provider;
 use hostward::crypto::backend::RUST_CRYPTO;
 use hostward::filter::{Action, Filter, IMPLIED_DENY, RuleSet};
-use hostward::hook::event::{Class, Event, EventSink};
+use hostward::hook::event::{Class, Event, EventSink, FieldVisitor, Value};
 use hostward::hook::flow::HashKey;
 use hostward::hook::frame::LentFrame;
 use hostward::hook::ident::RuleId;
@@ -60,6 +60,9 @@ impl Guarded {
                 outbound: true,
                 ..malformed::Config::default()
             },
+            // A report about a capture tells everything.
+            limits: ids::policy::Limits { log: 0, trace: 0 },
+            ..ids::Config::default()
         };
         // Every flow that has an entry is watched.
         let zert = Zert::new(zert::Config {
@@ -346,9 +349,14 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
             let rule = (!d.rule.is_empty()).then(|| d.rule.to_string());
             (format!("filter.{action}"), rule, Some(action))
         }
-        Detail::Malformed(f) => {
-            let action = if f.discard { "discard" } else { "report" };
-            ("attack.malformed_packet".into(), None, Some(action))
+        _ if event.control() == Some(Control::Ids) => {
+            let told = Told::of(event);
+            let name = name_of(event.code).unwrap_or("other");
+            (
+                told.kind.unwrap_or_else(|| format!("ids.{name}")),
+                told.rule,
+                told.action,
+            )
         }
         Detail::Protection(_) | Detail::Other | _ => {
             let name = name_of(event.code).unwrap_or("other");
@@ -377,6 +385,35 @@ fn event_line(event: &Event<'_>, ts: Timestamp) -> EventLine {
         ip_proto: key.map(|k| k.protocol()),
         rule,
         action: action.map(Into::into),
+    }
+}
+
+/// What events of intrusion detection tell by these names, whatever their details are.
+#[derive(Default)]
+struct Told {
+    kind: Option<String>,
+    rule: Option<String>,
+    action: Option<&'static str>,
+}
+
+impl Told {
+    fn of(event: &Event<'_>) -> Self {
+        let mut told = Self::default();
+        event.detail.visit(&mut told);
+        told
+    }
+}
+
+impl FieldVisitor for Told {
+    fn field(&mut self, name: &'static str, value: Value<'_>) {
+        const ACTIONS: [&str; 4] = ["discard", "report", "reset", "limit"];
+        let Value::Str(text) = value else { return };
+        match name {
+            "kind" => self.kind = Some(text.into()),
+            "rule" => self.rule = Some(text.into()),
+            "action" => self.action = ACTIONS.into_iter().find(|a| *a == text),
+            _ => {}
+        }
     }
 }
 

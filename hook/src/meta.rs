@@ -90,6 +90,8 @@ pub struct Meta {
     /// The buffer holds only the beginning of the packet (the snap length of a capture): what is
     /// missing says nothing about the sender.
     pub cut: bool,
+    /// An application made the packet itself, IP header included, and sends it through a raw socket.
+    pub raw: bool,
     /// Security class of the interface, 1–255 (`SecurityClass`); 0 when the host has none.
     pub security_class: u8,
     /// Interface of arrival or departure.
@@ -152,6 +154,13 @@ impl Meta {
     #[must_use]
     pub const fn with_cut(mut self, cut: bool) -> Self {
         self.cut = cut;
+        self
+    }
+
+    /// The same metadata for a packet from a raw socket.
+    #[must_use]
+    pub const fn with_raw(mut self, raw: bool) -> Self {
+        self.raw = raw;
         self
     }
 

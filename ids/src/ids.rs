@@ -2,14 +2,31 @@
 
 use hostward_hook::PacketHook;
 use hostward_hook::action::Cx;
-use hostward_hook::hooks::Timers;
+use hostward_hook::flow::{FlowInfo, HashKey};
+use hostward_hook::fragment::Overlap;
+use hostward_hook::hooks::{Timers, earlier};
+use hostward_hook::meta::Direction;
 use hostward_hook::packet::Packet;
+use hostward_hook::reason::Reason;
+use hostward_hook::time::Instant;
 use hostward_hook::verdict::Verdict;
 
+use crate::attack::ee_xid::XidFloods;
+use crate::attack::flood::interface::{Discard, Interfaces};
+use crate::attack::flood::syn::SynFloods;
+use crate::attack::tcp_queue::TcpQueues;
+use crate::attack::tcp_stall::Stall;
+use crate::attack::{self, Gate};
+use crate::connection::{self, Connections, Slot};
+use crate::host::Host;
 use crate::malformed;
+use crate::policy::{AttackType, Limits, Policy};
+use crate::regulation::tcp::TcpPorts;
+use crate::regulation::udp::UdpPorts;
+use crate::report::{Category, Desk, Seen};
 
-/// What intrusion detection looks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What intrusion detection looks for, and what it may keep.
+#[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "configuration, to be written with `..default()`"
@@ -17,29 +34,261 @@ use crate::malformed;
 pub struct Config {
     /// Malformed packets (`MALFORMED_PACKET`).
     pub malformed: malformed::Config,
+    /// The rules: [`Policy::standard`].
+    pub policy: Policy,
+    /// How often is told.
+    pub limits: Limits,
+    /// What makes the hashes of all tables unpredictable: sixteen bytes from a good random source.
+    /// A guard lends a key derived from that of its flow table if there is none; without one sources
+    /// can be made up that crowd each other out of the tables.
+    pub key: Option<HashKey>,
+    /// Connections to regulated ports are counted by the packets that are seen. On; off for hosts
+    /// that tell them ([`Ids::tcp_opened`]).
+    pub count_by_packets: bool,
+    /// Listening ports that are watched for SYN floods: 512, of 400 bytes each. With more those that have
+    /// nothing half-open give way, and of the others no more are watched.
+    pub listeners: usize,
+    /// Half-open connections that the queue of a port holds, unless the host tells: 128.
+    pub backlog: u32,
+    /// Interfaces that are watched for floods: 32, of 1.2 KiB each. With more it is told that
+    /// detection is disabled for them.
+    pub interfaces: usize,
+    /// TCP queues that are constrained or on their way there: 1,024. More are not watched.
+    pub queues: usize,
+    /// TCP ports whose connections are regulated: 256. Connections to more are not counted.
+    pub tcp_ports: usize,
+    /// Hosts whose connections to those are counted: 16,384. Those of more count only for the port.
+    pub tcp_hosts: usize,
+    /// UDP ports whose queues are regulated: 256. Of more nothing is told; their limits
+    /// hold.
+    pub udp_ports: usize,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            malformed: malformed::Config::default(),
+            policy: Policy::standard(),
+            limits: Limits::default(),
+            key: None,
+            count_by_packets: true,
+            listeners: 512,
+            backlog: 128,
+            interfaces: 32,
+            queues: 1024,
+            tcp_ports: 256,
+            tcp_hosts: 16_384,
+            udp_ports: 256,
+        }
+    }
+}
+
+/// Local addresses of Enterprise Extender lines.
+const LINES: usize = 64;
+
 /// Intrusion detection of one worker.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ids {
-    config: Config,
+    pub(crate) malformed: malformed::Config,
+    pub(crate) policy: Policy,
+    pub(crate) desk: Desk,
+    pub(crate) host: Host,
+    key: Option<HashKey>,
+    gate: Gate,
+    count: bool,
+    pub(crate) floods: SynFloods,
+    pub(crate) interfaces: Interfaces,
+    pub(crate) queues: TcpQueues,
+    pub(crate) stall: Stall,
+    pub(crate) xids: XidFloods,
+    pub(crate) tcp: TcpPorts,
+    pub(crate) udp: UdpPorts,
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
 }
 
 impl Ids {
-    /// Intrusion detection as configured.
+    /// Intrusion detection as configured. All tables are made now.
     #[must_use]
-    pub const fn new(config: Config) -> Self {
-        Self { config }
+    pub fn new(config: Config) -> Self {
+        let desk = Desk::new(&config.policy, config.limits);
+        let mut ids = Self {
+            malformed: config.malformed,
+            gate: Gate::new(&desk),
+            policy: config.policy,
+            desk,
+            host: Host::default(),
+            key: None,
+            count: config.count_by_packets,
+            floods: SynFloods::new(config.listeners, config.backlog),
+            interfaces: Interfaces::new(config.interfaces),
+            queues: TcpQueues::new(config.queues),
+            stall: Stall::default(),
+            xids: XidFloods::new(LINES),
+            tcp: TcpPorts::new(config.tcp_ports, config.tcp_hosts),
+            udp: UdpPorts::new(config.udp_ports),
+        };
+        if let Some(key) = config.key {
+            ids.lend_key(key);
+        }
+        ids
+    }
+
+    /// Lends a key for the hashes of all tables if none was configured; for the guard, before the
+    /// first packet.
+    pub fn lend_key(&mut self, key: HashKey) {
+        if self.key.is_none() {
+            self.key = Some(key);
+            self.floods.set_key(key.derive(1));
+            self.interfaces.set_key(key.derive(2));
+            self.queues.set_key(key.derive(3));
+            self.xids.set_key(key.derive(4));
+            self.tcp.set_key(key.derive(5));
+            self.udp.set_key(key.derive(6));
+        }
+    }
+
+    /// Puts other rules in force. What is counted and watched stays.
+    pub fn install(&mut self, policy: Policy) {
+        self.desk.install(&policy);
+        self.gate = Gate::new(&self.desk);
+        self.interfaces.rearm();
+        self.policy = policy;
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What the host has told.
+    #[must_use]
+    pub const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// For the host to tell what it knows.
+    pub const fn host_mut(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// What was seen of a type of attack since the start.
+    #[must_use]
+    pub fn seen(&self, kind: AttackType) -> Seen {
+        self.desk.seen(Category::Attack(kind))
+    }
+
+    /// A fragment contradicts those of its datagram that came before: what
+    /// [`told`](hostward_hook::fragment::FragmentReassembler::told) tells. For the guard, and for
+    /// hosts that put fragments together themselves.
+    pub fn fragment(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        reason: Reason,
+        overlap: Option<Overlap>,
+    ) -> Verdict {
+        attack::overlap(&mut self.desk, cx, packet, reason, overlap)
+    }
+
+    /// A flow is over. For the guard; calling it again does nothing.
+    pub fn closed(&mut self, cx: &mut Cx<'_>, flow: &FlowInfo, slot: &mut Slot) {
+        let key = match flow.direction {
+            Direction::Inbound => flow.key,
+            Direction::Outbound => flow.key.reversed(),
+        };
+        self.connections().closed(cx, &key, slot);
+    }
+
+    const fn connections(&mut self) -> Connections<'_> {
+        Connections {
+            policy: &self.policy,
+            desk: &mut self.desk,
+            host: &self.host,
+            floods: &mut self.floods,
+            tcp: &mut self.tcp,
+            count: self.count,
+        }
+    }
+
+    /// Whether the packet counts for its interface: what was opened or put together came in before.
+    #[inline]
+    fn is_counted(&self, packet: &Packet<'_>) -> bool {
+        self.desk.is_armed(1 << AttackType::Flood as u32)
+            && packet.meta.direction() == Direction::Inbound
+            && packet.meta.sa.is_none()
     }
 }
 
 impl PacketHook for Ids {
-    type Slot = ();
+    type Slot = Slot;
 
     #[inline]
     fn before(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
-        malformed::check(&self.config.malformed, cx, packet)
+        let counted = self.is_counted(packet);
+        let interface = packet.meta.interface;
+        if counted {
+            self.interfaces.received(&mut self.desk, cx, interface, 1);
+        }
+        let mut verdict = malformed::check(&self.malformed, &mut self.desk, cx, packet);
+        let mut why = Discard::Malformed;
+        if verdict.is_continue() {
+            verdict = attack::check(&self.gate, &mut self.desk, &self.host, cx, packet);
+            why = Discard::Ids;
+        }
+        if counted && !verdict.is_continue() {
+            if let Verdict::Drop(malformed::IP_CHECKSUM | malformed::TRANSPORT_CHECKSUM) = verdict {
+                why = Discard::Checksum;
+            }
+            self.interfaces
+                .discarded(&mut self.desk, cx, interface, (1, why), Some(packet));
+        }
+        verdict
+    }
+
+    #[inline]
+    fn after(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        slot: Option<&mut Slot>,
+        filter: Verdict,
+    ) -> Verdict {
+        if matches!(filter, Verdict::Drop(_) | Verdict::Reject(_)) {
+            if self.is_counted(packet) {
+                let id = packet.meta.interface;
+                let why = (1, Discard::Firewall);
+                self.interfaces
+                    .discarded(&mut self.desk, cx, id, why, Some(packet));
+            }
+            return Verdict::Continue;
+        }
+        if connection::concerns(packet, slot.as_deref()) {
+            return self.connections().packet(cx, packet, slot);
+        }
+        Verdict::Continue
     }
 }
 
-impl Timers for Ids {}
+impl Timers for Ids {
+    fn next_deadline(&self) -> Option<Instant> {
+        let mut next = self.desk.next_deadline();
+        next = earlier(next, self.floods.next_deadline());
+        next = earlier(next, self.interfaces.next_deadline());
+        next = earlier(next, self.xids.next_deadline());
+        earlier(next, self.udp.next_deadline(&self.policy))
+    }
+
+    fn handle_deadline(&mut self, cx: &mut Cx<'_>) {
+        self.desk.handle_deadline(cx);
+        self.floods.handle_deadline(&mut self.desk, cx);
+        self.interfaces.handle_deadline(&mut self.desk, cx);
+        self.xids.handle_deadline(&mut self.desk, cx);
+        self.udp.handle_deadline(&self.policy, cx);
+    }
+}

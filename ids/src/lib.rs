@@ -10,7 +10,33 @@
     )
 )]
 
+extern crate alloc;
+
+mod attack;
+pub mod codes;
+mod connection;
+pub mod event;
+mod facts;
+pub mod host;
 mod ids;
 pub mod malformed;
+pub mod message;
+pub mod policy;
+mod regulation;
+mod report;
+mod table;
 
+/// What hosts may tell and what events tell, by detector.
+pub mod detect {
+    pub use crate::attack::ee_xid::XidFlood;
+    pub use crate::attack::flood::interface::{Discard, InterfaceFlood, InterfaceFloodStep};
+    pub use crate::attack::flood::syn::{SynFlood, SynFloodStep};
+    pub use crate::attack::tcp_queue::{Queue, QueueFact, QueueStep, QueueTrigger, TcpQueue};
+    pub use crate::attack::tcp_stall::{ConnectionFact, StalledConnection, TcpStall};
+    pub use crate::regulation::tcp::{Admission, TcpPort, TcpStep};
+    pub use crate::regulation::udp::{UdpPort, UdpQueue, UdpStep};
+}
+
+pub use connection::Slot;
 pub use ids::{Config, Ids};
+pub use report::Seen;

@@ -21,12 +21,30 @@ use hostward_hook::meta::{Checksums, Meta, Point};
 use hostward_hook::reason::Code;
 use hostward_hook::time::Now;
 use hostward_hook::{EventSink, Packet, PacketHook, Verdict};
+use hostward_ids::event::{AttackPacket, Finding};
 use hostward_ids::malformed::*;
+use hostward_ids::policy::{Attack, AttackRule, AttackType, Policy};
 use hostward_ids::{Config, Ids};
 use packets::*;
 
 #[derive(Default)]
 struct Sink(Vec<Finding>);
+
+/// Malformed packets only, every one told.
+fn alone() -> Config {
+    let rule = AttackRule::new("m", Attack::MalformedPacket);
+    Config {
+        malformed: hostward_ids::malformed::Config {
+            large_echo: true,
+            ..hostward_ids::malformed::Config::default()
+        },
+        policy: Policy {
+            attacks: vec![rule],
+            ..Policy::none()
+        },
+        ..Config::default()
+    }
+}
 
 impl EventSink for Sink {
     fn wants(&self, class: Class) -> bool {
@@ -34,8 +52,14 @@ impl EventSink for Sink {
     }
 
     fn emit(&mut self, event: &Event<'_>) {
-        let finding = event.detail.as_any().unwrap().downcast_ref::<Finding>();
-        let finding = *finding.unwrap();
+        let detail = event.detail.as_any().unwrap();
+        let detail = detail.downcast_ref::<AttackPacket>().unwrap();
+        assert_eq!(detail.attack, AttackType::MalformedPacket);
+        assert_eq!(
+            detail.told.probe.get(),
+            0x0401_8000 + u32::from(event.code.get()) - 3000
+        );
+        let finding = detail.finding;
         assert_eq!(event.code, finding.code);
         self.0.push(finding);
     }
@@ -57,7 +81,7 @@ fn received() -> Meta {
 /// Judges a packet whose checksums somebody has verified.
 fn judge(bytes: &[u8]) -> (Verdict, Vec<Finding>) {
     let meta = received().with_checksums(Checksums::Verified);
-    judge_as(Config::default(), bytes, meta)
+    judge_as(alone(), bytes, meta)
 }
 
 /// What is done about a packet.
@@ -1088,8 +1112,6 @@ fn evidence_tells_where_and_what() {
     );
     let flags = patch(tcp4(), 33, &[3]);
     assert_eq!(of(&flags), (Some(33), Some(3), "flags"));
-    let (_, f) = judge(&flags);
-    assert_eq!(f[0].probe_id(), 0x0401_8000 + 133);
 }
 
 /// With right checksums.
@@ -1134,21 +1156,24 @@ fn checksums_are_verified_when_nobody_did() {
             assert_eq!(verdict.is_continue(), found.is_empty());
             found.iter().map(|f| f.code).collect()
         };
-        let on = Config::default();
-        assert_eq!(codes(&good, received(), on), []);
+        let on = alone();
+        assert_eq!(codes(&good, received(), on.clone()), []);
         let mut bad = good.clone();
         *bad.last_mut().unwrap() ^= 1;
-        assert_eq!(codes(&bad, received(), on), [TRANSPORT_CHECKSUM]);
+        assert_eq!(codes(&bad, received(), on.clone()), [TRANSPORT_CHECKSUM]);
         if good[0] >> 4 == 4 {
             assert_eq!(
-                codes(&patch(good.clone(), 10, &[0, 1]), received(), on),
+                codes(&patch(good.clone(), 10, &[0, 1]), received(), on.clone()),
                 [IP_CHECKSUM]
             );
         }
         for state in [Checksums::Verified, Checksums::Offloaded] {
-            assert_eq!(codes(&bad, received().with_checksums(state), on), []);
+            assert_eq!(
+                codes(&bad, received().with_checksums(state), on.clone()),
+                []
+            );
         }
-        let mut off = Config::default();
+        let mut off = alone();
         off.malformed.checksums = false;
         assert_eq!(codes(&bad, received(), off), []);
     }
@@ -1158,12 +1183,15 @@ fn checksums_are_verified_when_nobody_did() {
 fn own_packets_and_a_detector_that_is_off() {
     let bad = patch(tcp4(), 33, &[3]);
     let sent = Meta::new(Point::LocalOut, Now::default()).with_checksums(Checksums::Offloaded);
-    assert!(judge_as(Config::default(), &bad, sent).0.is_continue());
-    let mut config = Config::default();
+    assert!(judge_as(alone(), &bad, sent).0.is_continue());
+    let mut config = alone();
     config.malformed.outbound = true;
-    assert!(!judge_as(config, &bad, sent).0.is_continue());
+    assert!(!judge_as(config.clone(), &bad, sent).0.is_continue());
     config.malformed.enabled = false;
-    assert_eq!(judge_as(config, &bad, sent), (Verdict::Continue, vec![]));
+    assert_eq!(
+        judge_as(config.clone(), &bad, sent),
+        (Verdict::Continue, vec![])
+    );
 }
 
 /// Captures taken on a host whose network card cuts segments have lengths of zero.
@@ -1172,12 +1200,12 @@ fn lengths_that_offload_leaves_open() {
     let meta = received().with_checksums(Checksums::Offloaded);
     for (p, at) in [(tcp4(), 2), (v6(6, &syn()), 4)] {
         let zero = patch(p.clone(), at, &[0, 0]);
-        let judged = judge_as(Config::default(), &zero, meta);
+        let judged = judge_as(alone(), &zero, meta);
         assert_eq!(judged, (Verdict::Continue, vec![]));
         assert_eq!(judge(&zero).1.len(), 1);
         // Another wrong length is still one.
         let wrong = patch(p, at, &[0x40, 0]);
-        assert_eq!(judge_as(Config::default(), &wrong, meta).1.len(), 1);
+        assert_eq!(judge_as(alone(), &wrong, meta).1.len(), 1);
     }
 }
 
@@ -1189,7 +1217,7 @@ fn nobody_is_accused_of_what_the_capture_left_out() {
     for c in cases() {
         for len in 0..c.good.len().min(300) {
             let p = &c.good[..len];
-            let (verdict, found) = judge_as(Config::default(), p, meta);
+            let (verdict, found) = judge_as(alone(), p, meta);
             assert_eq!(found, [], "{p:02x?}");
             assert!(verdict.is_continue());
         }
@@ -1205,7 +1233,7 @@ fn any_bytes_are_judged() {
             p[9] = *u.choose(&[1, 2, 6, 17, 58, p[9]])?;
             p[6] = *u.choose(&[0, 0x20, 58, 60, p[6]])?;
         }
-        let (verdict, found) = judge_as(Config::default(), &p, received());
+        let (verdict, found) = judge_as(alone(), &p, received());
         assert_eq!(verdict.is_continue(), !found.iter().any(|f| f.discard));
         for f in found {
             assert!(f.offset.is_none_or(|o| usize::from(o) <= p.len()));

@@ -119,6 +119,20 @@ codes! {
     IKE_SHARED_KEY = 607, "ike-shared-key", Meaning, Error, "A shared key is missing or cannot be read.";
     IKE_INCONSISTENT = 608, "ike-inconsistent", Meaning, Error, "Key exchange or dynamic tunnels do not hold together.";
     IKE_NO_EFFECT = 621, "ike-no-effect", Meaning, Warning, "A parameter of key exchange has no effect.";
+    OTHER_ACTION_TYPE = 701, "other-action-type", Meaning, Error, "The action of an IDS rule is of another type than the rule.";
+    OTHER_CONDITION = 702, "other-condition", Meaning, Error, "An IDS rule lacks the condition of its type, or has one of another type.";
+    NO_ATTACK_LIST = 703, "no-attack-list", Meaning, Error, "A type of attack needs a list of what is looked for.";
+    NOT_OF_ATTACK = 704, "not-of-attack", Meaning, Error, "A parameter does not go with the type of attack.";
+    OTHER_RESPONSE = 705, "other-response", Meaning, Error, "Packets are discarded, and connections reset, only for the types of attack that are about them.";
+    SECOND_SCAN_GLOBAL = 706, "second-scan-global", Meaning, Error, "There can be only one rule about how scans are recognised.";
+    SLOW_NOT_SLOWER = 707, "slow-not-slower", Meaning, Error, "The slow interval and threshold of scans must be greater than the fast ones.";
+    PORTS_OF_ICMP = 708, "ports-of-icmp", Meaning, Error, "ICMP has no ports.";
+    OTHER_REGULATION = 709, "other-regulation", Meaning, Error, "A parameter of traffic regulation does not go with the protocol.";
+    IDS_TOO_LARGE = 710, "ids-too-large", Meaning, Error, "The IDS rules have more addresses and ports than allowed.";
+    SCAN_INCOMPLETE = 721, "scan-incomplete", Meaning, Warning, "Scans are looked for only if there is a rule about how they are recognised and one about what counts.";
+    ATTACK_SHADOWED = 722, "attack-shadowed", Meaning, Warning, "An attack rule has no effect because another one of its type counts.";
+    REPORT_UNUSED = 723, "report-unused", Meaning, Warning, "A parameter of a report set has no effect without its `TypeActions`.";
+    ALWAYS_DISCARDED = 724, "always-discarded", Meaning, Note, "Malformed packets are discarded whatever the action says.";
 }
 
 #[cfg(test)]

@@ -21,11 +21,12 @@ mod diagnostic;
 #[cfg(feature = "filter")]
 pub mod filter;
 mod format;
-#[cfg(feature = "ipsec")]
-pub mod ipsec;
-
+#[cfg(feature = "ids")]
+pub mod ids;
 #[cfg(feature = "ike")]
 pub mod ike;
+#[cfg(feature = "ipsec")]
+pub mod ipsec;
 pub mod load;
 mod model;
 mod page;

@@ -41,6 +41,14 @@ fn the_page_of_zert_is_current() {
 }
 
 #[test]
+fn the_page_of_intrusion_detection_is_current() {
+    is_current(
+        "docs/formats/ids-policy.md",
+        &page(&tables::ids::DISCIPLINE),
+    );
+}
+
+#[test]
 fn the_page_of_the_agents_files_is_current() {
     is_current(
         "docs/formats/policy-agent.md",

@@ -29,6 +29,9 @@ use pass::Core;
 /// Actions that wait for the host at most.
 const ACTIONS: usize = 64;
 
+/// What the key for the tables of intrusion detection is derived by.
+const IDS_KEY: u64 = 0x1d5;
+
 /// Packets of one batched flow look-up.
 const BATCH: usize = 64;
 
@@ -65,6 +68,7 @@ impl<T: PacketTransform> Guard<T> {
             ids: None,
             zert: None,
             datagrams: None,
+            ids_key: key.derive(IDS_KEY),
             ipsec,
             ipsec_changed: true,
             filter_epoch: None,
@@ -90,7 +94,8 @@ impl<T: PacketTransform> Guard<T> {
 
     /// The same guard with intrusion detection.
     #[must_use]
-    pub fn ids(mut self, ids: Ids) -> Self {
+    pub fn ids(mut self, mut ids: Ids) -> Self {
+        ids.lend_key(self.core.ids_key);
         self.core.ids = Some(ids);
         self
     }
@@ -148,6 +153,25 @@ impl<T: PacketTransform> Guard<T> {
         let done = work(&mut self.core.ipsec, &mut cx);
         self.core.tell_associations(&mut cx);
         done
+    }
+
+    /// Intrusion detection, to see what it has seen.
+    #[must_use]
+    pub const fn ids_ref(&self) -> Option<&Ids> {
+        self.core.ids.as_ref()
+    }
+
+    /// Lets the host tell intrusion detection what it knows, or put other rules in force.
+    /// Nothing happens, and nothing is the answer, if there is no intrusion detection.
+    pub fn ids_with<R>(
+        &mut self,
+        now: Now,
+        events: &mut dyn EventSink,
+        work: impl FnOnce(&mut Ids, &mut Cx<'_>) -> R,
+    ) -> Option<R> {
+        let mut cx = Cx::new(now, events, &mut self.actions);
+        cx.generation = self.core.generation();
+        self.core.ids.as_mut().map(|ids| work(ids, &mut cx))
     }
 
     /// The protection observer.

@@ -3,8 +3,8 @@
 use hostward_filter::Filter;
 use hostward_hook::action::Cx;
 use hostward_hook::event::Class;
-use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, Room, TcpSegment};
-use hostward_hook::fragment::{FragmentReassembler, Outcome};
+use hostward_hook::flow::{Belongs, FlowState, FlowTable, Found, HashKey, Room, TcpSegment};
+use hostward_hook::fragment::{FragmentReassembler, Outcome, Overlap};
 use hostward_hook::hooks::{CloseCause, Interest};
 use hostward_hook::ident::SaId;
 use hostward_hook::layout::{Fragment, Layout, proto};
@@ -85,6 +85,8 @@ pub(super) struct Core<T> {
     /// remember answers of the one before.
     pub(super) filter_epoch: Option<u64>,
     pub(super) ids: Option<Ids>,
+    /// For the tables of intrusion detection.
+    pub(super) ids_key: HashKey,
     pub(super) zert: Option<Zert>,
     pub(super) datagrams: Option<Datagrams>,
     pub(super) ipsec: T,
@@ -145,6 +147,10 @@ impl<T: PacketTransform> Core<T> {
                 match fragments.push(&packet, cx) {
                     Outcome::Whole => {}
                     Outcome::Pending => {
+                        let verdict = overlap(&mut self.ids, cx, &packet, fragments.told());
+                        if self.ends(&mut answer, verdict) {
+                            return answer;
+                        }
                         return if answer.is_continue() {
                             Verdict::Consumed
                         } else {
@@ -152,6 +158,7 @@ impl<T: PacketTransform> Core<T> {
                         };
                     }
                     Outcome::Dropped(reason) => {
+                        let _ = overlap(&mut self.ids, cx, &packet, fragments.told());
                         let _ = self.ends(&mut answer, Verdict::Drop(reason));
                         return answer;
                     }
@@ -159,6 +166,13 @@ impl<T: PacketTransform> Core<T> {
                         if frame.replace(whole.bytes).is_err() {
                             let _ = self.ends(&mut answer, Verdict::Drop(FRAGMENT_NO_ROOM));
                             return answer;
+                        }
+                        if let told @ Some(_) = fragments.told() {
+                            let packet = Packet::parse(frame.bytes(), meta);
+                            let verdict = overlap(&mut self.ids, cx, &packet, told);
+                            if self.ends(&mut answer, verdict) {
+                                return answer;
+                            }
                         }
                         known = None;
                         hint = None;
@@ -399,6 +413,11 @@ impl<T: PacketTransform> Core<T> {
         let (Some(segment), Some(state)) = (segment, self.flows.state(f.id)) else {
             return;
         };
+        if state.is_over()
+            && let (Some(ids), Some((info, slots))) = (&mut self.ids, self.flows.slot_mut(f.id))
+        {
+            ids.closed(cx, info, &mut slots.ids);
+        }
         let (Some(zert), Some((info, slots))) = (&mut self.zert, self.flows.slot_mut(f.id)) else {
             return;
         };
@@ -468,6 +487,9 @@ impl<T: PacketTransform> Core<T> {
         let Some((info, mut slots)) = self.flows.remove(id) else {
             return;
         };
+        if let Some(ids) = &mut self.ids {
+            ids.closed(cx, &info, &mut slots.ids);
+        }
         if info.key.protocol() == proto::UDP {
             if let Some(datagrams) = &mut self.datagrams {
                 datagrams.closed(cx, &info, &mut slots.datagrams, cause);
@@ -592,6 +614,19 @@ impl ProtectionSink for Associations<'_> {
         if let Some(zert) = &mut self.0 {
             zert.advise_association(cx, sa, parameters);
         }
+    }
+}
+
+/// Lets detection know how a fragment contradicts others.
+fn overlap(
+    ids: &mut Option<Ids>,
+    cx: &mut Cx<'_>,
+    packet: &Packet<'_>,
+    told: Option<(Reason, Option<Overlap>)>,
+) -> Verdict {
+    match (ids, told) {
+        (Some(ids), Some((reason, overlap))) => ids.fragment(cx, packet, reason, overlap),
+        (Some(_) | None, _) => Verdict::Continue,
     }
 }
 

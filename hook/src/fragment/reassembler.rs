@@ -76,6 +76,7 @@ pub struct FragmentReassembler {
     table: Table,
     whole: Vec<u8>,
     packets: Vec<u64>,
+    told: Option<(Reason, Option<Overlap>)>,
 }
 
 impl Default for FragmentReassembler {
@@ -93,6 +94,7 @@ impl FragmentReassembler {
             table: Table::new(),
             whole: Vec::new(),
             packets: Vec::new(),
+            told: None,
             config,
         }
     }
@@ -115,8 +117,17 @@ impl FragmentReassembler {
         self.table.len()
     }
 
+    /// What was told of the packet taken last, if something was wrong with it in view of the
+    /// fragments before: for controls that act on it. Nothing for what follows a datagram that was
+    /// discarded already.
+    #[must_use]
+    pub const fn told(&self) -> Option<(Reason, Option<Overlap>)> {
+        self.told
+    }
+
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>, cx: &mut Cx<'_>) -> Outcome<'_> {
+        self.told = None;
         let piece = match read(packet, self.config.ipv4_discard_tiny) {
             Reading::Whole => return Outcome::Whole,
             Reading::Piece(piece) => piece,
@@ -155,6 +166,7 @@ impl FragmentReassembler {
                 let entry = self.table.entry(index);
                 let mut detail = detail(&piece, entry);
                 detail.overlap = refusal.overlap;
+                self.told = Some((refusal.why, refusal.overlap));
                 tell(cx, refusal.why, packet.key(), detail);
                 self.bury(index, refusal.why, now);
                 Outcome::Dropped(refusal.why)
@@ -234,6 +246,7 @@ impl FragmentReassembler {
                 }
                 let mut detail = detail(piece, Some(entry));
                 detail.overlap = Some(overlap);
+                self.told = Some((reason::FRAGMENT_OVERLAP, Some(overlap)));
                 tell(cx, reason::FRAGMENT_OVERLAP, packet.key(), detail);
             }
         }

@@ -6,7 +6,8 @@ use hostward_hook::layout::proto;
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Code;
 
-use super::{DESTINATION_ADDRESS, Finding, LAND, SOURCE_ADDRESS, TCP_TO_GROUP};
+use super::{DESTINATION_ADDRESS, LAND, SOURCE_ADDRESS, TCP_TO_GROUP};
+use crate::event::Finding;
 
 const fn found(
     code: Code,

@@ -3,7 +3,8 @@
 use hostward_hook::layout::{IpVersion, proto};
 use hostward_hook::packet::Packet;
 
-use super::{Finding, IP_PROTOCOL, TTL_ZERO};
+use super::{IP_PROTOCOL, TTL_ZERO};
+use crate::event::Finding;
 
 /// Whether [`findings`] would find something.
 #[inline]

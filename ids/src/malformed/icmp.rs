@@ -7,10 +7,11 @@ use hostward_hook::packet::Packet;
 use hostward_hook::reason::Code;
 
 use super::{
-    Finding, ICMP_ECHO_BROADCAST, ICMP_ECHO_LARGE, ICMP_ERROR_ABOUT_ERROR, ICMP_ERROR_ABOUT_GROUP,
+    ICMP_ECHO_BROADCAST, ICMP_ECHO_LARGE, ICMP_ERROR_ABOUT_ERROR, ICMP_ERROR_ABOUT_GROUP,
     ICMP_EXPERIMENT, ICMP_TYPE, MLD_HOP_LIMIT, ND_ADDRESS, ND_FRAGMENTED, ND_LENGTH, ND_NOT_LOCAL,
     ND_OPTION,
 };
+use crate::event::Finding;
 
 /// The largest echo that no one asks questions about.
 const LARGE_ECHO: usize = 1024;
@@ -27,7 +28,7 @@ fn found(packet: &Packet<'_>, code: Code, name: &'static str, field: &'static st
     }
 }
 
-pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
+pub(super) fn check(packet: &Packet<'_>, large: bool) -> Option<Finding> {
     let (kind, code) = packet.layout().icmp()?;
     let v6 = packet.layout().protocol() == proto::ICMPV6;
     if v6 {
@@ -35,6 +36,7 @@ pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {
     } else {
         check_v4(packet, kind, code)
     }
+    .filter(|f| large || f.code != ICMP_ECHO_LARGE)
     .map(|mut f| {
         f.value
             .get_or_insert(u32::from(kind) << 8 | u32::from(code));

@@ -3,7 +3,8 @@
 use hostward_hook::layout::{Fragment, IpVersion, proto};
 use hostward_hook::packet::Packet;
 
-use super::{Finding, IGMP_LENGTH};
+use super::IGMP_LENGTH;
+use crate::event::Finding;
 
 #[inline]
 pub(super) fn check(packet: &Packet<'_>) -> Option<Finding> {

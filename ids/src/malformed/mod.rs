@@ -11,16 +11,17 @@ mod header;
 mod icmp;
 mod igmp;
 
-use core::any::Any;
-
 use hostward_hook::action::Cx;
 use hostward_hook::checksum::{self, ChecksumState};
-use hostward_hook::event::{Class, Detail, FieldVisitor, Value};
 use hostward_hook::layout::{Anomalies, Anomaly, Evidence, Layout};
 use hostward_hook::meta::{Checksums, Direction};
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::{Code, CodeInfo};
 use hostward_hook::verdict::Verdict;
+
+use crate::event::Finding;
+use crate::policy::{Attack, AttackType};
+use crate::report::Desk;
 
 hostward_hook::codes! {
     /// Codes of findings that are no anomaly of the layout.
@@ -127,6 +128,9 @@ const CUT: Anomalies = Anomalies::of(&[
     Anomaly::FragmentLength,
 ]);
 
+/// Anomalies that [data hiding](AttackType::DataHiding) tells of.
+const PADDING: Anomalies = Anomalies::of(&[Anomaly::Ip4OptionPadding, Anomaly::Ip6OptionPadding]);
+
 /// What is done about malformed packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
@@ -138,6 +142,8 @@ pub struct Config {
     pub enabled: bool,
     /// Look at packets this host sends as well. Off, as in z/OS.
     pub outbound: bool,
+    /// Tell of ICMP echoes with more than 1,024 bytes of data. Off: `ping` sends them to measure.
+    pub large_echo: bool,
     /// Verify checksums nobody has verified yet ([`Checksums::Unchecked`]). On.
     pub checksums: bool,
 }
@@ -147,65 +153,21 @@ impl Default for Config {
         Self {
             enabled: true,
             outbound: false,
+            large_echo: false,
             checksums: true,
         }
-    }
-}
-
-/// One finding: what, where, and what is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// What.
-    pub code: Code,
-    /// Short stable name of it.
-    pub name: &'static str,
-    /// The header field at fault.
-    pub field: &'static str,
-    /// Where the field is, from the start of the IP header.
-    pub offset: Option<u16>,
-    /// The value found there.
-    pub value: Option<u32>,
-    /// Whether the packet is discarded for it.
-    pub discard: bool,
-}
-
-impl Finding {
-    /// The probe id as z/OS writes it: attack, malformed packet, and a number of our own from
-    /// 8000 (hexadecimal) up.
-    #[must_use]
-    pub const fn probe_id(&self) -> u32 {
-        0x0401_8000 + (self.code.get() as u32 - 3000)
-    }
-}
-
-impl Detail for Finding {
-    fn visit(&self, v: &mut dyn FieldVisitor) {
-        v.field("kind", Value::Str("attack.malformed_packet"));
-        v.field("name", Value::Str(self.name));
-        v.field("field", Value::Str(self.field));
-        if let Some(offset) = self.offset {
-            v.field("offset", Value::U64(offset.into()));
-        }
-        if let Some(value) = self.value {
-            v.field("value", Value::U64(value.into()));
-        }
-        v.field("probe_id", Value::U64(self.probe_id().into()));
-        v.field(
-            "action",
-            Value::Str(if self.discard { "discard" } else { "report" }),
-        );
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
     }
 }
 
 /// Looks at one packet. A few comparisons when nothing is wrong (and the checksums, if they are
 /// to be verified); no allocation.
 #[inline]
-pub(crate) fn check(config: &Config, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Verdict {
+pub(crate) fn check(
+    config: &Config,
+    desk: &mut Desk,
+    cx: &mut Cx<'_>,
+    packet: &Packet<'_>,
+) -> Verdict {
     if !config.enabled || (packet.meta.direction() == Direction::Outbound && !config.outbound) {
         return Verdict::Continue;
     }
@@ -213,7 +175,7 @@ pub(crate) fn check(config: &Config, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Ve
     let structure = l.anomalies();
     let address = addresses::check(packet);
     let message = if l.icmp().is_some() {
-        icmp::check(packet)
+        icmp::check(packet, config.large_echo)
     } else {
         igmp::check(packet)
     };
@@ -230,7 +192,7 @@ pub(crate) fn check(config: &Config, cx: &mut Cx<'_>, packet: &Packet<'_>) -> Ve
     {
         return Verdict::Continue;
     }
-    report(cx, packet, structure, [address, message, sum])
+    report(desk, cx, packet, structure, [address, message, sum])
 }
 
 fn checksums(packet: &Packet<'_>) -> Option<Finding> {
@@ -264,6 +226,7 @@ fn is_left_zero(e: Evidence) -> bool {
 
 #[cold]
 fn report(
+    desk: &mut Desk,
     cx: &mut Cx<'_>,
     packet: &Packet<'_>,
     structure: Anomalies,
@@ -271,9 +234,15 @@ fn report(
 ) -> Verdict {
     let mut verdict = Verdict::Continue;
     let evidence = Layout::evidence(packet.bytes());
+    // What is hidden in padding is the business of a detector of its own, if there is one.
+    let padding = matches!(
+        desk.attack(AttackType::DataHiding),
+        Some(Attack::DataHiding { options: true, .. })
+    );
     let anomalies = structure
         .iter()
         .filter(|a| !(packet.meta.cut && CUT.contains(*a)))
+        .filter(|a| !(padding && PADDING.contains(*a)))
         .filter(|a| !(offloaded(packet) && evidence.of(*a).is_some_and(is_left_zero)))
         .map(|a| {
             let e = evidence.of(a);
@@ -288,13 +257,9 @@ fn report(
         });
     let header = header::findings(packet);
     for finding in anomalies.chain(header.into_iter().chain(others).flatten()) {
-        if finding.discard && verdict.is_continue() {
-            verdict = Verdict::Drop(finding.code);
-        }
-        if cx.events.wants(Class::Detection) {
-            let mut event = cx.event(finding.code, Class::Detection, &finding);
-            event.key = packet.key();
-            cx.events.emit(&event);
+        let judged = desk.packet(cx, packet, AttackType::MalformedPacket, finding);
+        if verdict.is_continue() {
+            verdict = judged;
         }
     }
     verdict

@@ -7,7 +7,7 @@ mod rule;
 mod service;
 mod time;
 
-#[cfg(feature = "ipsec")]
+#[cfg(any(feature = "ids", feature = "ipsec"))]
 pub(crate) use time::time_condition;
 
 use alloc::collections::{BTreeMap, BTreeSet};

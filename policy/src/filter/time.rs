@@ -9,14 +9,14 @@ use hostward_filter::{TimeCondition, TimeOfDay, Zone};
 use super::Compiler;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-#[cfg(feature = "ipsec")]
+#[cfg(any(feature = "ids", feature = "ipsec"))]
 use crate::diagnostic::Diagnostics;
 use crate::policy::Object;
 use crate::tables::ipsec::time::{TimeZone, ip_time_condition};
 use crate::value::{Atom, DateTime};
 
 /// A time condition of a statement that is no rule; none when it has an error, which was told.
-#[cfg(feature = "ipsec")]
+#[cfg(any(feature = "ids", feature = "ipsec"))]
 pub(crate) fn time_condition(
     object: Object<'_>,
     out: &mut Diagnostics,

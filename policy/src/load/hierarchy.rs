@@ -18,7 +18,7 @@ use crate::tables::files::{
     COMMON_ZERT_CONFIG, Flush, IDS_CONFIG, IP_SEC_CONFIG, Purge, QOS_CONFIG, ROUTING_CONFIG,
     TCP_IMAGE, TTLS_CONFIG, ZERT_CONFIG,
 };
-use crate::tables::{self, ipsec, zert};
+use crate::tables::{self, ids, ipsec, zert};
 use crate::value::Atom;
 
 /// A kind of policy: the statements that name its files.
@@ -38,7 +38,7 @@ static KINDS: [Kind; 6] = [
     Kind {
         common: Some(&COMMON_IDS_CONFIG),
         own: &IDS_CONFIG,
-        discipline: None,
+        discipline: Some(IDS),
     },
     Kind {
         common: Some(&COMMON_TTLS_CONFIG),
@@ -64,6 +64,7 @@ static KINDS: [Kind; 6] = [
 
 const IPSEC: &str = ipsec::DISCIPLINE.name;
 const ZERT: &str = zert::DISCIPLINE.name;
+const IDS: &str = ids::DISCIPLINE.name;
 
 /// A statement that names a file, or says that the common one is wanted.
 #[derive(Clone, Debug)]
@@ -474,8 +475,9 @@ impl Loader<'_> {
             });
             return;
         }
-        // Without zERT policy nothing is enforced, as on most systems; there are no default rules.
-        if kind.discipline == Some(ZERT) {
+        // Only IP security has default rules: without zERT policy nothing is enforced, as on most
+        // systems, and without IDS policy nothing is told.
+        if kind.discipline != Some(IPSEC) {
             return;
         }
         let stack = self.loaded.stack.as_deref();

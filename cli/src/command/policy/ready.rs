@@ -4,6 +4,7 @@ use hostward::crypto::{Provider, backend};
 use hostward::filter::{LocalTime, RuleSet};
 use hostward_hook::time::UnixTime;
 use hostward_policy::filter::{FilterPolicy, Options, compile};
+use hostward_policy::ids::{self, IdsPolicy};
 use hostward_policy::ike;
 use hostward_policy::ipsec::{self, IpsecPolicy};
 use hostward_policy::load::{self, Disk, FileError, Files as _, LoadError, load};
@@ -56,6 +57,8 @@ pub(crate) struct Ready {
     pub(crate) tunnels: Option<IpsecPolicy>,
     /// The zERT rules; none with an error, or without a file of them.
     pub(crate) zert: Option<ZertPolicy>,
+    /// The IDS rules; none with an error, or without a file of them.
+    pub(crate) ids: Option<IdsPolicy>,
     /// The default rules and their file; none with an error, or without profile.
     pub(crate) defaults: Option<(RuleSet, SourceId)>,
 }
@@ -83,9 +86,13 @@ impl Ready {
         let zert_kind = FileKind::Policy(tables::zert::DISCIPLINE.name);
         let of_zert = |(id, _): &(SourceId, _)| read.kind(*id) == zert_kind;
         let zert_files = loaded.sources.iter().filter(of_zert).count();
+        let ids_kind = FileKind::Policy(tables::ids::DISCIPLINE.name);
+        let of_ids = |(id, _): &(SourceId, _)| read.kind(*id) == ids_kind;
+        let ids_files = loaded.sources.iter().filter(of_ids).count();
+        let others = zert_files + ids_files;
         // A file of which nobody can tell what it is, is taken for one of IP security.
         let mut ike = None;
-        let policy = if loaded.policy_files > zert_files {
+        let policy = if loaded.policy_files > others {
             // The same diagnostics: a tunnel that cannot be negotiated is no tunnel.
             let crypto = Provider::of([backend::RUST_CRYPTO]);
             ike = ike::compile(&read, &crypto, &mut diagnostics);
@@ -99,6 +106,11 @@ impl Ready {
         let tunnels = ipsec::compile(&read, rules, &mut diagnostics);
         let zert = if zert_files > 0 {
             zert::compile(&read, 1, &mut diagnostics)
+        } else {
+            None
+        };
+        let ids = if ids_files > 0 {
+            ids::compile(&read, &mut diagnostics)
         } else {
             None
         };
@@ -123,10 +135,11 @@ impl Ready {
             policy: policy.filter(|_| !diagnostics.has_errors()),
             ike: ike.filter(|_| !diagnostics.has_errors()),
             zert: zert.filter(|_| !diagnostics.has_errors()),
+            ids: ids.filter(|_| !diagnostics.has_errors()),
             sources,
             diagnostics,
             stack: loaded.stack,
-            policy_files: loaded.policy_files - zert_files.min(loaded.policy_files),
+            policy_files: loaded.policy_files.saturating_sub(others),
             defaults,
         })
     }

@@ -131,7 +131,7 @@ impl Show {
             out +=
                 &format!("IP filter policy{of_stack}: {rules}, the first that matches decides\n");
             self.set(&mut out, set, |i| At::of(ready.place(i)));
-        } else if ready.zert.is_none() || ready.defaults.is_some() {
+        } else if ready.zert.is_none() && ready.ids.is_none() || ready.defaults.is_some() {
             out += &format!("No IP filter policy{of_stack}: the default rules are in force\n");
         }
         if let Some(all) = tunnels(ready).filter(|all| !all.is_empty()) {
@@ -198,6 +198,18 @@ impl Show {
                 out.push('\n');
             }
             out += "      everything else is permitted\n";
+        }
+        if let Some(ids) = &ready.ids {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            let rules = number(ids.places.len() as u64, "rule");
+            out += &format!("IDS policy{of_stack}: {rules}\n\n");
+            for (name, span) in &ids.places {
+                let place = ready.sources.location(*span);
+                let line = format!("{name} ({}:{})", place.file, place.line);
+                out += &format!("  {}\n", escaped(&line));
+            }
         }
         out
     }

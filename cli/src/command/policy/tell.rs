@@ -132,6 +132,7 @@ struct SummaryLine<'a> {
     simple_filters: Option<usize>,
     default_rules: Option<usize>,
     zert_rules: Option<usize>,
+    ids_rules: Option<usize>,
 }
 
 /// What a check comes to.
@@ -174,6 +175,7 @@ impl Summary<'_> {
                 simple_filters: self.simple_filters(),
                 default_rules: ready.defaults.as_ref().map(|(d, _)| d.rules().len()),
                 zert_rules: ready.zert.as_ref().map(|z| z.rule_set.rules().len()),
+                ids_rules: ready.ids.as_ref().map(|i| i.places.len()),
             },
         )
     }
@@ -195,7 +197,10 @@ impl Summary<'_> {
                 number(rules, "rule"),
                 number(filters as u64, "simple filter")
             );
-        } else if !ready.diagnostics.has_errors() && ready.policy_files == 0 && ready.zert.is_none()
+        } else if !ready.diagnostics.has_errors()
+            && ready.policy_files == 0
+            && ready.zert.is_none()
+            && ready.ids.is_none()
         {
             text += "; no policy: the default rules stay in force";
         }
@@ -212,6 +217,9 @@ impl Summary<'_> {
         if let Some(zert) = &ready.zert {
             let rules = zert.rule_set.rules().len() as u64;
             text += &format!("; {}", number(rules, "zERT rule"));
+        }
+        if let Some(ids) = &ready.ids {
+            text += &format!("; {}", number(ids.places.len() as u64, "IDS rule"));
         }
         if !self.is_fine() {
             let why = if ready.diagnostics.has_errors() {

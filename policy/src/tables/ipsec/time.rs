@@ -23,7 +23,7 @@ crate::statements! {
     ip_time_condition: IP_TIME_CONDITION = Statement::new(
         "IpTimeCondition",
         "When a rule is in force; all parameters must hold. Outside of that time the rule is as if it did not exist.",
-    ).unconfirmed() {
+    ).unconfirmed().shared() {
         CONDITION_TIME_RANGE = Parameter::new(&[Keyword::line("ConditionTimeRange", &INSTANTS)],
             "From when until when, as year, month, day, hour, minute and second.")
             .absent("always").unconfirmed(),

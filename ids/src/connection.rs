@@ -1,0 +1,160 @@
+//! What packets show of the life of connections to this host: handshakes, and their ends.
+
+use hostward_hook::action::{Action, Cx};
+use hostward_hook::flow::FlowKey;
+use hostward_hook::layout::proto;
+use hostward_hook::layout::tcp_flags::{ACK, RST, SYN};
+use hostward_hook::meta::{Direction, Routing};
+use hostward_hook::packet::Packet;
+use hostward_hook::reason::Code;
+use hostward_hook::verdict::Verdict;
+
+use crate::attack::flood::syn::SynFloods;
+use crate::host::{Host, PortState};
+use crate::policy::{AttackType, Policy, Scope};
+use crate::regulation::tcp::{Admission, TcpPorts};
+use crate::report::Desk;
+
+/// How far beyond the SYN-ACK an acknowledgment that completes the handshake may lie: data of a fast
+/// open (RFC 7413).
+const SLACK: u32 = 0xffff;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// No handshake was seen.
+    #[default]
+    New,
+    /// This host answered a SYN.
+    Answered,
+    /// The handshake is complete.
+    Established,
+    /// It was refused: nothing of it passes.
+    Refused(Code),
+    /// The other end gave it up.
+    Over,
+}
+
+/// What detection keeps for each flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slot {
+    phase: Phase,
+    /// Sequence number of this host's SYN-ACK.
+    number: u32,
+    /// How the connection is counted.
+    counted: Option<Scope>,
+}
+
+/// The detectors that want to know of connections.
+pub(crate) struct Connections<'i> {
+    pub(crate) policy: &'i Policy,
+    pub(crate) desk: &'i mut Desk,
+    pub(crate) host: &'i Host,
+    pub(crate) floods: &'i mut SynFloods,
+    pub(crate) tcp: &'i mut TcpPorts,
+    /// Connections are counted by packets; else the host tells.
+    pub(crate) count: bool,
+}
+
+/// Whether a packet may matter: for nearly all of an established connection it does not.
+#[inline]
+pub(crate) fn concerns(packet: &Packet<'_>, slot: Option<&Slot>) -> bool {
+    let Some(flags) = packet.layout().tcp_flags() else {
+        return false;
+    };
+    flags & (SYN | RST) != 0
+        || slot.is_some_and(|s| matches!(s.phase, Phase::Answered | Phase::Refused(_)))
+}
+
+impl Connections<'_> {
+    /// A TCP packet that passed the filter.
+    #[inline(never)]
+    pub(crate) fn packet(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Packet<'_>,
+        slot: Option<&mut Slot>,
+    ) -> Verdict {
+        let (Some(flags), Some(key), Some((seq, ack, _))) = (
+            packet.layout().tcp_flags(),
+            packet.key(),
+            packet.tcp_numbers(),
+        ) else {
+            return Verdict::Continue;
+        };
+        if packet.meta.routing == Routing::Routed {
+            return Verdict::Continue;
+        }
+        let flooding = self.desk.is_armed(1 << AttackType::Flood as u32);
+        let now = cx.now.mono;
+        match (packet.meta.direction(), flags & (SYN | ACK | RST)) {
+            (Direction::Outbound, set) if set == SYN | ACK => {
+                let fresh = slot.as_ref().is_none_or(|s| s.phase == Phase::New);
+                if fresh && flooding {
+                    self.floods.answered((key.source(), key.source_port()), now);
+                }
+                if let Some(slot) = slot.filter(|s| matches!(s.phase, Phase::New | Phase::Answered))
+                {
+                    slot.phase = Phase::Answered;
+                    slot.number = seq;
+                }
+            }
+            (Direction::Inbound, SYN) => {
+                // A flow that has an entry is one that was opened before: the SYN is sent again.
+                if slot.is_none() && flooding {
+                    let at = (key.destination(), key.destination_port());
+                    let bound = self.host.ports.get(proto::TCP, at.1) == PortState::Bound;
+                    self.floods.syn(self.desk, cx, at, bound);
+                }
+            }
+            (Direction::Inbound, set) => {
+                let Some(slot) = slot else {
+                    return Verdict::Continue;
+                };
+                let at = (key.destination(), key.destination_port());
+                if let Phase::Refused(code) = slot.phase {
+                    return Verdict::Drop(code);
+                }
+                if slot.phase != Phase::Answered {
+                    return Verdict::Continue;
+                }
+                if set & RST != 0 {
+                    slot.phase = Phase::Over;
+                    self.floods.closed(at, false, now);
+                } else if set == ACK && ack.wrapping_sub(slot.number).wrapping_sub(1) <= SLACK {
+                    slot.phase = Phase::Established;
+                    self.floods.closed(at, true, now);
+                    return self.established(cx, &key, slot);
+                }
+            }
+            (Direction::Outbound, _) => {}
+        }
+        Verdict::Continue
+    }
+
+    /// A handshake is complete.
+    fn established(&mut self, cx: &mut Cx<'_>, key: &FlowKey, slot: &mut Slot) -> Verdict {
+        if !self.count || self.policy.tcp.is_empty() {
+            return Verdict::Continue;
+        }
+        match self.tcp.opened(self.policy, self.desk, cx, key, None) {
+            Admission::Counted(scope) => slot.counted = Some(scope),
+            Admission::Uncounted => {}
+            Admission::Refused(code) => {
+                slot.phase = Phase::Refused(code);
+                cx.actions.act(Action::ResetFlow {
+                    key: *key,
+                    reason: code,
+                });
+                return Verdict::Drop(code);
+            }
+        }
+        Verdict::Continue
+    }
+
+    /// The connection is over; told as often as one likes. `key` has the other end first.
+    pub(crate) fn closed(&mut self, cx: &mut Cx<'_>, key: &FlowKey, slot: &mut Slot) {
+        if let Some(scope) = slot.counted.take() {
+            self.tcp.closed(self.policy, self.desk, cx, key, scope);
+        }
+    }
+}
