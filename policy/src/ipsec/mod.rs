@@ -199,10 +199,10 @@ impl Compiler<'_> {
                 Some(shared) => shared.one(ip_addr::ADDR)?.atom()?,
                 None => setting.atom()?,
             };
-            match atom {
-                Atom::Address(address) => Some((address, setting.line_span())),
-                _ => None,
-            }
+            let Atom::Address(address) = atom else {
+                return None;
+            };
+            Some((address, setting.line_span()))
         };
         let local = address(ip_man_vpn_action::LOCAL)?;
         let remote = address(ip_man_vpn_action::REMOTE)?;
