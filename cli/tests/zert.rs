@@ -335,6 +335,8 @@ fn smf_records_tell_the_same() {
                     u32::from(s.identification.reason == hostward::smf::codes::Reason::SHUTDOWN);
                 assert_eq!(s.common.end.connections, 1);
                 assert_eq!(s.common.end.short_connections, 1);
+                // From the first packet of the captures to their last one.
+                assert_eq!(s.common.interval.micros(), 17_087_150);
             }
             _ => {}
         }
@@ -455,4 +457,95 @@ fn files_that_cannot_be_read_are_told_and_the_rest_is_reported() {
         .output()
         .unwrap();
     assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
+fn a_file_is_not_overwritten_that_is_to_be_read() {
+    let bytes = std::fs::read(capture("tls12")).unwrap();
+    let file = temporary("both.pcap", &bytes);
+    let name = file.to_str().unwrap();
+    // The same file by another name.
+    let other = format!("{}/./both.pcap", file.parent().unwrap().display());
+    for output in [name, &other] {
+        let out = command(&["zert", "report", "--smf", output, name])
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(2));
+        assert!(text(&out.stderr).contains("read and written"));
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_from_its_beginning() {
+    // What stands behind a file descriptor of a pipe cannot be looked at and read again.
+    let bytes = std::fs::read(capture("tls12")).unwrap();
+    let mut command = command(&["zert", "report", "--csv", "/dev/stdin"]);
+    let out = common::feed(&mut command, &bytes);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(text(&out.stdout).lines().count(), 2);
+}
+
+#[test]
+fn rsa_key_transport_is_in_the_bill_of_materials() {
+    // A summary of RFC 5246 TLS_RSA_WITH_AES_128_CBC_SHA: no group tells the key exchange.
+    use hostward::zert::Record;
+    use hostward::zert::record::{CipherSuite, Protocol, TlsVersion};
+    use hostward_cli::inventory::{Inventory, cbom};
+    let mut all = Inventory::default();
+    for suite in [0x002F, 0x1301, 0x00A8] {
+        let mut r = Record::default();
+        r.protocol = Protocol::Tls;
+        r.established = Some(true);
+        r.tls.version = Some(TlsVersion(0x0303));
+        r.tls.cipher = Some(CipherSuite(suite));
+        all.add(&r, 1);
+    }
+    let bom = cbom::document(&all);
+    assert!(cyclonedx().is_valid(&bom), "{bom:#}");
+    let algorithms: Vec<&str> = bom["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|c| c["cryptoProperties"]["assetType"] == "algorithm")
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        algorithms,
+        ["AES-128-CBC", "AES-128-GCM", "hmac-sha1", "RSA"]
+    );
+}
+
+#[test]
+fn ml_kem_of_ike_is_in_the_bill_of_materials() {
+    use hostward::zert::Record;
+    use hostward::zert::record::{IkeChosen, IkeSeen, PqClass, Protocol};
+    use hostward_cli::inventory::{Inventory, cbom};
+    let mut chosen = IkeChosen::default();
+    chosen.encr = 20;
+    chosen.ke = Some(31);
+    chosen.additional[0] = 36;
+    let mut seen = IkeSeen::default();
+    (seen.major, seen.chosen) = (2, Some(chosen));
+    let mut r = Record::default();
+    r.protocol = Protocol::Ike;
+    r.established = Some(true);
+    r.pq = PqClass::Hybrid;
+    r.ike = Some(Box::new(seen));
+    let mut all = Inventory::default();
+    all.add(&r, 1);
+    let bom = cbom::document(&all);
+    assert!(cyclonedx().is_valid(&bom), "{bom:#}");
+    let of = |name: &str| {
+        let all = bom["components"].as_array().unwrap();
+        let found = all.iter().find(|c| c["name"] == name);
+        found.map(|c| c["cryptoProperties"]["algorithmProperties"].clone())
+    };
+    assert_eq!(
+        of("curve25519,ml-kem-768").unwrap()["primitive"],
+        "combiner"
+    );
+    assert_eq!(of("ML-KEM-768").unwrap()["nistQuantumSecurityLevel"], 3);
+    assert_eq!(of("x25519").unwrap()["primitive"], "key-agree");
 }

@@ -8,7 +8,7 @@ use hostward_hook::protection::{
     TlsSession, Transforms,
 };
 
-use crate::names::{group_class, ssh_kex_class};
+use crate::names::{ssh_kex_class, tls_class};
 use crate::record::{
     Certificate, CipherSuite, Group, IpsecFacts, PqClass, Protocol, Record, SessionId,
     SshDirection, SshFacts, TlsFacts, TlsVersion,
@@ -69,13 +69,7 @@ pub(crate) fn tls(told: &TlsSession<'_>, record: &mut Record) {
     }
     let shown = told.client_certificate.is_some().then_some(true);
     t.client_cert_sent = told.client_authenticated.or(shown);
-    record.pq = match (t.group, t.version) {
-        (Some(Group::Named(id)), _) => group_class(id),
-        (Some(_), _) => PqClass::Classical,
-        // Up to TLS 1.2 nobody has agreed on anything else.
-        (None, Some(version)) if !version.is_1_3() => PqClass::Classical,
-        (None, _) => PqClass::None,
-    };
+    record.pq = tls_class(t.version, t.cipher.and_then(|c| c.suite()), t.group);
 }
 
 /// A session of SSH as a provider tells it.

@@ -164,6 +164,7 @@ shared! {
         client_cert: Option<Box<Certificate>>,
         authentication: [Text; 2],
         fips: Fips,
+        strict_kex: Option<bool>,
         newkeys_client: bool,
         newkeys_server: bool,
     } texts(13) {
@@ -200,6 +201,46 @@ impl Weight for SshSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    // A literal with every field, so that one more cannot be forgotten where connections share facts.
+    fn nothing_of_ssh_is_lost() {
+        let direction = |name: &str| crate::record::SshDirection {
+            cipher: name.into(),
+            mac: [name, "-mac"].concat().as_str().into(),
+            compression: "none".into(),
+        };
+        let facts = SshFacts {
+            client_version: "a".into(),
+            server_version: "b".into(),
+            protocol: Some(2),
+            kex: "c".into(),
+            host_key_alg: "d".into(),
+            c2s: direction("e"),
+            s2c: direction("f"),
+            hassh: Some(Hex([1; 16])),
+            hassh_server: Some(Hex([2; 16])),
+            host_key_type: "g".into(),
+            host_key_fingerprint: Some(KeyFingerprint([3; 32])),
+            host_key_bits: 4,
+            client_key_type: "h".into(),
+            client_key_bits: 5,
+            server_cert: Some(Box::default()),
+            client_cert: Some(Box::default()),
+            authentication: ["i".into(), "j".into()],
+            provider: "k".into(),
+            fips: Fips::Level(1),
+            strict_kex: Some(false),
+            newkeys_client: true,
+            newkeys_server: true,
+        };
+        assert_eq!(SshSet::of(&facts).facts(), facts);
+        let strict = SshFacts {
+            strict_kex: Some(true),
+            ..facts.clone()
+        };
+        assert!(!SshSet::of(&facts).is(&strict));
+    }
 
     #[test]
     fn what_is_shared_is_shown_again() {

@@ -365,6 +365,29 @@ mod sockets {
     }
 
     #[test]
+    fn a_client_that_takes_little_does_not_hold_up_the_end() {
+        let config = ServiceConfig {
+            patience: Duration::from_secs(1),
+            ..quick()
+        };
+        let service = Service::bind(&path("little"), Interface::Detail, config).unwrap();
+        let mut little = connect(&service, Request::new(Interface::Detail));
+        for i in 0..1_000 {
+            service.publish(i, &[0; 1_000]);
+        }
+        // Some at any time, but the whole in no less than ten seconds.
+        let reader = std::thread::spawn(move || {
+            while little.read(&mut [0; 4_096]).is_ok_and(|n| n > 0) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let started = Instant::now();
+        service.shutdown(Term::Normal);
+        assert!(started.elapsed() < Duration::from_secs(5));
+        reader.join().unwrap();
+    }
+
+    #[test]
     fn a_client_that_takes_nothing_is_closed() {
         let config = ServiceConfig {
             patience: Duration::from_millis(50),

@@ -43,6 +43,34 @@ fn in_full() {
 }
 
 #[test]
+// CVE-2023-48795; OpenSSH's PROTOCOL §1.10: the key exchange is strict if both sides offer it.
+fn strict_key_exchange_is_in_the_record() {
+    let cipher = "chacha20-poly1305@openssh.com";
+    let of = |client: &str, server: &str| {
+        let offer = |mark: &str| {
+            kexinit(
+                &["mlkem768x25519-sha256", mark].concat(),
+                cipher,
+                "hmac-sha1",
+            )
+        };
+        let mut talk = ssh();
+        talk[1].1 = cat(&[b"SSH-2.0-test_1.0\r\n", &offer(client)]);
+        talk[2].1 = offer(server);
+        let r = record_of(&talk);
+        assert_eq!(r.established, Some(true));
+        (r.ssh.strict_kex, r.ssh.is_prefix_exposed())
+    };
+    let marks = [
+        ",kex-strict-c-v00@openssh.com",
+        ",kex-strict-s-v00@openssh.com",
+    ];
+    assert_eq!(of(marks[0], marks[1]), (Some(true), false));
+    assert_eq!(of(marks[0], ""), (Some(false), true));
+    assert_eq!(of("", ""), (Some(false), true));
+}
+
+#[test]
 fn the_handshake_tells_who_is_the_client() {
     // A reverse session: whoever accepted the connection is the client.
     let turned: Talk = ssh().into_iter().map(|(s, d)| (s.other(), d)).collect();

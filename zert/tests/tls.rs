@@ -260,6 +260,40 @@ fn psk_and_early_data() {
 }
 
 #[test]
+// RFC 8446 §4.2.9 (psk_ke), RFC 4279 §2: a pre-shared key alone is no key exchange, so that nothing is
+// known of what a quantum computer does with it. A key exchange beside it counts.
+fn a_pre_shared_key_alone_is_no_key_exchange() {
+    let class = |suite, extensions: &[Vec<u8>], rest: &[u8]| {
+        let hello = client_hello(&[offer13(), ext(41, &[0; 50])]);
+        let answer = rec(22, &server_hello([4; 32], suite, extensions));
+        let r = record_of(&vec![
+            (Client, rec(22, &hello)),
+            (Server, cat(&[&answer, rest])),
+            (Client, app(100)),
+        ]);
+        assert!(r.tls.version.is_some());
+        (r.tls.group.is_some(), r.pq)
+    };
+    let psk = ext(41, &[0, 0]);
+    let alone = [ext(43, &[3, 4]), psk.clone()];
+    assert_eq!(class([0x13, 1], &alone, &app(90)), (false, PqClass::None));
+    let with = |group| [chose13(group), vec![psk.clone()]].concat();
+    assert_eq!(
+        class([0x13, 1], &with(29), &app(90)),
+        (true, PqClass::Classical)
+    );
+    assert_eq!(
+        class([0x13, 1], &with(0x11EC), &app(90)),
+        (true, PqClass::Hybrid)
+    );
+    // TLS_PSK_WITH_AES_128_GCM_SHA256, TLS_RSA_PSK_WITH_AES_128_GCM_SHA256, TLS_RSA_WITH_AES_128_CBC_SHA.
+    let done = rec(22, &msg(14, &[]));
+    assert_eq!(class([0, 0xA8], &[], &done), (false, PqClass::None));
+    assert_eq!(class([0, 0xAC], &[], &done), (false, PqClass::Classical));
+    assert_eq!(class([0, 0x2F], &[], &done), (false, PqClass::Classical));
+}
+
+#[test]
 // RFC 8446 §5.2: an encrypted alert shows by its length.
 fn tls_1_3_failures() {
     // Early data alone is no Finished.

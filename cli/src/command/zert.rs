@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use hostward::GuardConfig;
 use hostward::hook::flow::{FlowConfig, HashKey};
-use hostward::hook::{Code, Cx, Now};
+use hostward::hook::{Code, Cx, Now, UnixTime};
 use hostward::smf::codes::{DetailEvent, Reason};
 use hostward::smf::file::FileReader;
 use hostward::smf::{self, Extended, Level, MAX_RECORD};
@@ -34,7 +35,7 @@ use crate::report::{InputFacts, Output};
 const AFTER: &str = "Exit codes:
   0  everything was done
   1  a file could not be read to its end, or the output could not be written
-  2  the command line is wrong";
+  2  the command line is wrong, or would have a file overwritten that is to be read";
 
 /// Connections of detail records that are remembered until their end comes.
 const OPEN: usize = 1 << 20;
@@ -62,7 +63,7 @@ pub enum ZertCommand {
 #[non_exhaustive]
 pub struct Report {
     /// Captures (pcap or pcapng, plain or gzip), or files of SMF records of type 119, subtypes 11
-    /// and 12; `-` is a capture on standard input. Summaries (subtype 12) count only where nothing
+    /// and 12; `-` is a capture on standard input, and so is a pipe. Summaries (subtype 12) count only where nothing
     /// tells of each connection
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -140,6 +141,10 @@ impl Report {
             None
         };
         let records = match &self.smf {
+            Some(path) if self.files.iter().any(|f| is_same(f, path)) => {
+                tell(path, "is to be read and written at once");
+                return Ok(Outcome::Usage);
+            }
             Some(path) => match File::create(path) {
                 Ok(file) => Some(SmfFile::new(file, self.extended, !self.no_extensions)?),
                 Err(error) => {
@@ -163,7 +168,7 @@ impl Report {
             failed |= self.captures(&captures, &mut found)?;
         }
         if let Some(records) = &mut found.records {
-            records.finish(found.all.last)?;
+            records.finish(found.all.first, found.all.last)?;
         }
         let mut summaries = Inventory::default();
         for file in others {
@@ -226,7 +231,16 @@ fn tell(file: &Path, what: &str) {
     let _ = writeln!(io::stderr(), "error: {}: {what}", escaped(&name));
 }
 
+/// Whether two names are of one file, which there must be.
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
 /// Whether a file begins as a capture does, or cannot be read, which the reader of captures tells.
+/// A pipe is taken for one: what is read of it to look is gone.
 fn is_capture(file: &Path) -> bool {
     const BEGINNINGS: [&[u8]; 6] = [
         &[0xA1, 0xB2, 0xC3, 0xD4],
@@ -234,9 +248,10 @@ fn is_capture(file: &Path) -> bool {
         &[0xA1, 0xB2, 0x3C, 0x4D],
         &[0x4D, 0x3C, 0xB2, 0xA1],
         &[0x0A, 0x0D, 0x0D, 0x0A],
-        &[0x1F, 0x8B],
+        // A record of 8,075 bytes begins with the first two.
+        &[0x1F, 0x8B, 0x08],
     ];
-    if file == Path::new("-") {
+    if file == Path::new("-") || !file.is_file() {
         return true;
     }
     let mut head = [0; 4];
@@ -369,7 +384,12 @@ impl SmfFile {
     }
 
     /// Writes the sessions: the capture is over.
-    fn finish(&mut self, last: hostward::hook::UnixTime) -> io::Result<()> {
+    /// It is the only interval.
+    fn finish(&mut self, first: Option<UnixTime>, last: UnixTime) -> io::Result<()> {
+        let length = last
+            .as_micros()
+            .saturating_sub(first.unwrap_or(last).as_micros());
+        let length = Duration::from_micros(length);
         let (mut events, mut actions) = ((), ());
         let mut cx = Cx::new(Now::from_wall(last), &mut events, &mut actions);
         let (writer, with_extensions) = (&self.writer, self.with_extensions);
@@ -382,6 +402,9 @@ impl SmfFile {
             if result.is_err() {
                 return;
             }
+            let mut session = *session;
+            session.interval = length;
+            let session = &session;
             let extension = with_extensions.then(|| writer.summary_extension(session));
             let extension = extension.flatten();
             match (writer.summary(session), &mut waiting) {

@@ -115,7 +115,13 @@ impl Bom {
             None => refs.extend(p.cipher.as_deref().and_then(|c| self.cipher(c))),
         }
         refs.extend(p.mac.as_deref().map(|m| self.mac(m)));
-        refs.extend(p.key_exchange.as_deref().map(|k| self.key_exchange(k)));
+        match (&p.key_exchange, p.suite) {
+            (Some(name), _) => {
+                refs.insert(self.key_exchange(name));
+            }
+            (None, Some(suite)) => refs.extend(self.of_suite(suite)),
+            (None, None) => {}
+        }
         let needs = self.needs.entry(reference.clone()).or_default();
         needs.extend(refs.iter().cloned());
         let protocol = self.protocols.entry(reference).or_default();
@@ -211,11 +217,33 @@ impl Bom {
         )
     }
 
+    /// The key exchange that the name of a suite tells where no group was seen: RSA key transport above
+    /// all. Nothing where a group would tell, or where there is none.
+    fn of_suite(&mut self, number: u32) -> Option<String> {
+        let kex = Suite::of(u16::try_from(number).ok()?)?.key_exchange;
+        let name = kex.strip_suffix("_EXPORT").unwrap_or(kex);
+        let name = name.split('_').next().unwrap_or(name);
+        match name {
+            "RSA" => Some(self.algorithm(
+                name,
+                json!({
+                    "primitive": "pke",
+                    "cryptoFunctions": ["encrypt", "decrypt"],
+                    "nistQuantumSecurityLevel": 0,
+                }),
+            )),
+            "DH" | "DHE" | "ECDH" | "ECDHE" => Some(self.key_exchange(name)),
+            _ => None,
+        }
+    }
+
     /// A group of TLS or a method of SSH; a hybrid needs its parts.
     fn key_exchange(&mut self, name: &str) -> String {
         let plain = name.split_once('@').map_or(name, |(n, _)| n);
         let lower = plain.to_lowercase();
-        let kem = KEMS.iter().find(|(part, ..)| lower.contains(part));
+        // IKE writes `ml-kem-768` where TLS and SSH write `mlkem768`.
+        let joined = lower.replace("ml-kem-", "mlkem");
+        let kem = KEMS.iter().find(|(part, ..)| joined.contains(part));
         let curve = CURVES.iter().find(|(part, _)| lower.contains(part));
         let agree = json!({
             "primitive": "key-agree",
@@ -243,7 +271,7 @@ impl Bom {
                 self.algorithm(plain, properties)
             }
             (Some((_, name, parameters, level)), None)
-                if lower == name.replace('-', "").to_lowercase() =>
+                if joined == name.replace('-', "").to_lowercase() =>
             {
                 self.algorithm(name, encapsulate(parameters, *level))
             }

@@ -9,6 +9,7 @@ use hostward::zert::Record;
 use hostward::zert::record::{Protocol, TlsFacts, TlsVersion};
 use serde_json::{Map, Value, json};
 
+use crate::escape::acts;
 use crate::report::line::Timestamp;
 
 /// Versions as Suricata writes them.
@@ -146,9 +147,37 @@ pub fn eve(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// What would end a value or the line becomes a blank.
+/// What would end a value or the line, or what a terminal would act upon, becomes a blank: events are
+/// read as lines, also by people.
 fn plain(text: &str) -> String {
-    text.replace(['\t', '\r', '\n'], " ")
+    text.replace(acts, " ")
+}
+
+/// A name in quotes. Whoever chose it must not end them and begin a name of its own.
+fn quoted(what: &str, name: &str) -> String {
+    let name = name.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("{what}:'{name}'")
+}
+
+/// A cipher of a suite as algorithm, length of the key and mode; each but the first may be missing.
+fn cipher(name: &'static str) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+    // Two algorithms, and no mode.
+    if name.starts_with("ChaCha20") {
+        return (name, Some("256"), None);
+    }
+    let Some((algorithm, rest)) = name.split_once('-') else {
+        return (name, None, None);
+    };
+    let (bits, mode) = match rest.split_once('-') {
+        Some((bits, mode)) if is_number(bits) => (Some(bits), Some(mode)),
+        _ if is_number(rest) => (Some(rest), None),
+        _ => (None, Some(rest)),
+    };
+    (algorithm, bits, mode)
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Writes a connection as a LEEF event: header, then keys and values separated by tabs.
@@ -190,10 +219,10 @@ pub fn leef(record: &Record, out: &mut dyn Write) -> io::Result<()> {
         if let Some(c) = t.cipher {
             fields.push(("tlsNegCipher", format!("{:04X}", c.0)));
             if let Some(suite) = c.suite() {
-                let mut parts = suite.cipher.split('-');
-                for (key, part) in ["tlsalg", "tlskeylen", "tlschn"].iter().zip(&mut parts) {
-                    fields.push((key, part.into()));
-                }
+                let (algorithm, bits, mode) = cipher(suite.cipher);
+                let parts = [("tlskeylen", bits), ("tlschn", mode)];
+                fields.push(("tlsalg", algorithm.into()));
+                fields.extend(parts.iter().filter_map(|(k, v)| Some((*k, (*v)?.into()))));
                 fields.push(("tlsKexAlg", suite.key_exchange.replace('_', "-")));
                 fields.push(("tlsMsgAuth", suite.mac.into()));
             }
@@ -205,7 +234,7 @@ pub fn leef(record: &Record, out: &mut dyn Write) -> io::Result<()> {
             ("TLS_client_issuer", &t.client_cert.issuer),
         ]
         .iter()
-        .filter_map(|(what, name)| Some(format!("{what}:'{}'", name.get()?)))
+        .filter_map(|(what, name)| Some(quoted(what, name.get()?)))
         .collect();
         if !names.is_empty() {
             fields.push(("dn", names.join(" ")));
@@ -223,4 +252,50 @@ pub fn leef(record: &Record, out: &mut dyn Write) -> io::Result<()> {
         "LEEF:1.0|hostward|hostward|{product}|119-11|{}",
         fields.join("\t")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ciphers_are_taken_apart() {
+        for (name, parts) in [
+            ("AES-256-GCM", ("AES", Some("256"), Some("GCM"))),
+            ("AES-128-CCM-8", ("AES", Some("128"), Some("CCM-8"))),
+            ("RC4-128", ("RC4", Some("128"), None)),
+            ("NULL", ("NULL", None, None)),
+            (
+                "ChaCha20-Poly1305",
+                ("ChaCha20-Poly1305", Some("256"), None),
+            ),
+        ] {
+            assert_eq!(cipher(name), parts);
+        }
+        // Nothing else stands where a length is expected.
+        for suite in hostward::zert::SUITES {
+            let (_, bits, mode) = cipher(suite.cipher);
+            assert!(bits.is_none_or(is_number), "{}", suite.cipher);
+            assert!(mode.is_none_or(|m| !is_number(m)), "{}", suite.cipher);
+        }
+    }
+
+    #[test]
+    fn what_a_peer_chose_stays_in_its_field() {
+        let mut r = Record::default();
+        r.protocol = Protocol::Tls;
+        r.tls.server_cert.subject = "CN=a' TLS_server_issuer:'CN=Root\\\tsum=x\r\n\u{1b}[2J".into();
+        let mut out = Vec::new();
+        assert!(leef(&r, &mut out).is_ok());
+        let out = String::from_utf8_lossy(&out);
+        let line = out.trim_end_matches('\n');
+        assert!(!line.contains(|c: char| c != '\t' && acts(c)), "{line:?}");
+        let dn = line.split('\t').find(|f| f.starts_with("dn="));
+        let wanted = "dn=TLS_server_subject:'CN=a\\' TLS_server_issuer:\\'CN=Root\\\\ sum=x   [2J'";
+        assert_eq!(dn, Some(wanted));
+        assert_eq!(
+            line.split('\t').filter(|f| f.starts_with("sum=")).count(),
+            1
+        );
+    }
 }

@@ -125,6 +125,9 @@ fn tls(t: &TlsFacts, judge: &mut Judge) {
     // RFC 9325 §4.2.1: at least 2048 bits.
     let short = matches!(t.group, Some(Group::Dh(bits)) if bits < 2_048);
     judge.when(short, Grade::Weak, "Diffie-Hellman below 2048 bits");
+    // RFC 9325 §4.2.1: curves of less than 224 bits: sect163k1 to sect193r2, secp160k1 to secp192r1.
+    let small = matches!(t.group, Some(Group::Named(1..=5 | 0x0F..=0x13)));
+    judge.when(small, Grade::Weak, "elliptic curve below 224 bits");
     let cert = &t.server_cert;
     // 1.2.840.113549.1.1: a key of a certificate whose algorithm is not known is taken for RSA if
     // no elliptic curve has its length.
@@ -149,6 +152,11 @@ fn ike(record: &Record, judge: &mut Judge) {
     judge.when(chosen.encr == triple, Grade::Weak, "3DES");
     let md5 = chosen.integ == Some(1) || chosen.hash == Some(1);
     judge.when(md5, Grade::Weak, "MD5");
+    judge.when(
+        seen.major != 1 && chosen.encr == 11,
+        Grade::Broken,
+        "no encryption",
+    );
     short_group(chosen.ke, judge);
 }
 
@@ -167,12 +175,18 @@ fn tunnel(record: &Record, judge: &mut Judge) {
     short_group(t.group.or(behind), judge);
 }
 
-/// Groups of 768, 1024 and 1536 bits, and one of 1024 with a small subgroup.
+/// Groups of 768, 1024 and 1536 bits, and one of 1024 with a small subgroup; curves of 155, 185 and
+/// 192 bits.
 fn short_group(group: Option<u16>, judge: &mut Judge) {
     judge.when(
         matches!(group, Some(1 | 2 | 5 | 22)),
         Grade::Weak,
         "Diffie-Hellman below 2048 bits",
+    );
+    judge.when(
+        matches!(group, Some(3 | 4 | 25)),
+        Grade::Weak,
+        "elliptic curve below 224 bits",
     );
 }
 
@@ -280,6 +294,17 @@ mod tests {
             grade(&short),
             (Grade::Weak, vec!["Diffie-Hellman below 2048 bits"])
         );
+        for (group, grade_of) in [
+            (0x0005, Grade::Weak),
+            (0x0006, Grade::Classical),
+            (0x000F, Grade::Weak),
+            (0x0013, Grade::Weak),
+            (0x0014, Grade::Classical),
+            (0x0017, Grade::Classical),
+        ] {
+            short.tls.group = Some(Group::Named(group));
+            assert_eq!(grade(&short).0, grade_of, "{group:#06x}");
+        }
         assert_eq!(
             tls_of(0x0303, 0x0034, Classical),
             (Grade::Broken, vec!["no authentication", "CBC with SHA-1"])
@@ -391,6 +416,13 @@ mod tests {
         assert_eq!(of(1, 3, Some(2), None, 14), (Grade::Weak, vec!["IKE 1"]));
         assert_eq!(of(1, 1, Some(2), None, 2).0, Grade::Broken);
         assert_eq!(of(2, 2, None, Some(2), 14).0, Grade::Broken);
+        assert_eq!(
+            of(2, 11, None, Some(12), 25),
+            (
+                Grade::Broken,
+                vec!["no encryption", "elliptic curve below 224 bits"]
+            )
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::{Grade, Inventory, State};
+use crate::escape::escaped;
 use crate::report::line::Timestamp;
 
 /// A line of the report.
@@ -241,15 +242,16 @@ pub fn csv(all: &Inventory, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// RFC 4180 §2: quoted where it must be. What a peer chose must not become a formula in a
-/// spreadsheet either.
+/// spreadsheet either, nor act upon a terminal.
 fn quoted(field: &str) -> String {
-    let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let field = escaped(field);
+    let formula = field.starts_with(['=', '+', '-', '@']);
     let text = if formula {
         format!("'{field}")
     } else {
-        field.to_owned()
+        field.into_owned()
     };
-    if text.contains([',', '"', '\r', '\n']) {
+    if text.contains([',', '"']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text
@@ -267,5 +269,9 @@ mod tests {
         assert_eq!(quoted("a,b"), "\"a,b\"");
         assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
         assert_eq!(quoted("=1+1"), "'=1+1");
+        assert_eq!(
+            quoted("a\x1b[2J\r\n\t=1"),
+            "a\\u{1b}[2J\\u{d}\\u{a}\\u{9}=1"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Named groups of TLS and key exchange methods of SSH: names, and what they are worth against a
 //! quantum computer.
 
-use crate::record::PqClass;
+use crate::names::Suite;
+use crate::record::{Group, PqClass, TlsVersion};
 
 /// IANA name of a TLS named group (TLS Supported Groups registry, and the experiments that were
 /// widely deployed).
@@ -68,11 +69,32 @@ pub(crate) const fn group_name(id: u16) -> Option<&'static str> {
 }
 
 /// What a TLS named group is worth against a quantum computer.
-pub(crate) const fn group_class(id: u16) -> PqClass {
+const fn group_class(id: u16) -> PqClass {
     match id {
         0x0200..=0x0202 => PqClass::Pq,
         0x11EB..=0x11EE | 0x4138 | 0x6399 | 0x639A => PqClass::Hybrid,
         _ => PqClass::Classical,
+    }
+}
+
+/// What the key exchange of a TLS session is worth against a quantum computer.
+///
+/// A pre-shared key alone is no key exchange: what it is worth was decided when it was agreed on.
+pub(crate) fn tls_class(
+    version: Option<TlsVersion>,
+    suite: Option<&Suite>,
+    group: Option<Group>,
+) -> PqClass {
+    match (group, version) {
+        (Some(Group::Named(id)), _) => group_class(id),
+        (Some(_), _) => PqClass::Classical,
+        (None, None) => PqClass::None,
+        // RFC 8446 §4.2.9: `psk_ke` has no group.
+        (None, Some(version)) if version.is_1_3() => PqClass::None,
+        // RFC 4279 §2: the premaster secret is made of the shared key and nothing else.
+        (None, Some(_)) if suite.is_some_and(|s| s.key_exchange == "PSK") => PqClass::None,
+        // Up to TLS 1.2 nobody has agreed on anything else.
+        (None, Some(_)) => PqClass::Classical,
     }
 }
 

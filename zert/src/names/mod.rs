@@ -7,6 +7,6 @@ mod schemes;
 mod suites;
 
 pub(crate) use alerts::alert_name;
-pub(crate) use groups::{group_class, group_name, ssh_kex_class};
+pub(crate) use groups::{group_name, ssh_kex_class, tls_class};
 pub(crate) use schemes::scheme_name;
 pub use suites::{SUITES, Suite};

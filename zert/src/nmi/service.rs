@@ -14,6 +14,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use super::{Buffer, HEADER, Init, Interface, Name, Request, Server, Term};
 
@@ -104,7 +105,14 @@ struct State {
     waiting: usize,
     last: u64,
     counts: Counts,
-    ending: Option<Term>,
+    ending: Option<Ending>,
+}
+
+/// Why a service ends, and when its clients must be through.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    why: Term,
+    until: Instant,
 }
 
 #[derive(Debug)]
@@ -260,8 +268,8 @@ impl Service {
         place.ready.notify_one();
     }
 
-    /// Ends the service: clients get what waits for them and are told why. It takes at most as long as the patience of
-    /// the configuration.
+    /// Ends the service: clients get what waits for them and are told why. It takes hardly longer than the
+    /// patience of the configuration, also if a client takes its bytes one by one.
     pub fn shutdown(mut self, why: Term) {
         self.end(why);
     }
@@ -272,7 +280,8 @@ impl Service {
         };
         {
             let mut state = lock(&self.shared.state);
-            state.ending = Some(why);
+            let until = Instant::now() + self.shared.config.patience;
+            state.ending = Some(Ending { why, until });
             for place in &state.clients {
                 place.ready.notify_one();
             }
@@ -337,14 +346,16 @@ fn listen(shared: &Arc<Shared>, listener: &UnixListener) {
 /// One client, from its request to its end.
 fn serve(shared: &Shared, mut stream: UnixStream) {
     let request = request(shared, &mut stream);
-    let _ = stream.set_write_timeout(Some(shared.config.patience));
+    // Short, so that the end of the service is noticed.
+    let timeout = shared.config.patience.clamp(Duration::from_millis(1), LOOK);
+    let _ = stream.set_write_timeout(Some(timeout));
     let mut state = lock(&shared.state);
     state.waiting = state.waiting.saturating_sub(1);
     let request = match request {
         Ok(request) if state.ending.is_none() => request,
         other => {
             let why = match other {
-                Ok(_) => state.ending.unwrap_or(Term::Normal),
+                Ok(_) => state.ending.map_or(Term::Normal, |e| e.why),
                 Err(why) => why,
             };
             state.counts.refused = state.counts.refused.saturating_add(1);
@@ -379,18 +390,18 @@ fn serve(shared: &Shared, mut stream: UnixStream) {
 }
 
 fn request(shared: &Shared, stream: &mut UnixStream) -> Result<Request, Term> {
-    let until = std::time::Instant::now() + REQUEST_TIME;
+    let until = Instant::now() + REQUEST_TIME;
     let mut server = Server::new(shared.interface);
     let mut bytes = [0; super::REQUEST];
     stream
         .set_read_timeout(Some(LOOK))
         .map_err(|_| Term::Normal)?;
     loop {
-        if std::time::Instant::now() >= until {
+        if Instant::now() >= until {
             return Err(Term::BadRequest);
         }
-        if let Some(why) = lock(&shared.state).ending {
-            return Err(why);
+        if let Some(ending) = lock(&shared.state).ending {
+            return Err(ending.why);
         }
         let wanted = bytes.get_mut(..server.wants()).unwrap_or_default();
         let n = match stream.read(wanted) {
@@ -413,6 +424,32 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
+/// Writes all bytes to a client that takes some at least once in its patience, and the rest in time when
+/// the service ends.
+fn send(shared: &Shared, stream: &mut UnixStream, mut bytes: &[u8]) -> Result<(), Term> {
+    let mut taken = Instant::now();
+    while !bytes.is_empty() {
+        let ending = lock(&shared.state).ending;
+        if ending.is_some_and(|e| Instant::now() >= e.until) {
+            return Err(Term::TooSlow);
+        }
+        match stream.write(bytes) {
+            Ok(0) => return Err(Term::Normal),
+            Ok(n) => {
+                bytes = bytes.get(n..).unwrap_or_default();
+                taken = Instant::now();
+            }
+            Err(error) if is_timeout(&error) => {
+                if taken.elapsed() >= shared.config.patience {
+                    return Err(Term::TooSlow);
+                }
+            }
+            Err(_) => return Err(Term::Normal),
+        }
+    }
+    Ok(())
+}
+
 /// Writes until the end and says why it is the end.
 fn write(shared: &Shared, place: &Place, stream: &mut UnixStream) -> Term {
     let config = &shared.config;
@@ -423,8 +460,8 @@ fn write(shared: &Shared, place: &Place, stream: &mut UnixStream) -> Term {
         started: config.started,
         max_buffer: config.max_buffer,
     };
-    if stream.write_all(&init.encode()).is_err() {
-        return Term::TooSlow;
+    if let Err(why) = send(shared, stream, &init.encode()) {
+        return why;
     }
     let _ = stream.set_read_timeout(Some(Duration::from_millis(1)));
     loop {
@@ -450,15 +487,13 @@ fn write(shared: &Shared, place: &Place, stream: &mut UnixStream) -> Term {
         let nothing = buffers.is_empty() && last.is_none();
         drop(queue);
         for buffer in buffers.into_iter().chain(last) {
-            match stream.write_all(&buffer.finish()) {
-                Ok(()) => {}
-                Err(error) if is_timeout(&error) => return Term::TooSlow,
-                Err(_) => return Term::Normal,
+            if let Err(why) = send(shared, stream, &buffer.finish()) {
+                return why;
             }
         }
         if nothing {
-            if let Some(why) = ending {
-                return why;
+            if let Some(ending) = ending {
+                return ending.why;
             }
             match stream.read(&mut [0; 64]) {
                 Ok(0) => return Term::Normal,

@@ -7,7 +7,7 @@ use super::hello::{ClientHello, ServerHello, ext};
 use crate::cert;
 use crate::conn::Env;
 use crate::fingerprint;
-use crate::names::group_class;
+use crate::names::tls_class;
 use crate::pair::Pair;
 use crate::reader::Reader;
 use crate::record::{
@@ -436,10 +436,10 @@ impl Session {
                 .version
                 .is_some_and(|v| v.is_1_3() || v == TlsVersion::SSL_2);
         record.failed = !established && (self.fatal || over && !record.gap);
-        record.pq = match (record.tls.version, record.tls.group) {
-            (None, _) => PqClass::None,
-            (Some(_), Some(Group::Named(id))) => group_class(id),
-            (Some(_), _) => PqClass::Classical,
+        let t = &record.tls;
+        record.pq = match t.version {
+            None => PqClass::None,
+            version => tls_class(version, t.cipher.and_then(|c| c.suite()), t.group),
         };
         // Nothing was resumed when there never was an answer.
         if record.tls.version.is_none() && record.failed {
