@@ -14,9 +14,14 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod auth;
+pub mod certificate;
 pub mod cookie;
+mod der;
+pub mod identity;
 pub mod keys;
 pub mod message;
+pub mod policy;
 pub mod proposal;
 pub mod protect;
 pub mod selector;
