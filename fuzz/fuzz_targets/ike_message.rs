@@ -118,7 +118,10 @@ fn walk(payloads: &Payloads<'_>) {
         responder: &tsr,
     };
     let some = [
-        Selector::of(AddressRange::V4([10, 0, 0, 0].into(), [10, 0, 0, 255].into())),
+        Selector::of(AddressRange::V4(
+            [10, 0, 0, 0].into(),
+            [10, 0, 0, 255].into(),
+        )),
         Selector::of(AddressRange::V4([0, 0, 0, 3].into(), [128, 0, 0, 0].into())),
     ];
     for single_pair in [false, true] {

@@ -53,8 +53,7 @@ fn associations() -> &'static [Association; 2] {
                 initiator: &[3; 32],
                 responder: &[4; 32],
             };
-            let keys =
-                IkeKeys::initial(&provider, &suite, nonces, SPIS, &answer.secret).unwrap();
+            let keys = IkeKeys::initial(&provider, &suite, nonces, SPIS, &answer.secret).unwrap();
             (provider, suite, keys)
         })
     })
@@ -88,7 +87,11 @@ fuzz_target!(|input: &[u8]| {
     let mut payloads = PayloadWriter::new(60_000);
     let kind = PayloadType(33 + kind % 24);
     let (body, more) = rest.split_at(rest.len().min(usize::from(second)));
-    if payloads.payload(kind, &[body]).is_err() || payloads.notify(hostward_ike::message::NotifyType(u16::from(first)), more).is_err() {
+    if payloads.payload(kind, &[body]).is_err()
+        || payloads
+            .notify(hostward_ike::message::NotifyType(u16::from(first)), more)
+            .is_err()
+    {
         return;
     }
     let expected = Authenticated::of(&header, &payloads);
@@ -132,7 +135,9 @@ fuzz_target!(|input: &[u8]| {
             let mut sent = Vec::new();
             for limit in [100 + usize::from(first), 130 + usize::from(second)] {
                 match sealer.seal_fragments(&header, &payloads, limit, random) {
-                    Ok(fragments) => sent.extend(fragments),
+                    // Who cuts anew has another total (RFC 7383 §2.5.2): equal ones would mix.
+                    Ok(fragments) if fragments.len() != sent.len() => sent.extend(fragments),
+                    Ok(_) => {}
                     Err(_) => return,
                 }
             }

@@ -98,10 +98,7 @@ impl Cookies {
     }
 }
 
-fn secret(
-    provider: &Provider,
-    random: &mut dyn Random,
-) -> Result<Box<dyn MacKey>, CookieError> {
+fn secret(provider: &Provider, random: &mut dyn Random) -> Result<Box<dyn MacKey>, CookieError> {
     let mut secret = Secret::zeros(32);
     random
         .fill(secret.expose_mut())

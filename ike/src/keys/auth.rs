@@ -121,9 +121,9 @@ impl IntAuth {
             Side::Responder => &mut self.responder,
         };
         let before = chain.as_ref().map_or(&[][..], Secret::expose);
-        let code =
-            keys.prf_p(provider, side)?
-                .code(&[before, &message.header, message.payloads]);
+        let code = keys
+            .prf_p(provider, side)?
+            .code(&[before, &message.header, message.payloads]);
         *chain = Some(Secret::copy(code.as_ref()));
         Ok(())
     }

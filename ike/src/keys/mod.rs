@@ -5,8 +5,6 @@
 
 mod auth;
 mod detection;
-#[cfg(test)]
-mod tests;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

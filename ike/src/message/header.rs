@@ -89,12 +89,7 @@ impl Header {
     #[must_use]
     pub fn octets(&self, next: PayloadType, length: u32) -> [u8; Self::LEN] {
         let mut octets = [0; Self::LEN];
-        let fixed = [
-            next.0,
-            0x20,
-            self.exchange.0,
-            self.flags.octet(),
-        ];
+        let fixed = [next.0, 0x20, self.exchange.0, self.flags.octet()];
         let parts = self
             .spi_i
             .0
@@ -112,7 +107,10 @@ impl Header {
 
 /// What the first octets of a datagram say it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "lower, equal, higher: there is no more")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "lower, equal, higher: there is no more"
+)]
 pub enum Version {
     /// IKEv2, to be parsed.
     V2,
@@ -271,7 +269,10 @@ mod tests {
     #[test]
     fn port_4500() {
         let marked = Encapsulated::mark(b"message");
-        assert_eq!(Encapsulated::of(&marked), Some(Encapsulated::Ike(b"message")));
+        assert_eq!(
+            Encapsulated::of(&marked),
+            Some(Encapsulated::Ike(b"message"))
+        );
         assert_eq!(
             Encapsulated::of(&[0, 0, 0, 1, 9]),
             Some(Encapsulated::Esp(&[0, 0, 0, 1, 9]))

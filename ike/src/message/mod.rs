@@ -14,9 +14,6 @@ mod reader;
 mod sa;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use error::{ParseError, Problem, TooLong};
 pub use header::{Encapsulated, Flags, Header, IkeSpi, Version};
 pub use limits::Limits;
@@ -32,6 +29,26 @@ pub use payload::{
 pub(crate) use reader::Reader;
 pub use sa::{SaPayload, WireAttribute, WireProposal, WireTransform};
 pub use write::{PayloadWriter, plain};
+
+/// All payloads of one kind.
+macro_rules! every {
+    ($payloads:expr, $kind:path) => {
+        $payloads.iter().filter_map(|payload| {
+            if let $kind(found) = payload {
+                Some(found)
+            } else {
+                None
+            }
+        })
+    };
+}
+
+/// The payload of a kind that is there once at most.
+macro_rules! first {
+    ($payloads:expr, $kind:path) => {
+        every!($payloads, $kind).next()
+    };
+}
 
 /// A message whose structure was checked. What it says is not authenticated by that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,19 +97,13 @@ impl<'a> Message<'a> {
     /// The encrypted payload, if there is one.
     #[must_use]
     pub fn encrypted(&self) -> Option<Encrypted<'a>> {
-        self.payloads.iter().find_map(|payload| match payload {
-            Payload::Encrypted(encrypted) => Some(encrypted),
-            _ => None,
-        })
+        first!(self.payloads, Payload::Encrypted)
     }
 
     /// The encrypted fragment, if there is one.
     #[must_use]
     pub fn fragment(&self) -> Option<Fragment<'a>> {
-        self.payloads.iter().find_map(|payload| match payload {
-            Payload::Fragment(fragment) => Some(fragment),
-            _ => None,
-        })
+        first!(self.payloads, Payload::Fragment)
     }
 }
 
@@ -131,12 +142,83 @@ impl<'a> Payloads<'a> {
         }
     }
 
+    /// The SA payload.
+    #[must_use]
+    pub fn sa(&self) -> Option<SaPayload<'a>> {
+        first!(self, Payload::Sa)
+    }
+
+    /// The key exchange payload.
+    #[must_use]
+    pub fn key_exchange(&self) -> Option<KeyExchange<'a>> {
+        first!(self, Payload::KeyExchange)
+    }
+
+    /// The nonce.
+    #[must_use]
+    pub fn nonce(&self) -> Option<&'a [u8]> {
+        first!(self, Payload::Nonce)
+    }
+
+    /// IDi.
+    #[must_use]
+    pub fn id_i(&self) -> Option<Identification<'a>> {
+        first!(self, Payload::IdI)
+    }
+
+    /// IDr.
+    #[must_use]
+    pub fn id_r(&self) -> Option<Identification<'a>> {
+        first!(self, Payload::IdR)
+    }
+
+    /// The authentication payload.
+    #[must_use]
+    pub fn auth(&self) -> Option<Auth<'a>> {
+        first!(self, Payload::Auth)
+    }
+
+    /// TSi.
+    #[must_use]
+    pub fn ts_i(&self) -> Option<TrafficSelectors<'a>> {
+        first!(self, Payload::TsI)
+    }
+
+    /// TSr.
+    #[must_use]
+    pub fn ts_r(&self) -> Option<TrafficSelectors<'a>> {
+        first!(self, Payload::TsR)
+    }
+
+    /// The configuration payload.
+    #[must_use]
+    pub fn configuration(&self) -> Option<Configuration<'a>> {
+        first!(self, Payload::Configuration)
+    }
+
+    /// The certificates, in order: the first is the sender's own (RFC 7296 §3.6).
+    pub fn certificates(&self) -> impl Iterator<Item = Certificate<'a>> + use<'a> {
+        every!(self, Payload::Certificate)
+    }
+
+    /// The certificate requests.
+    pub fn certificate_requests(&self) -> impl Iterator<Item = CertificateRequest<'a>> + use<'a> {
+        every!(self, Payload::CertificateRequest)
+    }
+
+    /// The delete payloads.
+    pub fn deletes(&self) -> impl Iterator<Item = Delete<'a>> + use<'a> {
+        every!(self, Payload::Delete)
+    }
+
+    /// The vendor ids.
+    pub fn vendor_ids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        every!(self, Payload::VendorId)
+    }
+
     /// The notifications.
     pub fn notifies(&self) -> impl Iterator<Item = Notify<'a>> + use<'a> {
-        self.iter().filter_map(|payload| match payload {
-            Payload::Notify(notify) => Some(notify),
-            _ => None,
-        })
+        every!(self, Payload::Notify)
     }
 
     /// The first notification of this type.
@@ -227,9 +309,11 @@ impl<'a> Iterator for Iter<'a> {
         }
         // The chain was checked, so there is no error to meet; none would go on for ever either.
         let (payload, next) = step(self.next, &mut self.reader, &self.limits, false).ok()?;
-        self.next = match payload {
-            Payload::Encrypted(_) | Payload::Fragment(_) => PayloadType::NO_NEXT_PAYLOAD,
-            _ => next,
+        let last = matches!(payload, Payload::Encrypted(_) | Payload::Fragment(_));
+        self.next = if last {
+            PayloadType::NO_NEXT_PAYLOAD
+        } else {
+            next
         };
         Some(payload)
     }
@@ -330,3 +414,6 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,9 +19,9 @@ pub struct Notify<'a> {
     pub data: &'a [u8],
 }
 
-/// The gateway of a redirection (RFC 5685 §5).
+/// The gateway of a redirection (RFC 5685 §9.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 5685 §5 knows three kinds")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 5685 §9.2 knows three kinds")]
 pub enum Gateway<'a> {
     /// By IPv4 address.
     V4(Ipv4Addr),
@@ -77,9 +77,9 @@ pub enum NotifyContent<'a> {
         /// Its SPI; nothing when the sender left it out.
         spi: Option<u32>,
     },
-    /// A further address of the sender (RFC 4555 §3.2).
+    /// A further address of the sender (RFC 4555 §3.4).
     AdditionalIp4Address(Ipv4Addr),
-    /// A further address of the sender (RFC 4555 §3.2).
+    /// A further address of the sender (RFC 4555 §3.4).
     AdditionalIp6Address(Ipv6Addr),
     /// 8 to 64 octets to be sent back (RFC 4555 §3.7).
     Cookie2(&'a [u8]),
@@ -88,18 +88,18 @@ pub enum NotifyContent<'a> {
     NoNatsAllowed(&'a [u8]),
     /// Seconds after which the sender wants to be authenticated again (RFC 4478 §3).
     AuthLifetime(u32),
-    /// Go there instead (RFC 5685 §3).
+    /// Go there instead (RFC 5685 §9).
     Redirect {
         /// Where to.
         gateway: Gateway<'a>,
         /// In the answer to IKE_SA_INIT, the initiator's nonce; empty elsewhere.
         nonce: &'a [u8],
     },
-    /// Sent here from there (RFC 5685 §3).
+    /// Sent here from there (RFC 5685 §9).
     RedirectedFrom(Gateway<'a>),
     /// A token of 16 to 128 octets that proves a crash (RFC 6290 §4.1).
     QuickCrashDetection(&'a [u8]),
-    /// Message ids after a take-over (RFC 6311 §8.2).
+    /// Message ids after a take-over (RFC 6311 §6.3).
     MessageIdSync {
         /// To be sent back.
         nonce: u32,
@@ -108,7 +108,7 @@ pub enum NotifyContent<'a> {
         /// The id of the next request it expects.
         receive: u32,
     },
-    /// How far incoming counters are to be put on (RFC 6311 §8.3): 4 octets, or 8 with ESN.
+    /// How far incoming counters are to be put on (RFC 6311 §6.4): 4 octets, or 8 with ESN.
     ReplayCounterSync(u64),
     /// Hashes of signatures that the sender can check (RFC 7427 §4), two octets each.
     SignatureHashAlgorithms(SignatureHashes<'a>),
@@ -186,9 +186,7 @@ impl<'a> Notify<'a> {
         };
         let spi = || <[u8; 4]>::try_from(self.spi).ok().map(u32::from_be_bytes);
         Some(match self.kind {
-            T::UNSUPPORTED_CRITICAL_PAYLOAD => {
-                C::UnsupportedCriticalPayload(PayloadType(u8()?))
-            }
+            T::UNSUPPORTED_CRITICAL_PAYLOAD => C::UnsupportedCriticalPayload(PayloadType(u8()?)),
             T::INVALID_MAJOR_VERSION => C::InvalidMajorVersion(u8()?),
             T::INVALID_MESSAGE_ID => C::InvalidMessageId(u32()?),
             T::INVALID_KE_PAYLOAD => C::InvalidKePayload(u16()?),
@@ -217,7 +215,11 @@ impl<'a> Notify<'a> {
             },
             T::CHILD_SA_NOT_FOUND => C::ChildSaNotFound {
                 protocol: self.protocol,
-                spi: if self.spi.is_empty() { None } else { Some(spi()?) },
+                spi: if self.spi.is_empty() {
+                    None
+                } else {
+                    Some(spi()?)
+                },
             },
             T::ADDITIONAL_IP4_ADDRESS => {
                 C::AdditionalIp4Address(<[u8; 4]>::try_from(data).ok()?.into())
@@ -307,7 +309,7 @@ fn within(data: &[u8], least: usize, most: usize) -> Option<&[u8]> {
     (least..=most).contains(&data.len()).then_some(data)
 }
 
-/// Type, length and identity (RFC 5685 §6.2), and what follows.
+/// Type, length and identity (RFC 5685 §9.2), and what follows.
 fn gateway(data: &[u8]) -> Option<(Gateway<'_>, &[u8])> {
     let (&[kind, length], rest) = data.split_first_chunk::<2>()?;
     let (identity, rest) = rest.split_at_checked(length.into())?;

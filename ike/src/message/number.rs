@@ -150,7 +150,7 @@ registry! {
 }
 
 registry! {
-    /// What is configured (RFC 7296 §3.15.1, RFC 8598 §3).
+    /// What is configured (RFC 7296 §3.15.1, RFC 8598 §4).
     CfgAttributeType(u16) {
         INTERNAL_IP4_ADDRESS = 1,
         INTERNAL_IP4_NETMASK = 2,
@@ -170,7 +170,7 @@ registry! {
 }
 
 registry! {
-    /// The kind of a transform (RFC 7296 §3.3.2, RFC 9370 §2).
+    /// The kind of a transform (RFC 7296 §3.3.2, RFC 9370 §2.2.2).
     TransformType(u8) {
         ENCR = 1,
         PRF = 2,

@@ -4,10 +4,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::error::{ParseError, Problem};
 use super::limits::Limits;
+use super::notify::Notify;
 use super::number::{
     AuthMethod, CertEncoding, CfgAttributeType, CfgType, IdType, PayloadType, ProtocolId,
 };
-use super::notify::Notify;
 use super::reader::Reader;
 use super::sa::SaPayload;
 use crate::selector::Selector;

@@ -82,11 +82,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn u16(&mut self, expected: &'static str) -> Result<u16, ParseError> {
-        self.array(expected).map(|octets| u16::from_be_bytes(*octets))
+        self.array(expected)
+            .map(|octets| u16::from_be_bytes(*octets))
     }
 
     pub(crate) fn u32(&mut self, expected: &'static str) -> Result<u32, ParseError> {
-        self.array(expected).map(|octets| u32::from_be_bytes(*octets))
+        self.array(expected)
+            .map(|octets| u32::from_be_bytes(*octets))
     }
 
     /// The next `count` octets as a reader of their own.

@@ -62,7 +62,9 @@ impl<'a> SaPayload<'a> {
             if reader.is_empty() {
                 return None;
             }
-            WireProposal::read(&mut reader).ok().map(|(_, proposal, _)| proposal)
+            WireProposal::read(&mut reader)
+                .ok()
+                .map(|(_, proposal, _)| proposal)
         })
     }
 
@@ -119,7 +121,6 @@ impl<'a> WireProposal<'a> {
     }
 
     /// Whether more follow, the proposal, and its transforms with their count.
-    #[expect(clippy::type_complexity, reason = "three things of one place")]
     fn read(reader: &mut Reader<'a>) -> Result<(bool, Self, (Reader<'a>, u8)), ParseError> {
         const EXPECTED: &str = "a proposal";
         let start = *reader;

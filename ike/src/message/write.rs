@@ -215,11 +215,14 @@ impl PayloadWriter {
     ///
     /// [`TooLong`].
     pub fn signature_hashes(&mut self, hashes: &[SignatureHash]) -> Result<&mut Self, TooLong> {
-        let data: Vec<u8> = hashes.iter().flat_map(|hash| hash.0.to_be_bytes()).collect();
+        let data: Vec<u8> = hashes
+            .iter()
+            .flat_map(|hash| hash.0.to_be_bytes())
+            .collect();
         self.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, &data)
     }
 
-    /// Adds a notification with a gateway (RFC 5685 §6): REDIRECT, with the initiator's nonce in the
+    /// Adds a notification with a gateway (RFC 5685 §9): REDIRECT, with the initiator's nonce in the
     /// answer to IKE_SA_INIT, or REDIRECTED_FROM, without.
     ///
     /// # Errors

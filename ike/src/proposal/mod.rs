@@ -8,8 +8,6 @@
 mod answer;
 mod offer;
 mod select;
-#[cfg(test)]
-mod tests;
 mod transform;
 mod wire;
 
@@ -214,3 +212,6 @@ impl ChildSuite {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

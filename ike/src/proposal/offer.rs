@@ -136,9 +136,7 @@ impl Offer {
             () if encrypts && self.encryption.is_empty() => Err(Missing("encryption")),
             () if ike && self.prf.is_empty() => Err(Missing("pseudo-random function")),
             () if !ike && !self.prf.is_empty() => Err(Misplaced("a pseudo-random function")),
-            () if (separate || !encrypts) && self.integrity.is_empty() => {
-                Err(Missing("integrity"))
-            }
+            () if (separate || !encrypts) && self.integrity.is_empty() => Err(Missing("integrity")),
             () if encrypts && gmac => Err(Misplaced("GMAC as integrity")),
             () if ike && !self.groups.iter().any(Option::is_some) => {
                 Err(Missing("key exchange method"))
@@ -161,10 +159,7 @@ impl Offer {
 /// Whether an encryption algorithm is for this protocol, and this crate does it.
 pub(super) fn is_for(encr: Encr, protocol: Protocol) -> bool {
     match protocol {
-        Protocol::Ike => matches!(
-            encr,
-            Encr::Aead(_) | Encr::Cipher(Cipher::AesCbc(_))
-        ),
+        Protocol::Ike => matches!(encr, Encr::Aead(_) | Encr::Cipher(Cipher::AesCbc(_))),
         Protocol::Esp => true,
         Protocol::Ah => false,
     }

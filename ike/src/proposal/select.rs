@@ -45,7 +45,10 @@ pub struct Chosen<S> {
 
 /// Why nothing was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[expect(clippy::exhaustive_enums, reason = "one fits, none fits, or it is no offer")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "one fits, none fits, or it is no offer"
+)]
 pub enum SelectError {
     /// No proposal is acceptable.
     #[error("no proposal is acceptable")]
@@ -78,8 +81,11 @@ pub fn select_ike(
     rekey: bool,
     selecting: Selecting<'_>,
 ) -> Result<Chosen<IkeSuite>, SelectError> {
-    select(configured, offered, selecting, |wire| {
-        match (rekey, wire.spi) {
+    select(
+        configured,
+        offered,
+        selecting,
+        |wire| match (rekey, wire.spi) {
             (false, []) => Some(Spi::None),
             (true, spi) => <[u8; 8]>::try_from(spi)
                 .ok()
@@ -87,8 +93,9 @@ pub fn select_ike(
                 .filter(|spi| !spi.is_zero())
                 .map(Spi::Ike),
             (false, _) => None,
-        }
-    }, IkeSuite::of)
+        },
+        IkeSuite::of,
+    )
 }
 
 /// Chooses for a child SA. For one made in IKE_AUTH the offers come
@@ -118,7 +125,11 @@ fn select<S>(
     spi: impl Fn(&WireProposal<'_>) -> Option<Spi>,
     suite: impl Fn(&Proposal) -> Option<S>,
 ) -> Result<Chosen<S>, SelectError> {
-    if offered.proposals().next().is_none_or(|first| first.number != 1) {
+    if offered
+        .proposals()
+        .next()
+        .is_none_or(|first| first.number != 1)
+    {
         return Err(SelectError::Numbering);
     }
     let attempt = |wire: &WireProposal<'_>, own: &Offer| {
@@ -155,7 +166,11 @@ struct Kind {
 }
 
 /// One transform of each kind of the peer's proposal, or nothing.
-fn choose(own: &Offer, wire: &WireProposal<'_>, selecting: Selecting<'_>) -> Option<Vec<Transform>> {
+fn choose(
+    own: &Offer,
+    wire: &WireProposal<'_>,
+    selecting: Selecting<'_>,
+) -> Option<Vec<Transform>> {
     if Protocol::of(wire.protocol) != Some(own.protocol) {
         return None;
     }
@@ -169,9 +184,7 @@ fn choose(own: &Offer, wire: &WireProposal<'_>, selecting: Selecting<'_>) -> Opt
             .transforms()
             .filter(|t| t.kind == kind)
             .filter_map(|t| Transform::of(&t))
-            .filter(|t| {
-                t.check(selecting.provider, own.protocol.purpose()).is_ok()
-            })
+            .filter(|t| t.check(selecting.provider, own.protocol.purpose()).is_ok())
             .collect(),
     };
     let mut chosen = Vec::new();
@@ -181,7 +194,14 @@ fn choose(own: &Offer, wire: &WireProposal<'_>, selecting: Selecting<'_>) -> Opt
             .iter()
             .map(|integ| Transform::Integ(Some(*integ)))
             .collect();
-        chosen.push(*common(&wanted, &kind(TransformType::INTEG).known, selecting.preference).first()?);
+        chosen.push(
+            *common(
+                &wanted,
+                &kind(TransformType::INTEG).known,
+                selecting.preference,
+            )
+            .first()?,
+        );
     } else {
         let (encr, integ) = encryption(own, wire, &kind, selecting.preference)?;
         chosen.push(Transform::Encr(encr));
@@ -189,10 +209,24 @@ fn choose(own: &Offer, wire: &WireProposal<'_>, selecting: Selecting<'_>) -> Opt
     }
     if own.protocol == Protocol::Ike {
         let wanted: Vec<_> = own.prf.iter().map(|prf| Transform::Prf(*prf)).collect();
-        chosen.push(*common(&wanted, &kind(TransformType::PRF).known, selecting.preference).first()?);
+        chosen.push(
+            *common(
+                &wanted,
+                &kind(TransformType::PRF).known,
+                selecting.preference,
+            )
+            .first()?,
+        );
     } else {
         let wanted: Vec<_> = own.esn.iter().map(|esn| Transform::Esn(*esn)).collect();
-        chosen.push(*common(&wanted, &kind(TransformType::ESN).known, selecting.preference).first()?);
+        chosen.push(
+            *common(
+                &wanted,
+                &kind(TransformType::ESN).known,
+                selecting.preference,
+            )
+            .first()?,
+        );
     }
     exchanges(own, &kind, selecting, &mut chosen)?;
     Some(chosen)
@@ -370,7 +404,10 @@ fn assign(
 
 /// What to do with a KE payload once a method is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "used, not needed, or another wanted")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "used, not needed, or another wanted"
+)]
 pub enum KeDecision {
     /// It is of the chosen method.
     Use(Group),

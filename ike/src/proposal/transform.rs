@@ -213,32 +213,25 @@ impl Integ {
     }
 }
 
+const PRFS: [(u16, Prf); 6] = [
+    (2, Prf::Hmac(Hash::Sha1)),
+    (4, Prf::AesXcbc),
+    (5, Prf::Hmac(Hash::Sha256)),
+    (6, Prf::Hmac(Hash::Sha384)),
+    (7, Prf::Hmac(Hash::Sha512)),
+    (8, Prf::AesCmac),
+];
+
 /// The transform id of a PRF (transform type 2).
 #[must_use]
-pub const fn prf_id(prf: Prf) -> Option<u16> {
-    Some(match prf {
-        Prf::Hmac(Hash::Sha1) => 2,
-        Prf::AesXcbc => 4,
-        Prf::Hmac(Hash::Sha256) => 5,
-        Prf::Hmac(Hash::Sha384) => 6,
-        Prf::Hmac(Hash::Sha512) => 7,
-        Prf::AesCmac => 8,
-        _ => return None,
-    })
+pub fn prf_id(prf: Prf) -> Option<u16> {
+    PRFS.iter().find(|(_, has)| *has == prf).map(|(id, _)| *id)
 }
 
 /// The PRF with this transform id.
 #[must_use]
-pub const fn prf_of(id: u16) -> Option<Prf> {
-    Some(match id {
-        2 => Prf::Hmac(Hash::Sha1),
-        4 => Prf::AesXcbc,
-        5 => Prf::Hmac(Hash::Sha256),
-        6 => Prf::Hmac(Hash::Sha384),
-        7 => Prf::Hmac(Hash::Sha512),
-        8 => Prf::AesCmac,
-        _ => return None,
-    })
+pub fn prf_of(id: u16) -> Option<Prf> {
+    PRFS.iter().find(|(has, _)| *has == id).map(|(_, prf)| *prf)
 }
 
 const GROUPS: [(u16, Group); 13] = [
@@ -260,13 +253,19 @@ const GROUPS: [(u16, Group); 13] = [
 /// The transform id of a key exchange method (transform type 4); nothing for TLS's hybrids.
 #[must_use]
 pub fn group_id(group: Group) -> Option<u16> {
-    GROUPS.iter().find(|(_, has)| *has == group).map(|(id, _)| *id)
+    GROUPS
+        .iter()
+        .find(|(_, has)| *has == group)
+        .map(|(id, _)| *id)
 }
 
 /// The key exchange method with this transform id.
 #[must_use]
 pub fn group_of(id: u16) -> Option<Group> {
-    GROUPS.iter().find(|(has, _)| *has == id).map(|(_, group)| *group)
+    GROUPS
+        .iter()
+        .find(|(has, _)| *has == id)
+        .map(|(_, group)| *group)
 }
 
 /// One transform, typed.
@@ -319,11 +318,9 @@ impl Transform {
     pub fn key_bits(&self) -> Option<u16> {
         match self {
             Self::Encr(encr) => encr.aes_key().map(|key| key.len() as u16 * 8),
-            Self::Prf(_)
-            | Self::Integ(_)
-            | Self::Ke(_)
-            | Self::Esn(_)
-            | Self::Additional(..) => None,
+            Self::Prf(_) | Self::Integ(_) | Self::Ke(_) | Self::Esn(_) | Self::Additional(..) => {
+                None
+            }
         }
     }
 

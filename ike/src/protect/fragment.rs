@@ -121,7 +121,10 @@ pub enum FragmentError {
 
 /// What a fragment led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "there is more to come, or there is not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "there is more to come, or there is not"
+)]
 pub enum Progress {
     /// More fragments are to come.
     Waiting,

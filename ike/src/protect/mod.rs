@@ -5,9 +5,6 @@
 //! here twice.
 
 mod fragment;
-#[cfg(test)]
-mod tests;
-
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -16,7 +13,7 @@ use hostward_crypto::cipher::CipherKey;
 use hostward_crypto::{AeadKey, Failed, MacKey, Provider, Random, Refusal, Secret};
 
 use crate::message::{
-    Header, Limits, Message, ParseError, PayloadType, Payloads, PayloadWriter, Problem,
+    Header, Limits, Message, ParseError, PayloadType, PayloadWriter, Payloads, Problem,
 };
 use crate::proposal::{Encr, IkeSuite, Integ};
 
@@ -48,7 +45,10 @@ impl From<Failed> for SealError {
 
 /// Why nothing was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[expect(clippy::exhaustive_enums, reason = "not protected, not authentic, or not well-formed")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "not protected, not authentic, or not well-formed"
+)]
 pub enum OpenError {
     /// There is no encrypted payload.
     #[error("the message is not encrypted")]
@@ -75,12 +75,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn new(
-        provider: &Provider,
-        suite: &IkeSuite,
-        e: &Secret,
-        a: &Secret,
-    ) -> Result<Self, Refusal> {
+    fn new(provider: &Provider, suite: &IkeSuite, e: &Secret, a: &Secret) -> Result<Self, Refusal> {
         match (suite.encryption, suite.integrity) {
             (Encr::Aead(aead), None) => {
                 // RFC 5282 §7.1: the salt follows the key.
@@ -93,13 +88,14 @@ impl Kind {
                     salt: Secret::copy(salt),
                 })
             }
-            (Encr::Cipher(cipher @ hostward_crypto::Cipher::AesCbc(_)), Some(integ @ Integ::Mac(mac))) => {
-                Ok(Self::Separate {
-                    cipher: provider.cipher(cipher, e.expose())?,
-                    mac: provider.mac(mac, a.expose())?,
-                    icv_len: integ.icv_len(),
-                })
-            }
+            (
+                Encr::Cipher(cipher @ hostward_crypto::Cipher::AesCbc(_)),
+                Some(integ @ Integ::Mac(mac)),
+            ) => Ok(Self::Separate {
+                cipher: provider.cipher(cipher, e.expose())?,
+                mac: provider.mac(mac, a.expose())?,
+                icv_len: integ.icv_len(),
+            }),
             _ => Err(Refusal::Key {
                 algorithm: "the IKE SA",
                 why: "combined encryption, or AES-CBC and an integrity algorithm, are expected",
@@ -265,7 +261,9 @@ impl Sealer {
                 let nonce = nonce.get(..len).ok_or(SealError::Failed)?;
                 // RFC 5282 §5.1: from the header through the generic header of the payload; what goes
                 // before the IV.
-                let (head, data) = octets.split_at_mut_checked(start).ok_or(SealError::Failed)?;
+                let (head, data) = octets
+                    .split_at_mut_checked(start)
+                    .ok_or(SealError::Failed)?;
                 let aad = head.get(..before).ok_or(SealError::Failed)?;
                 key.seal(nonce, aad, data, tag)?;
                 octets.extend_from_slice(tag);
@@ -328,8 +326,8 @@ impl Opener {
             encrypted.offset + 4,
             encrypted.body,
         )?;
-        let (header, unprotected) = outside(message.octets(), encrypted.offset)
-            .ok_or(OpenError::NotEncrypted)?;
+        let (header, unprotected) =
+            outside(message.octets(), encrypted.offset).ok_or(OpenError::NotEncrypted)?;
         Ok(Opened {
             header: message.header,
             raw: header,
@@ -494,3 +492,6 @@ fn relink(octets: &mut [u8]) {
         *next = PayloadType::SK.0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,8 +27,7 @@ impl AddressRange {
     /// All of IPv4.
     pub const ALL_V4: Self = Self::V4(Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST);
     /// All of IPv6.
-    pub const ALL_V6: Self =
-        Self::V6(Ipv6Addr::UNSPECIFIED, Ipv6Addr::from_bits(u128::MAX));
+    pub const ALL_V6: Self = Self::V6(Ipv6Addr::UNSPECIFIED, Ipv6Addr::from_bits(u128::MAX));
 
     /// One address.
     #[must_use]

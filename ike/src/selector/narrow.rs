@@ -127,7 +127,8 @@ fn candidate(
     }
     let first = match (offered.initiator.first(), offered.responder.first()) {
         (Some(i), Some(r))
-            if contains_all(&allowed.initiator, &[*i]) && contains_all(&allowed.responder, &[*r]) =>
+            if contains_all(&allowed.initiator, &[*i])
+                && contains_all(&allowed.responder, &[*r]) =>
         {
             Some((*i, *r))
         }
@@ -205,11 +206,7 @@ fn restrict(selectors: &mut Vec<Selector>, address: IpAddr) {
 /// Whether a responder's answer is a subset of what was offered, and lets the traffic through that an SA
 /// being replaced let through (RFC 7296 §2.9, §2.9.2); the initiator gives up the child if not.
 #[must_use]
-pub fn is_answer(
-    offered: Offered<'_>,
-    answer: Offered<'_>,
-    in_use: Option<Offered<'_>>,
-) -> bool {
+pub fn is_answer(offered: Offered<'_>, answer: Offered<'_>, in_use: Option<Offered<'_>>) -> bool {
     !answer.initiator.is_empty()
         && !answer.responder.is_empty()
         && contains_all(offered.initiator, answer.initiator)
