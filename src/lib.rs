@@ -30,6 +30,7 @@ pub use hostward_crypto as crypto;
 pub use hostward_filter as filter;
 pub use hostward_hook as hook;
 pub use hostward_ids as ids;
+pub use hostward_ike as ike;
 pub use hostward_policy as policy;
 #[cfg(feature = "smf")]
 pub use hostward_smf as smf;

@@ -56,6 +56,7 @@ fn verify(key: &BoundKey, hashes: SignatureHashes, method: u8, data: &[u8]) -> R
     })
 }
 
+// RFC 7427 §3, RFC 4754 §7, RFC 7296 §3.8.
 #[test]
 fn every_method_proves_what_it_signs() {
     use HowToAuthMe as H;
@@ -229,6 +230,7 @@ fn the_key_is_the_one_of_the_identity() {
     assert_eq!(verify(&one, ALL, 1, &[1; 256]), Err(E::Key(1)));
 }
 
+// RFC 7619 §2.1: NULL is known and not taken.
 #[test]
 fn methods_that_are_not_taken() {
     let key = bound("p256");

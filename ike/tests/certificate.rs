@@ -82,7 +82,7 @@ fn a_chain_in_any_order_binds_the_key() {
     );
 }
 
-// RFC 4945 §3.1: which part of the certificate an identity is compared with.
+// RFC 4945 §3.1: which part of the certificate an identity is compared with. RFC 5280 §4.2.1.6: alternative names.
 #[test]
 fn the_identity_stands_in_the_certificate() {
     let root = Authority::root("Root");
@@ -389,6 +389,7 @@ fn labels_limit_the_authorities() {
     assert_eq!(trust.hashes(None).count(), 2);
 }
 
+// RFC 5280 §5: lists, whose issuer has signed them.
 #[test]
 fn revocation_by_policy() {
     use Revocation as R;

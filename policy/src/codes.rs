@@ -98,6 +98,15 @@ codes! {
     EMPTY_GROUP = 404, "empty-group", Meaning, Error, "A zERT rule refers to an address group without members.";
     TOO_MANY_ADDRESSES = 405, "too-many-addresses", Meaning, Error, "The zERT rules have more addresses than allowed.";
     ZERT_SHADOWED = 421, "zert-shadowed", Meaning, Warning, "A zERT rule decides nothing because an earlier one matches all its connections.";
+    IKE_ALGORITHM = 601, "ike-algorithm", Meaning, Error, "Key exchange asks for an algorithm that cannot be used.";
+    IKE_COMBINATION = 602, "ike-combination", Meaning, Error, "The encryption and authentication of an offer do not go together.";
+    IKE_BUNDLE = 603, "ike-bundle", Meaning, Error, "AH cannot be combined with encryption: IKEv2 negotiates no bundles.";
+    IKE_LIFETIME = 604, "ike-lifetime", Meaning, Error, "A proposed lifetime or lifesize is outside of what is accepted.";
+    IKE_VERSION_1 = 605, "ike-version-1", Meaning, Error, "IKEv1 is not spoken.";
+    IKE_IDENTITY = 606, "ike-identity", Meaning, Error, "An identity cannot be read.";
+    IKE_SHARED_KEY = 607, "ike-shared-key", Meaning, Error, "A shared key is missing or cannot be read.";
+    IKE_INCONSISTENT = 608, "ike-inconsistent", Meaning, Error, "Key exchange or dynamic tunnels do not hold together.";
+    IKE_NO_EFFECT = 621, "ike-no-effect", Meaning, Warning, "A parameter of key exchange has no effect.";
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod diagnostic;
 #[cfg(feature = "filter")]
 pub mod filter;
 mod format;
+#[cfg(feature = "ike")]
+pub mod ike;
 pub mod load;
 mod model;
 mod page;

@@ -11,7 +11,7 @@ use hostward_hook as hook;
 #[cfg(feature = "alloc")]
 use {
     hostward as guard, hostward_crypto as crypto, hostward_filter as filter, hostward_ids as ids,
-    hostward_policy as policy, hostward_smf as smf, hostward_zert as zert,
+    hostward_ike as _, hostward_policy as policy, hostward_smf as smf, hostward_zert as zert,
 };
 
 use hook::frame::SliceFrame;

@@ -117,7 +117,7 @@ impl SignatureHashes {
             | Scheme::Ecdsa(_, Hash::Sha512) => 4,
             // RFC 8420 §2: the Identity hash.
             Scheme::Ed25519 => 5,
-            _ => return false,
+            Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | Scheme::Ecdsa(..) | _ => return false,
         };
         self.bits & 1 << number != 0
     }
@@ -239,7 +239,7 @@ fn is_pss(contents: &[u8], hash: Hash) -> bool {
         Hash::Sha256 => 1,
         Hash::Sha384 => 2,
         Hash::Sha512 => 3,
-        _ => return false,
+        Hash::Sha1 | _ => return false,
     };
     let is_hash = |algorithm: &[u8]| {
         let mut algorithm = Der(algorithm);
@@ -393,7 +393,7 @@ mod tests {
                 Scheme::Ecdsa(Curve::P384, _) => key(pki_types::alg_id::ECDSA_P384.as_ref()),
                 Scheme::Ecdsa(Curve::P521, _) => key(pki_types::alg_id::ECDSA_P521.as_ref()),
                 Scheme::Ed25519 => key(pki_types::alg_id::ED25519.as_ref()),
-                _ => rsa_key(),
+                Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | _ => rsa_key(),
             };
             let own = identifier(scheme).unwrap();
             assert_eq!(identified(&own, &key), Some(scheme));
@@ -443,7 +443,7 @@ mod tests {
         der::wrap(der::SEQUENCE, &all)
     }
 
-    // RFC 8247 §3.2.1: RSASSA-PSS with empty or default parameters is not taken; RFC 4055 §3.1.
+    // RFC 8247 §3.2.1: RSASSA-PSS with empty or default parameters is not taken. RFC 4055 §2.1, §3.1.
     #[test]
     fn parameters_of_pss_are_strict() {
         let key = rsa_key();

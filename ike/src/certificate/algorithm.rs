@@ -24,11 +24,15 @@ pub(crate) const fn signature_id(scheme: Scheme) -> Option<AlgorithmIdentifier> 
         Scheme::Ecdsa(_, Hash::Sha384) => alg_id::ECDSA_SHA384,
         Scheme::Ecdsa(_, Hash::Sha512) => alg_id::ECDSA_SHA512,
         Scheme::Ed25519 => alg_id::ED25519,
-        _ => return None,
+        Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | Scheme::Ecdsa(..) | _ => return None,
     })
 }
 
 /// The AlgorithmIdentifier of public keys for a scheme, without the tag.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what a later scheme's keys are is not known"
+)]
 const fn key_id(scheme: Scheme) -> Option<AlgorithmIdentifier> {
     Some(match scheme {
         Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) => alg_id::RSA_ENCRYPTION,

@@ -360,14 +360,15 @@ impl Check<'_> {
             revocation,
             Some(&usable),
         );
-        let path = path.map_err(|error| match CertificateError::from(error) {
+        let path = path.map_err(|error| {
+            let error = CertificateError::from(error);
+            let none_left = left.load(core::sync::atomic::Ordering::Relaxed) == 0;
             // The count ran out, and every signature after that seemed not to fit.
-            CertificateError::Signature
-                if left.load(core::sync::atomic::Ordering::Relaxed) == 0 =>
-            {
+            if error == CertificateError::Signature && none_left {
                 CertificateError::Work
+            } else {
+                error
             }
-            error => error,
         })?;
         let authority = anchors
             .iter()

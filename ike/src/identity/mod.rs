@@ -400,6 +400,7 @@ mod tests {
         }
     }
 
+    // RFC 1123 §2.1: what a host name is. RFC 7619 §2.2: ID_NULL is not taken.
     #[test]
     fn what_is_none_is_an_error() {
         use IdentityError as E;

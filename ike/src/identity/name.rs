@@ -571,7 +571,7 @@ mod tests {
         der::wrap(der::SEQUENCE, &set)
     }
 
-    // RFC 4514 §2.1, §2.4: order, escapes, several types in a part.
+    // RFC 4514 §2, §2.1, §2.4, §3: order, escapes, several types in a part. RFC 5280 appendix A.1: kinds of strings.
     #[test]
     fn text_and_der() {
         assert_eq!(

@@ -113,11 +113,14 @@ impl From<NameError> for PatternError {
     }
 }
 
+/// A type, and what its value folds to; nothing for any value.
+type OpenAttribute = (Vec<u8>, Option<Vec<u8>>);
+
 /// A distinguished name of which some values may be anything: `CN=*,O=Example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnPattern {
     /// From the least specific part; in each part types with what their values fold to, sorted.
-    parts: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    parts: Vec<Vec<OpenAttribute>>,
 }
 
 impl DnPattern {

@@ -10,7 +10,7 @@ use hostward_crypto::fips::Purpose;
 use super::{Fault, transform};
 
 /// How long keys are used (`RefreshLifetimeProposed`, `…Accepted`, `RefreshLifesizeProposed`, `…Accepted`). In IKEv2
-/// each side keeps its own limits (RFC 7296 §2.8): the proposed ones are kept; the accepted ones bound what a host may be
+/// each side keeps its own limits: the proposed ones are kept; the accepted ones bound what a host may be
 /// configured with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the four parameters of z/OS")]
@@ -146,7 +146,7 @@ impl KeyExchangeOffer {
         }
         ask("PseudoRandomFunction", Algorithm::Mac(self.prf.mac()))?;
         check_groups(provider, "DHGroup", Some(self.group), &self.additional)?;
-        // RFC 7296 §1.2: IKE_SA_INIT cannot be in fragments, and 1280 octets get through everywhere.
+        // IKE_SA_INIT cannot be in fragments, and 1280 octets get through everywhere.
         if self.group.initiator_len() > 1200 {
             return Err(Fault::new(
                 "DHGroup",

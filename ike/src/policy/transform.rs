@@ -8,6 +8,10 @@ const fn bits(key: AesKey) -> u16 {
 
 /// Transform type 1 of an AEAD: its number, and the Key Length attribute where there is one.
 #[must_use]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "later algorithms have no number yet"
+)]
 pub const fn aead(algorithm: Aead) -> Option<(u16, Option<u16>)> {
     Some(match algorithm {
         Aead::AesCcm(key, Tag::Octets8) => (14, Some(bits(key))),
@@ -41,7 +45,7 @@ pub const fn prf(algorithm: Prf) -> Option<u16> {
         Prf::Hmac(Hash::Sha384) => 6,
         Prf::Hmac(Hash::Sha512) => 7,
         Prf::AesCmac => 8,
-        _ => return None,
+        Prf::Hmac(_) | _ => return None,
     })
 }
 
@@ -55,7 +59,7 @@ pub const fn integrity(algorithm: Mac) -> Option<(u16, usize)> {
         Mac::Hmac(Hash::Sha256) => (12, 16),
         Mac::Hmac(Hash::Sha384) => (13, 24),
         Mac::Hmac(Hash::Sha512) => (14, 32),
-        _ => return None,
+        Mac::Hmac(_) | _ => return None,
     })
 }
 
@@ -76,7 +80,7 @@ pub const fn group(algorithm: Group) -> Option<u16> {
         Group::MlKem512 => 35,
         Group::MlKem768 => 36,
         Group::MlKem1024 => 37,
-        _ => return None,
+        Group::X25519MlKem768 | Group::P256MlKem768 | Group::P384MlKem1024 | _ => return None,
     })
 }
 

@@ -1,8 +1,10 @@
 //! From the names of files to rule sets.
 
+use hostward::crypto::{Provider, backend};
 use hostward::filter::{LocalTime, RuleSet};
 use hostward_hook::time::UnixTime;
 use hostward_policy::filter::{FilterPolicy, Options, compile};
+use hostward_policy::ike;
 use hostward_policy::load::{self, Disk, FileError, Files as _, LoadError, load};
 use hostward_policy::profile::Profile;
 use hostward_policy::tables;
@@ -47,6 +49,8 @@ pub(crate) struct Ready {
     pub(crate) policy_files: usize,
     /// The rules; none with an error, or without policy.
     pub(crate) policy: Option<FilterPolicy>,
+    /// Key exchange and dynamic tunnels; none with an error, or without policy.
+    pub(crate) ike: Option<hostward::ike::policy::Policy>,
     /// The zERT rules; none with an error, or without a file of them.
     pub(crate) zert: Option<ZertPolicy>,
     /// The default rules and their file; none with an error, or without profile.
@@ -77,7 +81,11 @@ impl Ready {
         let of_zert = |(id, _): &(SourceId, _)| read.kind(*id) == zert_kind;
         let zert_files = loaded.sources.iter().filter(of_zert).count();
         // A file of which nobody can tell what it is, is taken for one of IP security.
+        let mut ike = None;
         let policy = if loaded.policy_files > zert_files {
+            // The same diagnostics: a tunnel that cannot be negotiated is no tunnel.
+            let crypto = Provider::of([backend::RUST_CRYPTO]);
+            ike = ike::compile(&read, &crypto, &mut diagnostics);
             compile(&read, &options, &mut diagnostics)
         } else {
             None
@@ -105,6 +113,7 @@ impl Ready {
         diagnostics.sort();
         Ok(Self {
             policy: policy.filter(|_| !diagnostics.has_errors()),
+            ike: ike.filter(|_| !diagnostics.has_errors()),
             zert: zert.filter(|_| !diagnostics.has_errors()),
             sources,
             diagnostics,

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use clap::Args;
 use hostward::filter::RuleSet;
+use hostward::ike::policy::PeerProof;
 use hostward_policy::Severity;
 use serde::Serialize;
 
@@ -140,6 +141,36 @@ impl Show {
             out += &format!("\nDefault rules of {file}{when}\n");
             self.set(&mut out, set, |_| At::default());
         }
+        if let Some(ike) = ready.ike.as_ref().filter(|ike| !is_empty(ike)) {
+            let rules = number(ike.rules().len() as u64, "rule");
+            out += &format!(
+                "\nKey exchange policy{of_stack}: {rules}, the first that matches decides\n"
+            );
+            for (i, rule) in ike.rules().iter().enumerate() {
+                let offers = number(rule.action.offers.len() as u64, "offer");
+                let peer = match rule.peer_proof() {
+                    PeerProof::SharedKey => "a shared key",
+                    PeerProof::Certificate => "a certificate",
+                };
+                out += &format!(
+                    "{:5} {}: by {} with {offers}; this host proves itself by {}, the peer by {peer}\n",
+                    i + 1,
+                    escaped(&rule.name),
+                    escaped(&rule.action.name),
+                    rule.action.auth_me.name(),
+                );
+            }
+            for action in ike.actions() {
+                let offers = number(action.offers.len() as u64, "offer");
+                out += &format!(
+                    "      dynamic tunnels {}: {offers}\n",
+                    escaped(&action.name)
+                );
+            }
+            for rule in ike.auto_activate() {
+                out += &format!("      started by itself: {}\n", escaped(&rule.name));
+            }
+        }
         if let Some(zert) = &ready.zert {
             if !out.is_empty() {
                 out.push('\n');
@@ -175,4 +206,9 @@ impl Show {
         }
         *out += "      everything else is denied\n";
     }
+}
+
+/// Whether a policy says nothing of key exchange.
+fn is_empty(ike: &hostward::ike::policy::Policy) -> bool {
+    ike.rules().is_empty() && ike.actions().is_empty()
 }

@@ -205,6 +205,10 @@ impl Summary<'_> {
                 number(defaults.rules().len() as u64, "default rule")
             );
         }
+        let exchanges = ready.ike.as_ref().map_or(0, |ike| ike.rules().len());
+        if exchanges > 0 {
+            text += &format!("; {}", number(exchanges as u64, "key exchange rule"));
+        }
         if let Some(zert) = &ready.zert {
             let rules = zert.rule_set.rules().len() as u64;
             text += &format!("; {}", number(rules, "zERT rule"));

@@ -4,7 +4,7 @@ use crate::schema::{Keyword, Naming, Parameter, Value};
 
 use super::YES_NO;
 use super::endpoint::{LOCAL_SECURITY_ENDPOINT, REMOTE_SECURITY_ENDPOINT};
-use super::vpn::{KEY_LENGTH_WORD, LIFESIZE, LIFESIZES, LIFETIME, LIFETIMES};
+use super::vpn::{KEY_LENGTH_WORD, LATER_EXCHANGE, LIFESIZE, LIFESIZES, LIFETIME, LIFETIMES};
 
 crate::choices! {
     /// How certificates are checked for revocation.
@@ -87,6 +87,8 @@ crate::choices! {
         AesCbc = "AES_CBC" => &KEY_LENGTH_WORD,
         /// AES in Galois/counter mode; IKEv2 only, since z/OS 3.2.
         AesGcm16 = "AES_GCM_16" => &KEY_LENGTH_WORD,
+        /// ChaCha20-Poly1305; IKEv2 only, an extension to z/OS.
+        ChaCha20Poly1305 = "CHACHA20_POLY1305",
     }
 }
 
@@ -171,6 +173,24 @@ crate::choices! {
         Group21(21) = "Group21",
         /// 2048-bit MODP with a 256-bit subgroup.
         Group24(24) = "Group24",
+        /// 3072-bit MODP; an extension to z/OS.
+        Group15(15) = "Group15",
+        /// 4096-bit MODP; an extension to z/OS.
+        Group16(16) = "Group16",
+        /// 6144-bit MODP; an extension to z/OS.
+        Group17(17) = "Group17",
+        /// 8192-bit MODP; an extension to z/OS.
+        Group18(18) = "Group18",
+        /// Curve25519; an extension to z/OS.
+        Group31(31) = "Group31",
+        /// Curve448; an extension to z/OS.
+        Group32(32) = "Group32",
+        /// ML-KEM-512; an extension to z/OS.
+        Group35(35) = "Group35",
+        /// ML-KEM-768; an extension to z/OS.
+        Group36(36) = "Group36",
+        /// ML-KEM-1024; an extension to z/OS.
+        Group37(37) = "Group37",
     }
 }
 
@@ -187,6 +207,32 @@ crate::choices! {
         /// As hexadecimal digits.
         Hex = "Hex" => &HEX,
     }
+}
+
+crate::choices! {
+    /// What is written as SMF type 119 records.
+    pub enum Smf119: SMF119 {
+        /// Nothing.
+        None = "None",
+        /// Everything.
+        IkeAll = "IKEALL",
+        /// IKE tunnels.
+        IkeTunnel = "IKETunnel",
+        /// Dynamic tunnels.
+        DynTunnel = "DynTunnel",
+    }
+}
+
+static LABEL: Value = Value::Rest("the label of a certificate on the key ring");
+static RING: Value = Value::Word("a key ring such as `iked/keyring`, or `NoKeyRing`");
+static LEVEL: Value = number(0, 255, "");
+static RETRIES: Value = number(1, 8, "");
+static INIT_WAIT: Value = number(1, 15, "seconds");
+static SECONDS: Value = number(0, u32::MAX, "seconds");
+static TIMES: Value = number(0, u32::MAX, "");
+
+const fn number(min: u32, max: u32, unit: &'static str) -> Value {
+    Value::Number { min, max, unit }
 }
 
 static KEEP_ALIVE: Value = Value::Number {
@@ -219,7 +265,10 @@ crate::statements! {
         HOW_TO_AUTH_PEERS = Parameter::new(&[Keyword::line("HowToAuthPeers", &AUTH_PEERS)],
             "How peers prove who they are in IKEv1.").absent("needed for IKEv1").unconfirmed(),
         DH_GROUP = Parameter::new(&[Keyword::line("DHGroup", &DH_GROUP)],
-            "The Diffie-Hellman group.").default("Group2").unconfirmed(),
+            "The Diffie-Hellman group.").default("Group14").unconfirmed(),
+        ADDITIONAL = Parameter::new(&[Keyword::line("AdditionalKeyExchange", &LATER_EXCHANGE)],
+            "An extension to z/OS (RFC 9370): a key exchange after the first, in order, for instance `Group36` \
+             (ML-KEM-768); `Optional` lets the peer leave it out.").list(),
         LIFETIME_PROPOSED = Parameter::new(&[Keyword::line("RefreshLifetimeProposed", &LIFETIME)],
             "After how many minutes new keys are wanted.").default("480").unconfirmed(),
         LIFETIME_ACCEPTED = Parameter::new(&[Keyword::line("RefreshLifetimeAccepted", &LIFETIMES)],
@@ -275,6 +324,8 @@ crate::statements! {
             "How keys are negotiated.").required().unconfirmed(),
         SHARED_KEY = Parameter::new(&[Keyword::line("SharedKey", &SHARED_KEY)],
             "The key for authentication with a shared key, taken as written to the end of the line."),
+        CERTIFICATE = Parameter::new(&[Keyword::line("CertificateLabel", &LABEL)],
+            "An extension to z/OS: the label of this host's certificate.").absent("one that is for its identity"),
     }
 
     /// `KeyExchangeGroup`.
@@ -312,5 +363,36 @@ crate::statements! {
                 Keyword::block("KeyExchangeGroup", &KEY_EXCHANGE_GROUP),
             ],
             "Rules and groups of rules, in the order in which they are tried.").list(),
+    }
+
+    /// `IkeConfig`.
+    ike_config: IKE_CONFIG = Statement::new(
+        "IkeConfig", "The IKE daemon; z/OS has it in a file of its own.",
+    ).root() {
+        IKE_SYSLOG_LEVEL = Parameter::new(&[Keyword::line("IkeSyslogLevel", &LEVEL)],
+            "What the daemon logs, as a sum.").default("1"),
+        PAGENT_SYSLOG_LEVEL = Parameter::new(&[Keyword::line("PagentSyslogLevel", &LEVEL)],
+            "What it logs of the Policy Agent.").default("0"),
+        SMF119 = Parameter::new(&[Keyword::line("SMF119", &SMF119)],
+            "Which records are written.").list().default("None"),
+        RETRIES = Parameter::new(&[Keyword::line("IkeRetries", &RETRIES)],
+            "How often a message is sent again.").default("6").unconfirmed(),
+        INIT_WAIT = Parameter::new(&[Keyword::line("IkeInitWait", &INIT_WAIT)],
+            "After how many seconds it is sent again for the first time; each time twice as long.").default("2").unconfirmed(),
+        FIPS140 = Parameter::new(&[Keyword::line("FIPS140", &YES_NO)],
+            "Whether only algorithms that FIPS 140 allows are used.").default("No"),
+        KEY_RING = Parameter::new(&[Keyword::line("KeyRing", &RING)],
+            "Where certificates and keys are.").default("iked/keyring"),
+        ECHO = Parameter::new(&[Keyword::line("Echo", &YES_NO)],
+            "Whether messages go to the job log too.").default("No"),
+        NSS_WAIT_LIMIT = Parameter::new(&[Keyword::line("NssWaitLimit", &SECONDS)],
+            "How long an answer of the network security server is waited for.").default("60"),
+        NSS_WAIT_RETRIES = Parameter::new(&[Keyword::line("NssWaitRetries", &TIMES)],
+            "How often it is asked again.").default("3"),
+        PAGENT_WAIT = Parameter::new(&[Keyword::line("PagentWait", &SECONDS)],
+            "How long the Policy Agent is waited for; 0 for ever.").default("0"),
+        AUTHORITIES = Parameter::new(&[Keyword::line("SupportedCertAuth", &LABEL)],
+            "The authorities that may have signed a peer's certificate, by the label of theirs.").list()
+            .absent("all on the key ring"),
     }
 }

@@ -60,6 +60,7 @@ pub static DISCIPLINE: Discipline = Discipline {
         &key_exchange::KEY_EXCHANGE_RULE,
         &key_exchange::KEY_EXCHANGE_ACTION,
         &key_exchange::KEY_EXCHANGE_OFFER,
+        &key_exchange::IKE_CONFIG,
         &endpoint::LOCAL_SECURITY_ENDPOINT,
         &endpoint::REMOTE_SECURITY_ENDPOINT,
     ],

@@ -61,6 +61,8 @@ crate::choices! {
         AesCbc = "AES_CBC" => &KEY_LENGTH_WORD,
         /// AES in Galois/counter mode, which authenticates too.
         AesGcm16 = "AES_GCM_16" => &KEY_LENGTH_WORD,
+        /// ChaCha20-Poly1305, which authenticates too; an extension to z/OS.
+        ChaCha20Poly1305 = "CHACHA20_POLY1305",
         /// No encryption.
         DoNot = "DoNot",
     }
@@ -137,8 +139,70 @@ crate::choices! {
         Group21(21) = "Group21",
         /// 2048-bit MODP with a 256-bit subgroup.
         Group24(24) = "Group24",
+        /// 3072-bit MODP; an extension to z/OS.
+        Group15(15) = "Group15",
+        /// 4096-bit MODP; an extension to z/OS.
+        Group16(16) = "Group16",
+        /// 6144-bit MODP; an extension to z/OS.
+        Group17(17) = "Group17",
+        /// 8192-bit MODP; an extension to z/OS.
+        Group18(18) = "Group18",
+        /// Curve25519; an extension to z/OS.
+        Group31(31) = "Group31",
+        /// Curve448; an extension to z/OS.
+        Group32(32) = "Group32",
+        /// ML-KEM-512; an extension to z/OS.
+        Group35(35) = "Group35",
+        /// ML-KEM-768; an extension to z/OS.
+        Group36(36) = "Group36",
+        /// ML-KEM-1024; an extension to z/OS.
+        Group37(37) = "Group37",
     }
 }
+
+crate::choices! {
+    /// A group of a key exchange after the first.
+    pub enum LaterGroup: LATER_GROUP {
+        /// 2048-bit MODP.
+        Group14(14) = "Group14",
+        /// 3072-bit MODP.
+        Group15(15) = "Group15",
+        /// 4096-bit MODP.
+        Group16(16) = "Group16",
+        /// 6144-bit MODP.
+        Group17(17) = "Group17",
+        /// 8192-bit MODP.
+        Group18(18) = "Group18",
+        /// Curve25519.
+        Group31(31) = "Group31",
+        /// Curve448.
+        Group32(32) = "Group32",
+        /// ML-KEM-512.
+        Group35(35) = "Group35",
+        /// ML-KEM-768.
+        Group36(36) = "Group36",
+        /// ML-KEM-1024.
+        Group37(37) = "Group37",
+        /// 256-bit ECP.
+        Group19(19) = "Group19",
+        /// 384-bit ECP.
+        Group20(20) = "Group20",
+        /// 521-bit ECP.
+        Group21(21) = "Group21",
+    }
+}
+
+crate::choices! {
+    /// Whether the peer may leave a key exchange out.
+    pub enum MayBeLeftOut: MAY_BE_LEFT_OUT {
+        /// It may.
+        Optional = "Optional",
+    }
+}
+
+/// A key exchange after the first.
+pub(crate) static LATER_EXCHANGE: Value =
+    Value::Sequence(&[LATER_GROUP, Value::Optional(&MAY_BE_LEFT_OUT)]);
 
 crate::choices! {
     /// A Diffie-Hellman group of the old form.
@@ -306,6 +370,9 @@ crate::statements! {
             "The Diffie-Hellman group of a negotiation that this host starts.").default("None"),
         ACCEPTABLE_PFS = Parameter::new(&[Keyword::line("AcceptablePfs", &GROUP)],
             "Groups that are accepted of a peer.").list().default("None"),
+        ADDITIONAL = Parameter::new(&[Keyword::line("AdditionalKeyExchange", &LATER_EXCHANGE)],
+            "An extension to z/OS (RFC 9370): a key exchange after the first, in order, for instance `Group36` (ML-KEM-768); \
+             it goes with every group of `InitiateWithPfs` and `AcceptablePfs`, and not with `None`.").list(),
         INITIATION = Parameter::new(&[Keyword::line("Initiation", &INITIATION)],
             "Who may start a negotiation.").default("Either"),
         VPN_LIFE = Parameter::new(&[Keyword::line("VpnLife", &VPN_LIFE)],
