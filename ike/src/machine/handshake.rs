@@ -72,7 +72,6 @@ pub(super) struct Handshake {
     pub(super) ppk_keys: Option<IkeKeys>,
     pub(super) wishes: Vec<Wish>,
     pub(super) replaces: Option<SaId>,
-    pub(super) redirected: Option<Redirected>,
     pub(super) deadline: Instant,
     /// The child that this side asks for in IKE_AUTH: its SPI and proposals.
     pub(super) child: Option<(u32, Vec<Proposal>)>,

@@ -453,7 +453,6 @@ impl IkeSa {
             ppk_keys: None,
             wishes: core::mem::take(&mut own.wishes),
             replaces: own.replaces,
-            redirected: own.redirected,
             deadline: cx.after(cx.config.limits.half_open_time * 10),
             child: None,
             proof: Own::None,
@@ -464,12 +463,10 @@ impl IkeSa {
         self.agreed = Agreed {
             fragments: cx.config.fragments.is_some()
                 && payloads.notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED).is_some(),
-            intermediate,
             childless: payloads.notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED).is_some(),
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
-            tfc_padding: true,
             mobike: false,
         };
         // RFC 7296 §2.23, RFC 4555 §3.3: IKE_AUTH goes on the other port, with MOBIKE even without a NAT.
@@ -647,12 +644,10 @@ pub(super) fn request(
         agreed: Agreed {
             fragments: cx.config.fragments.is_some()
                 && payloads.notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED).is_some(),
-            intermediate,
             childless: cx.config.childless,
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
-            tfc_padding: true,
             mobike: false,
         },
         phase: Phase::Closed(now),
@@ -702,7 +697,6 @@ pub(super) fn request(
         ppk_keys: None,
         wishes: Vec::new(),
         replaces: None,
-        redirected: None,
         deadline: cx.after(cx.config.limits.half_open_time),
         child: None,
         proof: Own::None,

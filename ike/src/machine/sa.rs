@@ -88,14 +88,12 @@ pub(super) enum IkeState {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Agreed {
     pub(super) fragments: bool,
-    pub(super) intermediate: bool,
     pub(super) mobike: bool,
     pub(super) childless: bool,
     pub(super) nat_local: bool,
     pub(super) nat_remote: bool,
     /// Whether the peer speaks of NAT traversal at all.
     pub(super) nat_known: bool,
-    pub(super) tfc_padding: bool,
 }
 
 impl Agreed {
