@@ -146,6 +146,21 @@ impl IkeSa {
             .find(|creating| creating.rekeys == Some(id))
     }
 
+    /// Whether there may be a child that only the peer knows of yet.
+    pub(super) fn is_creating(&self) -> bool {
+        self.sending.requests().any(|request| match request {
+            Request::Create(_) | Request::Auth => true,
+            Request::Follow(leading) => !leading.is_ike(),
+            Request::Intermediate
+            | Request::RekeyIke(_)
+            | Request::Delete(_)
+            | Request::DeleteIke(_)
+            | Request::Liveness
+            | Request::Update(..)
+            | Request::Farewell => false,
+        })
+    }
+
     /// The peer cannot now: again later, but not for ever (RFC 7296 §2.25).
     pub(super) fn later(&mut self, cx: &mut Context, tries: u32, task: Task) {
         let now = cx.mono();
@@ -319,6 +334,16 @@ impl IkeSa {
         nonce: &[u8],
         secrets: &[Secret],
     ) {
+        let early = (taken.suite.protocol, taken.spi_out);
+        if let Some(at) = self.early.iter().position(|one| *one == early) {
+            self.early.remove(at);
+            cx.forget_spi(creating.spi_in);
+            cx.fail_wishes([&creating.wish], &Failure::Peer);
+            if let Some(old) = creating.rekeys.and_then(|id| self.child(id)).map(|old| old.id) {
+                self.enqueue(cx, Task::Delete(old));
+            }
+            return;
+        }
         let own_lowest = lowest(&creating.nonce, nonce);
         // RFC 7296 §2.8.1: of two renewals of one child that with the lowest of the four nonces goes, deleted by
         // who made it; who made the other deletes the old child.
@@ -414,6 +439,10 @@ impl IkeSa {
         if let Some(NotifyContent::RekeySa { protocol, spi }) = told {
             let found = child_protocol(protocol).and_then(|known| self.child_out(known, spi));
             let Some((id, state)) = found.map(|child| (child.id, child.state)) else {
+                // It may be the one of which the peer's answer has not come yet.
+                if self.is_creating() {
+                    return Err(TEMPORARY);
+                }
                 // RFC 7296 §2.25.1: with the SPI that came.
                 let mut writer = PayloadWriter::new(64);
                 let kind = NotifyType::CHILD_SA_NOT_FOUND;

@@ -272,6 +272,7 @@ impl IkeSa {
             receiving: Receiving::new(0),
             queue: VecDeque::new(),
             children: Vec::new(),
+            early: Vec::new(),
             heard: now,
             spoke: now,
             scheduled: None,

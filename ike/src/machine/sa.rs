@@ -217,6 +217,8 @@ pub(super) struct IkeSa {
     pub(super) receiving: Receiving,
     pub(super) queue: VecDeque<Queued>,
     pub(super) children: Vec<Child>,
+    /// Children that the peer deleted before this side knew of them.
+    pub(super) early: Vec<ChildSpi>,
     pub(super) heard: Instant,
     pub(super) spoke: Instant,
     /// Where it stands in the machine's list of deadlines.
@@ -669,26 +671,8 @@ impl IkeSa {
     pub(super) fn pump(&mut self, cx: &mut Context) {
         while self.established().is_some() && self.sending.has_room() {
             let now = cx.mono();
-            // RFC 7296 §2.25.2: nothing beside the rekeying or deletion of the IKE SA, and neither beside others.
-            let whole = |r: &Request| matches!(r, Request::RekeyIke(_) | Request::DeleteIke(_));
-            if self.sending.requests().any(whole) {
-                return;
-            }
-            let idle = self.sending.outstanding.is_empty();
-            let may = |one: &Queued| {
-                one.due <= now
-                    && match one.task {
-                        Task::RekeyIke | Task::DeleteIke(_) => idle,
-                        Task::Follow(_)
-                        | Task::Create(_)
-                        | Task::Rekey(_)
-                        | Task::Delete(_)
-                        | Task::DeleteSpi(..)
-                        | Task::Liveness
-                        | Task::Update => true,
-                    }
-            };
-            let Some(at) = self.queue.iter().position(may) else {
+            let next = self.queue.iter().position(|one| one.due <= now && self.may_begin(one));
+            let Some(at) = next else {
                 return;
             };
             let Some(one) = self.queue.remove(at) else {
@@ -716,6 +700,37 @@ impl IkeSa {
         }
     }
 
+    /// Whether an exchange may begin beside those that are under way. RFC 7296 §2.25.2: nothing beside the
+    /// rekeying or deletion of the IKE SA, and neither beside others.
+    fn may_begin(&self, one: &Queued) -> bool {
+        let whole = |request: &Request| match request {
+            Request::RekeyIke(_) | Request::DeleteIke(_) => true,
+            Request::Follow(leading) => leading.is_ike(),
+            Request::Intermediate
+            | Request::Auth
+            | Request::Create(_)
+            | Request::Delete(_)
+            | Request::Liveness
+            | Request::Update(..)
+            | Request::Farewell => false,
+        };
+        let led = |one: &Queued| matches!(&one.task, Task::Follow(leading) if leading.is_ike());
+        let waits = self.queue.iter().any(led) && !led(one);
+        if self.sending.requests().any(whole) || waits {
+            return false;
+        }
+        match one.task {
+            Task::RekeyIke | Task::DeleteIke(_) => self.sending.outstanding.is_empty(),
+            Task::Follow(_)
+            | Task::Create(_)
+            | Task::Rekey(_)
+            | Task::Delete(_)
+            | Task::DeleteSpi(..)
+            | Task::Liveness
+            | Task::Update => true,
+        }
+    }
+
     /// When something is to be done next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let mut next: Option<Instant> = None;
@@ -725,7 +740,7 @@ impl IkeSa {
         }
         let begins = self.sending.has_room();
         for one in &self.queue {
-            if begins && self.established().is_some() {
+            if begins && self.established().is_some() && self.may_begin(one) {
                 at(one.due);
             }
         }
@@ -879,6 +894,9 @@ impl IkeSa {
         let probe = own.liveness.is_some_and(|time| heard.saturating_add(time) <= now);
         let keep = own.keep_alive.is_some_and(|time| spoke.saturating_add(time) <= now);
         let renew = live && own.renew <= now && !wants_rekey;
+        if renew {
+            own.renew = now.saturating_add(Duration::from_secs(60));
+        }
         if keep {
             // RFC 3948 §2.3: one octet, without a marker.
             cx.counters.sent += 1;
