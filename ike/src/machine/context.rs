@@ -27,6 +27,8 @@ pub(super) enum Effect {
     Lost(IkeSpi),
     /// The SA lost a collision, or must go for another reason: it is deleted with an exchange.
     Delete(IkeSpi, Failure),
+    /// To be told after what goes before it.
+    Tell(Box<Event>),
     /// Other SAs between the same identities are no more (INITIAL_CONTACT), but for this one.
     InitialContact(IkeSpi),
     /// An SA was authenticated that replaces another one: the other is deleted.

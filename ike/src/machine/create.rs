@@ -431,7 +431,7 @@ impl IkeSa {
         let state = self.established().map(|own| (own.state, own.following.is_some()));
         // RFC 7296 §2.25.2: no new child while the IKE SA is being renewed or ends; RFC 9370 §2.2.4: nor while
         // key exchanges of another are awaited.
-        if state != Some((IkeState::Live, false)) || self.is_rekeying_ike() {
+        if state != Some((IkeState::Live, false)) || self.is_rekeying_ike() || self.waits {
             return Err(TEMPORARY);
         }
         let told = payloads.notify(NotifyType::REKEY_SA).and_then(|told| told.content());

@@ -136,8 +136,8 @@ impl IkeSa {
         for spi in delete.spis() {
             // RFC 7296 §2.25.1: for what is not there, or being deleted here, there is no answer.
             let Some(child) = self.child_out(protocol, spi) else {
-                // The peer's answer that made it may still be under way.
-                if self.is_creating() && self.early.len() < cx.config.limits.children {
+                // The peer's answer that made it, or made this SA its owner, may still be under way.
+                if (self.is_creating() || self.waits) && self.early.len() < cx.config.limits.children {
                     self.early.push((protocol, spi));
                 }
                 continue;

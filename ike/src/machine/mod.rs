@@ -369,15 +369,23 @@ impl Ike {
                     let Some(sa) = self.sas.get_mut(&to) else {
                         continue;
                     };
+                    sa.waits = false;
                     sa.children.extend(children);
                     sa.queue.extend(queue);
                     if let Some(own) = sa.established() {
                         let facts = Arc::clone(&own.facts);
                         self.cx.event(Event::Rekeyed(from, facts));
                     }
+                    // What the peer deleted on this SA before it had the children.
+                    for (protocol, spi) in core::mem::take(&mut sa.early) {
+                        if let Some(id) = sa.child_out(protocol, spi).map(|child| child.id) {
+                            sa.remove_child(&mut self.cx, id, Failure::Peer);
+                        }
+                    }
                     sa.pump(&mut self.cx);
                     self.touched(to);
                 }
+                Effect::Tell(event) => self.cx.event(*event),
                 Effect::Lost(spi) => {
                     let until = self.cx.after(core::time::Duration::from_secs(60));
                     if let Some(sa) = self.sas.get_mut(&spi)

@@ -273,6 +273,7 @@ impl IkeSa {
             queue: VecDeque::new(),
             children: Vec::new(),
             early: Vec::new(),
+            waits: false,
             heard: now,
             spoke: now,
             scheduled: None,
@@ -308,7 +309,7 @@ impl IkeSa {
         let own = self.established().ok_or(TEMPORARY)?;
         // RFC 7296 §2.25.2.
         let other = own.state != IkeState::Live || own.rival.is_some() || own.following.is_some();
-        if busy || other {
+        if busy || other || self.waits {
             return Err(TEMPORARY);
         }
         let held = own.rule.clone();
@@ -403,9 +404,10 @@ impl IkeSa {
             initiator: ni,
             responder: nr,
         };
-        let new = self
+        let mut new = self
             .successor(cx, spis, Side::Responder, suite, nonces, secrets)
             .ok_or(Stop::refuse(NotifyType::TEMPORARY_FAILURE))?;
+        new.waits = self.is_rekeying_ike();
         let spi = new.local_spi();
         cx.effects.push_back(Effect::Adopt(new));
         if self.is_rekeying_ike() {

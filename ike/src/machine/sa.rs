@@ -219,6 +219,8 @@ pub(super) struct IkeSa {
     pub(super) children: Vec<Child>,
     /// Children that the peer deleted before this side knew of them.
     pub(super) early: Vec<ChildSpi>,
+    /// Whether it took the place of another SA as far as the peer knows, and the children have not come over yet.
+    pub(super) waits: bool,
     pub(super) heard: Instant,
     pub(super) spoke: Instant,
     /// Where it stands in the machine's list of deadlines.
@@ -1015,7 +1017,8 @@ impl IkeSa {
                 if let Some(spi) = own.following.and_then(|following| following.spi_in()) {
                     cx.forget_spi(spi);
                 }
-                cx.event(Event::Closed(self.id, why));
+                let event = Event::Closed(self.id, why);
+                cx.effects.push_back(Effect::Tell(Box::new(event)));
             }
             Phase::Closed(_) => {}
         }
