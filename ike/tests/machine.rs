@@ -79,7 +79,10 @@ fn children_are_renewed() {
 #[test]
 fn both_renew_a_child() {
     for seed in 0..32 {
-        let setup = Setup { seed, ..Setup::default() };
+        let setup = Setup {
+            seed,
+            ..Setup::default()
+        };
         let mut pair = setup.pair();
         pair.start();
         let (a, b) = (pair.a.only_child(), pair.b.only_child());
@@ -123,7 +126,10 @@ fn the_ike_sa_is_renewed() {
 #[test]
 fn both_renew_the_ike_sa() {
     for seed in 0..32 {
-        let setup = Setup { seed, ..Setup::default() };
+        let setup = Setup {
+            seed,
+            ..Setup::default()
+        };
         let mut pair = setup.pair();
         pair.start();
         let (a, b) = (pair.a.only_sa(), pair.b.only_sa());
@@ -265,7 +271,10 @@ fn cookie_and_group() {
     // Cookie, group, and then what it is about: three round trips and IKE_AUTH.
     assert_eq!(pair.sent.len(), 8);
     let counters = pair.b.ike.counters();
-    assert_eq!((counters.cookies_asked, counters.exchanges_answered), (1, 1));
+    assert_eq!(
+        (counters.cookies_asked, counters.exchanges_answered),
+        (1, 1)
+    );
 }
 
 // RFC 7296 §2.6: nothing is computed or kept for who does not come back with the cookie.
@@ -277,7 +286,10 @@ fn a_flood() {
     setup.config.limits.half_open_per_source = 1000;
     let mut pair = setup.pair();
     for seed in 0..50 {
-        let one = Setup { seed: 100 + seed, ..Setup::default() };
+        let one = Setup {
+            seed: 100 + seed,
+            ..Setup::default()
+        };
         let mut other = one.host(1, 2, Credentials::default());
         other.ike.initiate(pair.now, TunnelId(1)).unwrap();
         let first = other.ike.transmit().unwrap();
@@ -329,7 +341,16 @@ fn additional_key_exchanges() {
         pair.b.ike.rekey_ike(pair.now, sa);
         pair.run();
         pair.assert_agreement();
-        assert_eq!(pair.a.live()[0].facts.as_ref().unwrap().suite.additional.len(), 2);
+        assert_eq!(
+            pair.a.live()[0]
+                .facts
+                .as_ref()
+                .unwrap()
+                .suite
+                .additional
+                .len(),
+            2
+        );
     }
     // Both in the same moment.
     let (a, b) = (pair.a.only_child(), pair.b.only_child());
@@ -338,7 +359,13 @@ fn additional_key_exchanges() {
     pair.run();
     pair.pass(Duration::from_secs(100));
     pair.assert_agreement();
-    assert_eq!(pair.a.children.len(), 1, "{:#?}\n{:#?}", pair.a.log, pair.b.log);
+    assert_eq!(
+        pair.a.children.len(),
+        1,
+        "{:#?}\n{:#?}",
+        pair.a.log,
+        pair.b.log
+    );
     let (a, b) = (pair.a.only_sa(), pair.b.only_sa());
     pair.a.ike.rekey_ike(pair.now, a);
     pair.b.ike.rekey_ike(pair.now, b);
@@ -352,7 +379,10 @@ fn additional_key_exchanges() {
 #[test]
 fn wrong_key() {
     let setup = Setup::default();
-    let other = Setup { key: b"another", ..Setup::default() };
+    let other = Setup {
+        key: b"another",
+        ..Setup::default()
+    };
     let mut pair = Pair::of(
         setup.host(1, 2, Credentials::default()),
         other.host(2, 1, Credentials::default()),
@@ -378,7 +408,13 @@ fn suites() {
         IkeProtection::Cipher(Cipher::AesCbc(AesKey::Aes256), Mac::Hmac(Hash::Sha256)),
         IkeProtection::Cipher(Cipher::AesCbc(AesKey::Aes128), Mac::Hmac(Hash::Sha512)),
     ];
-    let groups = [Group::X25519, Group::P256, Group::P384, Group::P521, Group::MlKem512];
+    let groups = [
+        Group::X25519,
+        Group::P256,
+        Group::P384,
+        Group::P521,
+        Group::MlKem512,
+    ];
     for (at, protection) in protections.into_iter().enumerate() {
         for group in groups {
             let prf = [Prf::Hmac(Hash::Sha256), Prf::Hmac(Hash::Sha512)][at % 2];

@@ -23,7 +23,7 @@ use hostward_ike::auth::{AuthMethod, HowToAuthMe};
 use hostward_ike::certificate::{Credential, TrustStore};
 use hostward_ike::identity::Identity;
 use hostward_ike::machine::*;
-use hostward_ike::message::{ExchangeType, Header, IkeSpi, Flags, NotifyType, PayloadType};
+use hostward_ike::message::{ExchangeType, Flags, Header, IkeSpi, NotifyType, PayloadType};
 use hostward_ike::policy::*;
 
 use pair::{Pair, Setup, address, gcm};
@@ -44,10 +44,12 @@ fn credentials(root: &Authority, host: &str) -> Credentials {
     let (certificate, key) = root.issue(gateway_params(host));
     let mut trust = TrustStore::new();
     trust.add(&pair::provider(), "root", &root.der).unwrap();
-    let signer: Arc<dyn Signer> =
-        Arc::from(pair::provider().signer(&key.serialize_der()).unwrap());
+    let signer: Arc<dyn Signer> = Arc::from(pair::provider().signer(&key.serialize_der()).unwrap());
     let own = Credential::new(&pair::provider(), host, &[&certificate], signer, &trust).unwrap();
-    Credentials { own: vec![own], trust }
+    Credentials {
+        own: vec![own],
+        trust,
+    }
 }
 
 // RFC 7296 §2.15, RFC 7427 §3, RFC 4754 §7: certificates, by the new method and the old one.
@@ -97,7 +99,10 @@ fn the_responder_is_not_believed() {
     let (a, b, root) = certified(HowToAuthMe::DigitalSignature);
     let other = Authority::root("Other");
     let mut theirs = credentials(&other, "b.example.com");
-    theirs.trust.add(&pair::provider(), "root", &root.der).unwrap();
+    theirs
+        .trust
+        .add(&pair::provider(), "root", &root.der)
+        .unwrap();
     let mut pair = Pair::of(
         a.host(1, 2, credentials(&root, "a.example.com")),
         b.host(2, 1, theirs),
@@ -128,7 +133,9 @@ fn signatures_later() {
             real.public_key().to_vec(),
             vec![Scheme::Ecdsa(Curve::P256, Hash::Sha256)],
             move |request: SignRequest<'_>| {
-                put.lock().unwrap().push((request.ticket, request.message.to_vec()));
+                put.lock()
+                    .unwrap()
+                    .push((request.ticket, request.message.to_vec()));
                 Ok(())
             },
         );
@@ -137,7 +144,14 @@ fn signatures_later() {
         let signer: Arc<dyn Signer> = Arc::new(remote);
         let own_one =
             Credential::new(&pair::provider(), name, &[&certificate], signer, &trust).unwrap();
-        hosts.push(setup.host(own, peer, Credentials { own: vec![own_one], trust }));
+        hosts.push(setup.host(
+            own,
+            peer,
+            Credentials {
+                own: vec![own_one],
+                trust,
+            },
+        ));
         keys.push((real, queue));
     }
     let b = hosts.pop().unwrap();
@@ -154,12 +168,12 @@ fn signatures_later() {
         let (asked, message) = queue.lock().unwrap().pop().unwrap();
         assert_eq!(asked, ticket);
         let scheme = Scheme::Ecdsa(Curve::P256, Hash::Sha256);
-        let Signing::Done(signature) =
-            real.sign(scheme, &message, &mut support::random()).unwrap()
+        let Signing::Done(signature) = real.sign(scheme, &message, &mut support::random()).unwrap()
         else {
             panic!();
         };
-        host.ike.answer(pair.now, id, Answer::Signature(Some(signature)));
+        host.ike
+            .answer(pair.now, id, Answer::Signature(Some(signature)));
         pair.run();
     }
     pair.assert_agreement();
@@ -223,7 +237,10 @@ fn another_address() {
     assert_eq!(request.path, path);
     pair.b.ike.receive(
         pair.now,
-        Path { local: path.remote, remote: path.local },
+        Path {
+            local: path.remote,
+            remote: path.local,
+        },
         &request.bytes,
     );
     pair.b.take_events();
@@ -258,13 +275,18 @@ fn addresses() {
             addresses: vec!["10.1.1.7".parse().unwrap()],
             name_servers: vec![address(53)],
         };
-        pair.b.ike.answer(pair.now, id, Answer::Address(give.then_some(given)));
+        pair.b
+            .ike
+            .answer(pair.now, id, Answer::Address(give.then_some(given)));
         pair.run();
         pair.assert_agreement();
         assert_eq!(pair.a.established.len(), 1);
         if give {
             let child = pair.a.children.values().next().unwrap();
-            assert_eq!(child.local[0].addresses.single(), Some("10.1.1.7".parse().unwrap()));
+            assert_eq!(
+                child.local[0].addresses.single(),
+                Some("10.1.1.7".parse().unwrap())
+            );
             assert!(pair.a.log.iter().any(|line| line.contains("10.1.1.7")));
         } else {
             // RFC 7296 §3.15.4: no address, no child, and the IKE SA stays.
@@ -314,7 +336,11 @@ fn post_quantum_preshared_keys() {
         pair.pass(Duration::from_secs(400));
         let facts = pair.a.established.first().map(|facts| facts.ppk);
         assert_eq!(facts, used, "case {at}: {:#?}", pair.a.log);
-        assert_eq!(pair.b.established.first().map(|facts| facts.ppk), used, "case {at}");
+        assert_eq!(
+            pair.b.established.first().map(|facts| facts.ppk),
+            used,
+            "case {at}"
+        );
         if used.is_some() {
             pair.assert_agreement();
             assert_eq!(pair.a.children.len(), 1);
@@ -411,7 +437,11 @@ fn datagram(version: u8, exchange: ExchangeType, spi_r: IkeSpi) -> Vec<u8> {
         spi_i: IkeSpi([5; 8]),
         spi_r,
         exchange,
-        flags: Flags { initiator: true, version: false, response: false },
+        flags: Flags {
+            initiator: true,
+            version: false,
+            response: false,
+        },
         message_id: 0,
     };
     let mut octets = header.octets(PayloadType::NO_NEXT_PAYLOAD, 28).to_vec();
@@ -429,14 +459,26 @@ fn outside_of_any_sa() {
         remote: SocketAddr::new(address(1), 500),
     };
     let ike = &mut pair.b.ike;
-    ike.receive(pair.now, path, &datagram(0x10, ExchangeType(2), IkeSpi::ZERO));
+    ike.receive(
+        pair.now,
+        path,
+        &datagram(0x10, ExchangeType(2), IkeSpi::ZERO),
+    );
     assert!(ike.transmit().is_none());
     assert_eq!(ike.counters().version_1, 1);
-    ike.receive(pair.now, path, &datagram(0x30, ExchangeType::IKE_SA_INIT, IkeSpi::ZERO));
+    ike.receive(
+        pair.now,
+        path,
+        &datagram(0x30, ExchangeType::IKE_SA_INIT, IkeSpi::ZERO),
+    );
     let answer = ike.transmit().unwrap();
     assert_eq!(answer.bytes[28..], [0, 0, 0, 9, 0, 0, 0, 5, 2]);
     for _ in 0..50 {
-        ike.receive(pair.now, path, &datagram(0x20, ExchangeType::INFORMATIONAL, IkeSpi([9; 8])));
+        ike.receive(
+            pair.now,
+            path,
+            &datagram(0x20, ExchangeType::INFORMATIONAL, IkeSpi([9; 8])),
+        );
     }
     let mut answers = 0;
     while let Some(answer) = ike.transmit() {
@@ -474,7 +516,10 @@ fn another_group_for_a_child() {
     pair.a.ike.initiate(pair.now, TunnelId(2)).unwrap();
     pair.run();
     pair.assert_agreement();
-    assert_eq!(pair.a.failed, [Failure::Told(NotifyType::NO_PROPOSAL_CHOSEN)]);
+    assert_eq!(
+        pair.a.failed,
+        [Failure::Told(NotifyType::NO_PROPOSAL_CHOSEN)]
+    );
     assert_eq!((pair.a.children.len(), pair.a.live().len()), (1, 1));
 }
 

@@ -54,7 +54,8 @@ impl Link {
                 datagram.bytes[at] ^= 1 << self.random.below(8);
             }
         }
-        self.wire.insert((now.saturating_add(delay), self.count), datagram);
+        self.wire
+            .insert((now.saturating_add(delay), self.count), datagram);
     }
 }
 
@@ -76,12 +77,20 @@ fn run(pair: &mut Pair, link: &mut Link, until: Instant) {
             .into_iter()
             .filter_map(|host| host.ike.next_deadline())
             .min();
-        let Some(next) = [arrival, due].into_iter().flatten().min().filter(|n| *n <= until) else {
+        let Some(next) = [arrival, due]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|n| *n <= until)
+        else {
             break;
         };
         let floor = pair.now.mono.saturating_add(Duration::from_micros(1));
         let mono = next.max(floor);
-        pair.now = Now::new(mono, UnixTime::from_secs(1_893_456_000 + mono.as_millis() / 1000));
+        pair.now = Now::new(
+            mono,
+            UnixTime::from_secs(1_893_456_000 + mono.as_millis() / 1000),
+        );
         while let Some(entry) = link.wire.first_entry() {
             if entry.key().0 > mono {
                 break;
@@ -97,24 +106,31 @@ fn run(pair: &mut Pair, link: &mut Link, until: Instant) {
 fn want(host: &mut Host, now: Now, random: &mut Seeded) {
     let children: Vec<_> = host.children.keys().copied().collect();
     let sas: Vec<_> = host.live().iter().map(|sa| sa.id).collect();
-    let child = (!children.is_empty())
-        .then(|| children[random.below(children.len() as u64) as usize]);
+    let child =
+        (!children.is_empty()).then(|| children[random.below(children.len() as u64) as usize]);
     let sa = (!sas.is_empty()).then(|| sas[random.below(sas.len() as u64) as usize]);
     let tunnel = TunnelId(1 + random.below(2) as u32);
     match random.below(20) {
         0..=3 => {
             let _ = host.ike.initiate(now, tunnel);
         }
-        4..=9 => child.into_iter().for_each(|id| host.ike.rekey_child(now, id)),
+        4..=9 => child
+            .into_iter()
+            .for_each(|id| host.ike.rekey_child(now, id)),
         10..=14 => sa.into_iter().for_each(|id| host.ike.rekey_ike(now, id)),
-        15..=16 => child.into_iter().for_each(|id| host.ike.delete_child(now, id)),
+        15..=16 => child
+            .into_iter()
+            .for_each(|id| host.ike.delete_child(now, id)),
         17 if random.below(3) == 0 => sa.into_iter().for_each(|id| host.ike.delete_ike(now, id)),
         _ => sa.into_iter().for_each(|id| host.ike.probe(now, id)),
     }
 }
 
 fn setup(seed: u64, random: &mut Seeded) -> Setup {
-    let mut setup = Setup { seed, ..Setup::default() };
+    let mut setup = Setup {
+        seed,
+        ..Setup::default()
+    };
     setup.config.window = [1, 1, 3][random.below(3) as usize];
     setup.config.initial_contact = random.below(2) == 0;
     if random.below(4) == 0 {
@@ -188,7 +204,8 @@ fn one(seed: u64) {
     let stuck = |host: &Host| {
         let sas: Vec<_> = host.ike.sas().collect();
         assert!(
-            sas.iter().all(|sa| sa.state == SaState::Established && sa.waiting == 0),
+            sas.iter()
+                .all(|sa| sa.state == SaState::Established && sa.waiting == 0),
             "stuck: {sas:#?}"
         );
     };
@@ -207,7 +224,11 @@ fn one(seed: u64) {
 
 #[test]
 fn both_end_with_the_same() {
-    let default = if cfg!(debug_assertions) { 0..150 } else { 0..3000 };
+    let default = if cfg!(debug_assertions) {
+        0..150
+    } else {
+        0..3000
+    };
     let seeds = match std::env::var("SIMULATION_SEEDS") {
         Ok(text) => {
             let (from, to) = text.split_once("..").expect("from..to");

@@ -5,28 +5,28 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use core::time::Duration;
 
 use hostward_crypto::Secret;
 
+use super::address::{addresses, name_servers, write_address};
 use super::child::{self, Answered, Made};
 use super::context::{Context, Effect, RuleRef};
 use super::convert;
-use super::event::{Assigned, Event, Failure, IkeFacts, Path, Question, QuestionId};
+use super::event::{Assigned, Event, Failure, Path, Question};
 use super::handshake::{Address, Own, Work};
 use super::init::{ppk_for, request_certificates, requests_of};
-use super::sa::{Established, IkeSa, IkeState, Phase, Request, Stop, Task, crypt};
+use super::sa::{IkeSa, Phase, Request, Stop, Task};
 use crate::auth::{AuthMethod, Authenticated, HowToAuthMe, Proof, Proving, SignatureHashes};
 use crate::certificate::{self, Check, Credential, Received, Taken};
 use crate::identity::Identity;
 use crate::keys::{Side, Signed};
 use crate::message::{
-    Auth, CfgAttributeType, CfgType, CfgValue, Configuration, ExchangeType, Identification,
-    NotifyContent, NotifyType, Payload, Payloads, PayloadType, PayloadWriter, TooLong,
+    Auth, CfgAttributeType, CfgType, Configuration, ExchangeType, Identification, NotifyContent,
+    NotifyType, Payload, PayloadType, PayloadWriter, Payloads, TooLong,
 };
 use crate::policy::{CertificateUrlLookup, KeyExchangeRule, PeerProof};
-use crate::proposal::{Spi, group_id, proposals};
-use crate::protect::{Authenticated as Covered, Opened};
+use crate::proposal::{Spi, proposals};
+use crate::protect::Opened;
 
 /// What an IKE_AUTH message has to have.
 struct Claim<'a> {
@@ -76,7 +76,7 @@ fn unproven(text: impl Into<String>) -> Stop {
 }
 
 /// The credential that this host shows by a rule.
-fn credential<'c>(
+pub(super) fn credential<'c>(
     cx: &'c Context,
     rule: &KeyExchangeRule,
     identity: &Identity,
@@ -92,120 +92,6 @@ fn credential<'c>(
 }
 
 impl IkeSa {
-    /// As initiator: the next exchange before there is an SA.
-    pub(super) fn handshake_go_on(&mut self, cx: &mut Context) {
-        let id = self.sending.next;
-        let header = self.header(ExchangeType::IKE_INTERMEDIATE, id, false);
-        let Some(own) = self.handshake_mut() else {
-            return;
-        };
-        let Some(group) = own.additional.pop_front() else {
-            self.auth_begin(cx);
-            return;
-        };
-        let mut writer = PayloadWriter::new(cx.config.limits.sent);
-        let begun = cx.provider.exchange(group, &mut *cx.random);
-        let Ok(Ok(exchange)) = begun else {
-            self.close_at_once(cx, Failure::Crypto);
-            return;
-        };
-        let number = group_id(group).unwrap_or(0);
-        if writer.key_exchange(number, exchange.public()).is_err() {
-            self.close_at_once(cx, Failure::Crypto);
-            return;
-        }
-        own.exchange = Some(exchange);
-        own.sent = Some((header, writer.clone()));
-        self.request(cx, ExchangeType::IKE_INTERMEDIATE, &writer, Request::Intermediate);
-    }
-
-    /// Renews the keys after an additional key exchange (RFC 9370 §2.2.2), and covers both messages by the
-    /// keys that protected them (RFC 9242 §3.3.2).
-    fn mix(
-        &mut self,
-        cx: &Context,
-        shared: &Secret,
-        request: &Covered<'_>,
-        answer: &Covered<'_>,
-    ) -> Option<()> {
-        let (spis, role) = (self.spis, self.role);
-        let old = self.crypt.take()?;
-        let Phase::Handshake(own) = &mut self.phase else {
-            return None;
-        };
-        let (provider, keys) = (&cx.provider, &old.keys);
-        own.intermediate.add(provider, keys, Side::Initiator, request).ok()?;
-        own.intermediate.add(provider, keys, Side::Responder, answer).ok()?;
-        let new = keys.mixed(provider, &old.suite, own.nonces(), spis, shared).ok()?;
-        let mut new = crypt(cx, new, Arc::clone(&old.suite), role)?;
-        new.before = Some(old.opener);
-        self.crypt = Some(new);
-        Some(())
-    }
-
-    pub(super) fn intermediate_response(&mut self, cx: &mut Context, opened: &Opened) {
-        let limits = cx.config.limits.message;
-        let Some(own) = self.handshake_mut() else {
-            return;
-        };
-        let (Some((header, writer)), Some(exchange), Ok(payloads)) =
-            (own.sent.take(), own.exchange.take(), opened.payloads(&limits))
-        else {
-            return;
-        };
-        if let Some(error) = payloads.error() {
-            self.close_at_once(cx, Failure::Told(error.kind));
-            return;
-        }
-        let group = group_id(exchange.group());
-        let shared = key_exchange(&payloads)
-            .filter(|ke| Some(ke.0) == group)
-            .and_then(|ke| exchange.finish(ke.1).ok());
-        let Some(shared) = shared else {
-            self.close_at_once(cx, Failure::Answer("no key exchange that fits".into()));
-            return;
-        };
-        let request = Covered::of(&header, &writer);
-        if self.mix(cx, &shared, &request, &opened.authenticated()).is_none() {
-            self.close_at_once(cx, Failure::Crypto);
-            return;
-        }
-        self.handshake_go_on(cx);
-    }
-
-    pub(super) fn intermediate_request(&mut self, cx: &mut Context, path: Path, opened: &Opened) {
-        let limits = cx.config.limits.message;
-        let header = opened.header;
-        let reply = self.header(header.exchange, header.message_id, true);
-        let Some(own) = self.handshake_mut() else {
-            return;
-        };
-        let wanted = own.additional.pop_front().filter(|_| own.work.is_none());
-        let came = opened.payloads(&limits).ok();
-        let came = came.as_ref().and_then(key_exchange);
-        let fits = wanted.zip(came).filter(|(group, ke)| group_id(*group) == Some(ke.0));
-        cx.counters.exchanges_answered += 1;
-        let answer = fits.and_then(|(group, ke)| {
-            cx.provider.answer(group, ke.1, &mut *cx.random).ok()?.ok().map(|a| (ke.0, a))
-        });
-        let Some((group, answer)) = answer else {
-            self.refuse(cx, path, &header, NotifyType::INVALID_SYNTAX, &[]);
-            let text = "no key exchange that fits".into();
-            self.close(cx, Failure::Refused(NotifyType::INVALID_SYNTAX, text));
-            return;
-        };
-        let mut writer = PayloadWriter::new(cx.config.limits.sent);
-        if writer.key_exchange(group, &answer.public).is_err() {
-            return;
-        }
-        // RFC 9370 §2.2.2: the answer is still protected by the old keys.
-        self.respond(cx, path, header.exchange, header.message_id, &writer);
-        let covered = Covered::of(&reply, &writer);
-        if self.mix(cx, &answer.secret, &opened.authenticated(), &covered).is_none() {
-            self.close_at_once(cx, Failure::Crypto);
-        }
-    }
-
     /// This side's proof, once it is there: method and data of the AUTH payload.
     fn prove(
         &mut self,
@@ -248,7 +134,10 @@ impl IkeSa {
             )
         };
         let (method, data) = if rule.action.auth_me == HowToAuthMe::PresharedKey {
-            let key = rule.shared_key.as_ref().ok_or_else(|| none("no shared key"))?;
+            let key = rule
+                .shared_key
+                .as_ref()
+                .ok_or_else(|| none("no shared key"))?;
             let data = key
                 .prove(&cx.provider, keys.prf(), &octets)
                 .map_err(|_| none("the provider refused"))?;
@@ -290,8 +179,7 @@ impl IkeSa {
         auth: (u8, &[u8]),
         message_id: u32,
     ) -> Result<Authenticated, Stop> {
-        let identity =
-            Identity::read_body(id.body).map_err(|error| unproven(error.to_string()))?;
+        let identity = Identity::read_body(id.body).map_err(|error| unproven(error.to_string()))?;
         let bypass = rule.action.bypass_ip_validation || self.agreed.nat_remote;
         if !identity.is_at(self.path.remote.ip(), bypass) {
             return Err(unproven("the identity is another address"));
@@ -315,7 +203,10 @@ impl IkeSa {
         .octets(&cx.provider, keys)
         .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
         if rule.peer_proof() == PeerProof::SharedKey {
-            let key = rule.shared_key.as_ref().ok_or_else(|| unproven("no shared key"))?;
+            let key = rule
+                .shared_key
+                .as_ref()
+                .ok_or_else(|| unproven("no shared key"))?;
             return Proof::SharedKey(key, keys.prf(), &identity)
                 .verify(&cx.provider, auth.0, auth.1, &octets)
                 .map_err(|error| unproven(error.to_string()));
@@ -387,10 +278,7 @@ impl IkeSa {
                 writer.payload(PayloadType::CERT, &[&body])?;
             }
         }
-        writer.payload(
-            PayloadType::AUTH,
-            &[&[proof.0, 0, 0, 0], proof.1.expose()],
-        )?;
+        writer.payload(PayloadType::AUTH, &[&[proof.0, 0, 0, 0], proof.1.expose()])?;
         Ok(())
     }
 
@@ -404,11 +292,14 @@ impl IkeSa {
     }
 
     fn auth_try(&mut self, cx: &mut Context) -> Result<(), Stop> {
-        const CRYPTO: fn() -> Stop =
-            || failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto);
+        const CRYPTO: fn() -> Stop = || failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto);
         let path = self.path;
         let id = self.sending.next;
-        let keys = self.crypt.as_ref().map(|crypt| crypt.keys.clone()).ok_or_else(CRYPTO)?;
+        let keys = self
+            .crypt
+            .as_ref()
+            .map(|crypt| crypt.keys.clone())
+            .ok_or_else(CRYPTO)?;
         let own = self.handshake_mut().ok_or(Stop::Wait)?;
         let held = own.rule.clone();
         let rule = held.get().ok_or_else(CRYPTO)?;
@@ -418,8 +309,10 @@ impl IkeSa {
             && let Some(found) = ppk_for(cx, path.remote.ip())
         {
             if own.ppk_keys.is_none() {
-                own.ppk_keys =
-                    Some(keys.with_ppk(&cx.provider, &found.key).map_err(|_| CRYPTO())?);
+                own.ppk_keys = Some(
+                    keys.with_ppk(&cx.provider, &found.key)
+                        .map_err(|_| CRYPTO())?,
+                );
             }
             ppk = Some((found.identity.clone(), found.mandatory));
         }
@@ -427,10 +320,13 @@ impl IkeSa {
         // RFC 8784 §3: for a peer that has not this key, the proof as it would be without.
         let mut without = None;
         if ppk.as_ref().is_some_and(|ppk| !ppk.1) {
-            let swapped = self.handshake_mut().map(|own| {
-                (own.ppk_keys.take(), core::mem::take(&mut own.proof))
-            });
-            without = self.prove(cx, rule, &identity, id).ok().map(|proof| proof.1);
+            let swapped = self
+                .handshake_mut()
+                .map(|own| (own.ppk_keys.take(), core::mem::take(&mut own.proof)));
+            without = self
+                .prove(cx, rule, &identity, id)
+                .ok()
+                .map(|proof| proof.1);
             if let (Some(own), Some((keys, proof))) = (self.handshake_mut(), swapped) {
                 if let Own::Asked(question, _) = &own.proof {
                     cx.asked.remove(question);
@@ -441,13 +337,17 @@ impl IkeSa {
             }
         }
         let mut asked = None;
-        let wish = self.handshake_mut().and_then(|own| own.wishes.first().cloned());
+        let wish = self
+            .handshake_mut()
+            .and_then(|own| own.wishes.first().cloned());
         if let Some(wish) = &wish {
             let spi = cx.child_spi().map_err(|_| CRYPTO())?;
             let sent = proposals(&child::offers(wish, true), Spi::Child(spi), &cx.provider);
             asked = Some((spi, sent));
         }
-        let replaces = self.handshake_mut().is_some_and(|own| own.replaces.is_some());
+        let replaces = self
+            .handshake_mut()
+            .is_some_and(|own| own.replaces.is_some());
         let write = |cx: &Context, sa: &Self| -> Result<PayloadWriter, TooLong> {
             let mut writer = PayloadWriter::new(cx.config.limits.sent);
             sa.write_proof(cx, &mut writer, rule, &identity, (method, &proof))?;
@@ -567,7 +467,9 @@ impl IkeSa {
         let claim = claim(payloads, Side::Initiator)
             .ok_or_else(|| unproven("IDi or AUTH is missing (EAP is not done)"))?;
         let (local, remote) = (path.local.ip(), path.remote.ip());
-        let known = self.handshake_mut().and_then(|own| own.work.as_ref()?.peer.clone());
+        let known = self
+            .handshake_mut()
+            .and_then(|own| own.work.as_ref()?.peer.clone());
         let (peer, held) = match known {
             Some(known) => known,
             None => {
@@ -610,7 +512,9 @@ impl IkeSa {
         let (method, proof) = self.prove(cx, rule, &identity, id)?;
         let address = self.address(cx, peer.identity(), claim.configuration.as_ref())?;
         let mut writer = PayloadWriter::new(cx.config.limits.sent);
-        let ppk = self.handshake_mut().is_some_and(|own| own.ppk_keys.is_some());
+        let ppk = self
+            .handshake_mut()
+            .is_some_and(|own| own.ppk_keys.is_some());
         let reauth = rule.action.reauth_minutes;
         let told_mobike = payloads.notify(NotifyType::MOBIKE_SUPPORTED).is_some();
         let write = |cx: &Context, sa: &Self, w: &mut PayloadWriter| -> Result<(), TooLong> {
@@ -667,7 +571,9 @@ impl IkeSa {
             }
             Err(Stop::Wait | Stop::Fatal(..)) => None,
         };
-        let nonces = self.handshake_mut().map(|own| (own.ni.clone(), own.nr.clone()));
+        let nonces = self
+            .handshake_mut()
+            .map(|own| (own.ni.clone(), own.nr.clone()));
         self.path = path;
         self.establish(cx, &held, peer, identity, method, payloads);
         if let Some(own) = self.established_mut() {
@@ -679,7 +585,8 @@ impl IkeSa {
         }
         self.respond(cx, path, ExchangeType::IKE_AUTH, id, &writer);
         if payloads.notify(NotifyType::INITIAL_CONTACT).is_some() {
-            cx.effects.push_back(Effect::InitialContact(self.local_spi()));
+            cx.effects
+                .push_back(Effect::InitialContact(self.local_spi()));
         }
         Ok(())
     }
@@ -699,7 +606,9 @@ impl IkeSa {
         if !own.ppk {
             return Ok(None);
         }
-        let told = payloads.notify(NotifyType::PPK_IDENTITY).and_then(|told| told.content());
+        let told = payloads
+            .notify(NotifyType::PPK_IDENTITY)
+            .and_then(|told| told.content());
         let Some(NotifyContent::PpkIdentity { identity, .. }) = told else {
             return Err(unproven("PPK_IDENTITY is missing"));
         };
@@ -717,41 +626,6 @@ impl IkeSa {
         match payloads.notify(NotifyType::NO_PPK_AUTH) {
             Some(without) if !mandatory => Ok(Some(without.data.to_vec())),
             _ => Err(unproven("a post-quantum preshared key that is not known")),
-        }
-    }
-
-    /// What the host says to the peer's wish for an address: nothing when there is none.
-    fn address(
-        &mut self,
-        cx: &mut Context,
-        peer: &Identity,
-        wish: Option<&Configuration<'_>>,
-    ) -> Result<Option<Option<Assigned>>, Stop> {
-        let (id, local) = (self.id, self.local_spi());
-        let Some(wish) = wish.filter(|wish| wish.kind == CfgType::CFG_REQUEST) else {
-            return Ok(None);
-        };
-        let wanted = wish.iter().any(|one| {
-            one.kind == CfgAttributeType::INTERNAL_IP4_ADDRESS
-                || one.kind == CfgAttributeType::INTERNAL_IP6_ADDRESS
-        });
-        if !wanted || !cx.config.give_addresses {
-            return Ok(None);
-        }
-        let Some(work) = self.handshake_mut().and_then(|own| own.work.as_mut()) else {
-            return Err(Stop::Wait);
-        };
-        match &work.address {
-            Address::Answered(answer) => Ok(Some(answer.clone())),
-            Address::Asked(_) => Err(Stop::Wait),
-            Address::Unasked => {
-                let wishes = addresses(wish);
-                match cx.ask(local, Question::Address(id, peer.clone(), wishes)) {
-                    Some(question) => work.address = Address::Asked(question),
-                    None => return Ok(Some(None)),
-                }
-                Err(Stop::Wait)
-            }
         }
     }
 
@@ -825,7 +699,9 @@ impl IkeSa {
             own.ppk_keys = None;
             let ppk = ppk_for(cx, self.path.remote.ip());
             if ppk.is_some_and(|ppk| ppk.mandatory) {
-                return Err(unproven("the peer does not use the post-quantum preshared key"));
+                return Err(unproven(
+                    "the peer does not use the post-quantum preshared key",
+                ));
             }
         }
         let auth = (claim.auth.method.0, claim.auth.data);
@@ -867,7 +743,10 @@ impl IkeSa {
                         responder: &nr,
                     };
                     let keys = self.crypt.as_ref().and_then(|crypt| {
-                        crypt.keys.child(&cx.provider, &taken.suite, nonces, &[]).ok()
+                        crypt
+                            .keys
+                            .child(&cx.provider, &taken.suite, nonces, &[])
+                            .ok()
                     });
                     if let Some(keys) = keys {
                         let made = Made {
@@ -911,10 +790,12 @@ impl IkeSa {
             initiator: ni,
             responder: nr,
         };
-        let keys = self
-            .crypt
-            .as_ref()
-            .and_then(|crypt| crypt.keys.child(&cx.provider, &answered.suite, nonces, &[]).ok());
+        let keys = self.crypt.as_ref().and_then(|crypt| {
+            crypt
+                .keys
+                .child(&cx.provider, &answered.suite, nonces, &[])
+                .ok()
+        });
         let Some(keys) = keys else {
             cx.forget_spi(answered.spi_in);
             return;
@@ -934,252 +815,14 @@ impl IkeSa {
             cx.event(Event::ChildSwitch(id));
         }
     }
-
-    /// Both sides have proven who they are. What the handshake kept goes.
-    fn establish(
-        &mut self,
-        cx: &mut Context,
-        held: &RuleRef,
-        peer: Authenticated,
-        local: Identity,
-        method: u8,
-        payloads: &Payloads<'_>,
-    ) {
-        let (Some(rule), Some(crypt)) = (held.get(), &mut self.crypt) else {
-            return;
-        };
-        let Phase::Handshake(handshake) = &mut self.phase else {
-            return;
-        };
-        if let Some(keys) = handshake.ppk_keys.take() {
-            crypt.keys = keys;
-            handshake.ppk = true;
-        } else {
-            handshake.ppk = false;
-        }
-        crypt.before = None;
-        let action = &rule.action;
-        let minutes = convert::ike_offer_of(action, &crypt.suite)
-            .map_or(480, |offer| offer.life.minutes);
-        let whole = Duration::from_secs(u64::from(minutes) * 60);
-        let renew = cx.jittered(whole / 10 * 9);
-        let (renew, end) = (cx.after(renew), cx.after(whole));
-        let initiator = self.role == Side::Initiator;
-        let mut reauthenticate = action
-            .reauth_minutes
-            .filter(|_| initiator)
-            .map(|minutes| cx.after(Duration::from_secs(u64::from(minutes.get()) * 60)));
-        if let Some(NotifyContent::AuthLifetime(seconds)) =
-            payloads.notify(NotifyType::AUTH_LIFETIME).and_then(|told| told.content())
-            && initiator
-        {
-            reauthenticate = earlier(reauthenticate, auth_lifetime(cx, seconds));
-        }
-        if let Some(NotifyContent::SetWindowSize(size)) =
-            payloads.notify(NotifyType::SET_WINDOW_SIZE).and_then(|told| told.content())
-        {
-            self.sending.window = self.sending.window.max(size.min(256));
-        }
-        self.agreed.mobike =
-            cx.config.mobike && payloads.notify(NotifyType::MOBIKE_SUPPORTED).is_some();
-        let facts = Arc::new(IkeFacts {
-            id: self.id,
-            spis: self.spis,
-            initiator,
-            rule: rule.name.clone(),
-            suite: (*crypt.suite).clone(),
-            local_certificate: (action.auth_me != HowToAuthMe::PresharedKey)
-                .then(|| credential(cx, rule, &local, &handshake.requests))
-                .flatten()
-                .map(|found| found.label().to_string()),
-            local,
-            remote: peer.identity().clone(),
-            local_method: AuthMethod::of(method).unwrap_or(AuthMethod::Null),
-            remote_method: peer.method(),
-            remote_certificate: peer.certificate().copied(),
-            ppk: handshake.ppk,
-            nat: (self.agreed.nat_local, self.agreed.nat_remote),
-            since: cx.mono(),
-            renewed: renew,
-            ends: end,
-            reauthenticated: reauthenticate,
-        });
-        let keep_alive = action
-            .nat_keep_alive
-            .filter(|_| self.agreed.nat_local)
-            .map(|seconds| Duration::from_secs(seconds.get().into()));
-        let liveness = action
-            .liveness_seconds
-            .map(|seconds| Duration::from_secs(seconds.get().into()));
-        self.receiving.window = cx.config.window.max(1);
-        if let Some(address) = self.half_open.take() {
-            cx.gate.leave(address);
-        }
-        cx.event(Event::Established(Arc::clone(&facts)));
-        self.phase = Phase::Established(Box::new(Established {
-            peer,
-            facts,
-            rule: held.clone(),
-            renew,
-            end,
-            reauthenticate,
-            liveness,
-            keep_alive,
-            state: IkeState::Live,
-            rival: None,
-            following: None,
-            refused_since: None,
-            assigned: None,
-        }));
-    }
-
-    /// What the host answered to a question of the handshake.
-    pub(super) fn answer(
-        &mut self,
-        cx: &mut Context,
-        id: QuestionId,
-        answer: super::event::Answer,
-    ) {
-        use super::event::Answer;
-        let role = self.role;
-        let Some(own) = self.handshake_mut() else {
-            return;
-        };
-        match answer {
-            Answer::Signature(signature) => {
-                let Own::Asked(asked, choice) = &own.proof else {
-                    return;
-                };
-                if *asked != id {
-                    return;
-                }
-                let made = signature.and_then(|signature| choice.finish(&signature).ok());
-                own.proof = match made {
-                    Some(data) => Own::Made(choice.method.number(), Secret::new(data)),
-                    None => Own::Failed,
-                };
-                if role == Side::Initiator {
-                    self.auth_begin(cx);
-                    return;
-                }
-            }
-            Answer::Certificate(fetched) => {
-                let Some(work) = &mut own.work else {
-                    return;
-                };
-                let Some(at) = work.fetching.iter().position(|one| one.0 == id) else {
-                    return;
-                };
-                let (_, number) = work.fetching.remove(at);
-                if let Some(received) = &mut work.received {
-                    // What is not what its hash says is as nothing; the check of the chain tells.
-                    let _ = received.answer(&cx.provider, number, fetched.as_deref());
-                }
-            }
-            Answer::Address(given) => {
-                let Some(work) = &mut own.work else {
-                    return;
-                };
-                let Address::Asked(asked) = &work.address else {
-                    return;
-                };
-                if *asked != id {
-                    return;
-                }
-                work.address = Address::Answered(given.filter(|g| !g.addresses.is_empty()));
-            }
-        }
-        match role {
-            Side::Initiator => self.auth_take(cx),
-            Side::Responder => self.auth_answer(cx),
-        }
-    }
-}
-
-pub(super) fn auth_lifetime(
-    cx: &Context,
-    seconds: u32,
-) -> hostward_hook::time::Instant {
-    // RFC 4478 §3: early enough.
-    cx.after(Duration::from_secs(u64::from(seconds)) / 10 * 9)
-}
-
-fn earlier(
-    a: Option<hostward_hook::time::Instant>,
-    b: hostward_hook::time::Instant,
-) -> Option<hostward_hook::time::Instant> {
-    Some(a.map_or(b, |a| a.min(b)))
 }
 
 pub(super) fn key_exchange<'a>(payloads: &Payloads<'a>) -> Option<(u16, &'a [u8])> {
-    payloads.iter().find_map(|payload| match payload {
-        Payload::KeyExchange(ke) => Some((ke.group, ke.data)),
-        _ => None,
-    })
-}
-
-fn addresses(configuration: &Configuration<'_>) -> Vec<IpAddr> {
-    let of = |kind| {
-        kind == CfgAttributeType::INTERNAL_IP4_ADDRESS
-            || kind == CfgAttributeType::INTERNAL_IP6_ADDRESS
-    };
-    values(configuration, of)
-}
-
-fn name_servers(configuration: &Configuration<'_>) -> Vec<IpAddr> {
-    let of = |kind| {
-        kind == CfgAttributeType::INTERNAL_IP4_DNS || kind == CfgAttributeType::INTERNAL_IP6_DNS
-    };
-    values(configuration, of)
-}
-
-fn values(
-    configuration: &Configuration<'_>,
-    of: impl Fn(CfgAttributeType) -> bool,
-) -> Vec<IpAddr> {
-    configuration
-        .iter()
-        .filter(|one| of(one.kind))
-        .filter_map(|one| match one.value()? {
-            CfgValue::Ip4(address) => Some(address.into()),
-            CfgValue::Ip6(address) | CfgValue::Prefix6(address, _) => Some(address.into()),
-            CfgValue::Empty
-            | CfgValue::Subnet4(..)
-            | CfgValue::Types(_)
-            | CfgValue::Octets(_) => None,
-        })
-        .collect()
-}
-
-fn write_address(writer: &mut PayloadWriter, given: &Assigned) -> Result<(), TooLong> {
-    let octets = |address: &IpAddr, prefix: bool| match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => {
-            let mut octets = address.octets().to_vec();
-            if prefix {
-                octets.push(128);
-            }
-            octets
+    payloads.iter().find_map(|payload| {
+        if let Payload::KeyExchange(ke) = payload {
+            Some((ke.group, ke.data))
+        } else {
+            None
         }
-    };
-    let kind = |address: &IpAddr, v4, v6| if address.is_ipv4() { v4 } else { v6 };
-    let mut all: Vec<(CfgAttributeType, Vec<u8>)> = Vec::new();
-    for address in &given.addresses {
-        let (v4, v6) = (
-            CfgAttributeType::INTERNAL_IP4_ADDRESS,
-            CfgAttributeType::INTERNAL_IP6_ADDRESS,
-        );
-        all.push((kind(address, v4, v6), octets(address, true)));
-    }
-    for address in &given.name_servers {
-        let (v4, v6) = (
-            CfgAttributeType::INTERNAL_IP4_DNS,
-            CfgAttributeType::INTERNAL_IP6_DNS,
-        );
-        all.push((kind(address, v4, v6), octets(address, false)));
-    }
-    let borrowed: Vec<(CfgAttributeType, &[u8])> =
-        all.iter().map(|(kind, value)| (*kind, value.as_slice())).collect();
-    writer.configuration(CfgType::CFG_REPLY, &borrowed)?;
-    Ok(())
+    })
 }

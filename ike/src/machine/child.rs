@@ -12,15 +12,13 @@ use super::convert;
 use super::event::{ChildId, ChildSa, Direction, Event, Failure};
 use super::sa::{Child, ChildState, IkeSa, Stop, Wish};
 use crate::keys::{ChildKeys, Side};
-use crate::message::{NotifyType, Payload, Payloads, PayloadWriter, SaPayload, TooLong};
+use crate::message::{NotifyType, Payload, PayloadWriter, Payloads, SaPayload, TooLong};
 use crate::policy::{Encapsulation, Initiation};
 use crate::proposal::{
     ChildSuite, KeDecision, Offer, Proposal, Protocol, Selecting, Spi, check_answer, ke_decision,
     select_child,
 };
-use crate::selector::{
-    Allowed, Offered, Selector, intersect, is_answer, narrow, substitute,
-};
+use crate::selector::{Allowed, Offered, Selector, intersect, is_answer, narrow, substitute};
 
 /// The payloads that ask for a child, or answer.
 pub(super) struct Asked<'a> {
@@ -212,8 +210,7 @@ impl IkeSa {
             initiator: &tsi,
             responder: &tsr,
         };
-        let narrowed =
-            narrow(&allowed, offered).map_err(|error| Stop::refuse(error.notify()))?;
+        let narrowed = narrow(&allowed, offered).map_err(|error| Stop::refuse(error.notify()))?;
         let tunnel = candidates
             .get(narrowed.allowed)
             .ok_or(Stop::refuse(NotifyType::TS_UNACCEPTABLE))?;
@@ -352,7 +349,10 @@ impl IkeSa {
         let life = convert::child_life(&made.wish.action, &made.suite);
         let minutes = life.map_or(60, |life| life.minutes);
         let whole = Duration::from_secs(u64::from(minutes) * 60);
-        let renew = { let early = cx.jittered(whole / 10 * 9); cx.after(early) };
+        let renew = {
+            let early = cx.jittered(whole / 10 * 9);
+            cx.after(early)
+        };
         let end = cx.after(whole);
         let side = if made.initiator {
             Side::Initiator
@@ -408,4 +408,3 @@ impl IkeSa {
             .find(|child| child.suite.protocol == protocol && child.spi_out == spi)
     }
 }
-

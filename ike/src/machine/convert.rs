@@ -92,7 +92,8 @@ pub(super) fn proposed(action: &DynVpnAction, mode: Encapsulation) -> Vec<Offer>
 /// What this host accepts for a child.
 pub(super) fn accepted(action: &DynVpnAction) -> Vec<Offer> {
     let all = action.acceptable_pfs.iter();
-    all.flat_map(|pfs| with_pfs(action.offers.iter(), pfs)).collect()
+    all.flat_map(|pfs| with_pfs(action.offers.iter(), pfs))
+        .collect()
 }
 
 fn with_pfs<'a>(offers: impl Iterator<Item = &'a IpDataOffer>, pfs: &Pfs) -> Vec<Offer> {

@@ -19,7 +19,7 @@ use super::sa::{
 };
 use crate::keys::Nonces;
 use crate::message::{
-    ExchangeType, NotifyContent, NotifyType, Payload, Payloads, PayloadWriter, ProtocolId, TooLong,
+    ExchangeType, NotifyContent, NotifyType, Payload, PayloadWriter, Payloads, ProtocolId, TooLong,
 };
 use crate::proposal::{Spi, group_id, proposals, retry_group};
 use crate::protect::Opened;
@@ -193,11 +193,14 @@ impl IkeSa {
         if creating.rival.is_some() {
             return;
         }
-        let old = creating.rekeys.and_then(|id| self.child(id)).map(|child| child.id);
+        let old = creating
+            .rekeys
+            .and_then(|id| self.child(id))
+            .map(|child| child.id);
         match (kind, creating.rekeys) {
             (NotifyType::INVALID_KE_PAYLOAD, rekeys) => {
-                let next = group
-                    .and_then(|told| retry_group(&creating.proposals, told, &creating.tried));
+                let next =
+                    group.and_then(|told| retry_group(&creating.proposals, told, &creating.tried));
                 if let Some(next) = next
                     && (rekeys.is_none() || old.is_some())
                 {
@@ -270,8 +273,8 @@ impl IkeSa {
         );
         let exchange = creating.exchange.take();
         let result = taken.and_then(|taken| {
-            let nonce = nonce_of(payloads)
-                .ok_or_else(|| Failure::Answer("there is no nonce".into()))?;
+            let nonce =
+                nonce_of(payloads).ok_or_else(|| Failure::Answer("there is no nonce".into()))?;
             let secret = match (taken.suite.group, exchange) {
                 (None, _) => None,
                 (Some(group), Some(exchange)) if exchange.group() == group => {
@@ -339,7 +342,11 @@ impl IkeSa {
             self.early.remove(at);
             cx.forget_spi(creating.spi_in);
             cx.fail_wishes([&creating.wish], &Failure::Peer);
-            if let Some(old) = creating.rekeys.and_then(|id| self.child(id)).map(|old| old.id) {
+            if let Some(old) = creating
+                .rekeys
+                .and_then(|id| self.child(id))
+                .map(|old| old.id)
+            {
                 self.enqueue(cx, Task::Delete(old));
             }
             return;
@@ -364,7 +371,10 @@ impl IkeSa {
         };
         let keys = self.crypt.as_ref().and_then(|crypt| {
             let shared = borrowed(secrets);
-            crypt.keys.child(&cx.provider, &taken.suite, nonces, &shared).ok()
+            crypt
+                .keys
+                .child(&cx.provider, &taken.suite, nonces, &shared)
+                .ok()
         });
         let Some(keys) = keys else {
             self.create_undone(cx, &creating, Failure::Crypto);
@@ -400,9 +410,14 @@ impl IkeSa {
         let Ok(payloads) = opened.payloads(&limits) else {
             return;
         };
-        let rekeys_ike = payloads.iter().any(|payload| match payload {
-            Payload::Sa(sa) => sa.proposals().next().is_some_and(|p| p.protocol == ProtocolId::IKE),
-            _ => false,
+        let rekeys_ike = payloads.iter().any(|payload| {
+            if let Payload::Sa(sa) = payload {
+                sa.proposals()
+                    .next()
+                    .is_some_and(|p| p.protocol == ProtocolId::IKE)
+            } else {
+                false
+            }
         });
         let done = if rekeys_ike {
             self.rekey_ike_request(cx, path, opened, &payloads)
@@ -428,13 +443,17 @@ impl IkeSa {
     ) -> Result<(), Stop> {
         const TEMPORARY: Stop = Stop::refuse(NotifyType::TEMPORARY_FAILURE);
         let header = opened.header;
-        let state = self.established().map(|own| (own.state, own.following.is_some()));
+        let state = self
+            .established()
+            .map(|own| (own.state, own.following.is_some()));
         // RFC 7296 §2.25.2: no new child while the IKE SA is being renewed or ends; RFC 9370 §2.2.4: nor while
         // key exchanges of another are awaited.
         if state != Some((IkeState::Live, false)) || self.is_rekeying_ike() || self.waits {
             return Err(TEMPORARY);
         }
-        let told = payloads.notify(NotifyType::REKEY_SA).and_then(|told| told.content());
+        let told = payloads
+            .notify(NotifyType::REKEY_SA)
+            .and_then(|told| told.content());
         let mut rekeys = None;
         if let Some(NotifyContent::RekeySa { protocol, spi }) = told {
             let found = child_protocol(protocol).and_then(|known| self.child_out(known, spi));
@@ -520,8 +539,7 @@ impl IkeSa {
         };
         let writer = write().map_err(|_| TEMPORARY)?;
         if follow {
-            let following =
-                Following::child(cx, answered, rekeys, ni.to_vec(), nr, secrets, link);
+            let following = Following::child(cx, answered, rekeys, ni.to_vec(), nr, secrets, link);
             if let Some(own) = self.established_mut() {
                 own.following = Some(Box::new(following));
             }
@@ -551,7 +569,10 @@ impl IkeSa {
             .as_ref()
             .and_then(|crypt| {
                 let shared = borrowed(secrets);
-                crypt.keys.child(&cx.provider, &answered.suite, nonces, &shared).ok()
+                crypt
+                    .keys
+                    .child(&cx.provider, &answered.suite, nonces, &shared)
+                    .ok()
             })
             .ok_or(Stop::refuse(NotifyType::TEMPORARY_FAILURE))?;
         let made = Made {

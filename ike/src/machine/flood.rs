@@ -45,9 +45,9 @@ pub(super) struct Gate {
 /// An IPv4 address, or the 64 bits that one host of IPv6 has for itself.
 fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
         address @ IpAddr::V4(_) => address,
     }
 }
@@ -114,7 +114,9 @@ impl Gate {
                 self.rotated = now;
             }
             let (nonce, address, spi) = (applicant.nonce, applicant.address, applicant.spi);
-            let good = applicant.cookie.map(|cookie| cookies.is_valid(cookie, nonce, address, spi));
+            let good = applicant
+                .cookie
+                .map(|cookie| cookies.is_valid(cookie, nonce, address, spi));
             if good != Some(true) {
                 // RFC 7296 §2.6: a cookie that does not fit is as none.
                 counters.cookies_bad += u64::from(good == Some(false));

@@ -16,9 +16,7 @@ use super::context::Context;
 use super::event::{ChildId, Failure, Path};
 use super::sa::{Creating, IkeSa, Rekeying, Request, Stop, Task, Wish};
 use crate::keys::Spis;
-use crate::message::{
-    ExchangeType, IkeSpi, NotifyType, Payloads, PayloadWriter, TooLong,
-};
+use crate::message::{ExchangeType, IkeSpi, NotifyType, PayloadWriter, Payloads, TooLong};
 use crate::proposal::{IkeSuite, group_id};
 use crate::protect::Opened;
 
@@ -187,7 +185,12 @@ impl IkeSa {
             return;
         };
         leading.exchange = Some(exchange);
-        self.request(cx, ExchangeType::IKE_FOLLOWUP_KE, &writer, Request::Follow(leading));
+        self.request(
+            cx,
+            ExchangeType::IKE_FOLLOWUP_KE,
+            &writer,
+            Request::Follow(leading),
+        );
     }
 
     pub(super) fn follow_response(
@@ -284,9 +287,15 @@ impl IkeSa {
         payloads: &Payloads<'_>,
     ) -> Result<PayloadWriter, Stop> {
         const UNKNOWN: Stop = Stop::refuse(NotifyType::STATE_NOT_FOUND);
-        let link = payloads.notify(NotifyType::ADDITIONAL_KEY_EXCHANGE).ok_or(UNKNOWN)?;
+        let link = payloads
+            .notify(NotifyType::ADDITIONAL_KEY_EXCHANGE)
+            .ok_or(UNKNOWN)?;
         let own = self.established_mut().ok_or(UNKNOWN)?;
-        if !own.following.as_ref().is_some_and(|one| equal(&one.link, link.data)) {
+        if !own
+            .following
+            .as_ref()
+            .is_some_and(|one| equal(&one.link, link.data))
+        {
             return Err(UNKNOWN);
         }
         let mut following = own.following.take().ok_or(UNKNOWN)?;
@@ -349,7 +358,9 @@ impl IkeSa {
             .map_err(|_| SYNTAX)?;
         following.secrets.push(answer.secret);
         let mut writer = PayloadWriter::new(cx.config.limits.sent);
-        writer.key_exchange(id, &answer.public).map_err(|_| TEMPORARY)?;
+        writer
+            .key_exchange(id, &answer.public)
+            .map_err(|_| TEMPORARY)?;
         if !following.additional.is_empty() {
             following.link = cx.random_octets(16).map_err(|_| TEMPORARY)?;
             writer

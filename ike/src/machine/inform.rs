@@ -2,15 +2,15 @@
 
 use alloc::vec::Vec;
 
-use super::auth::auth_lifetime;
 use super::context::{Context, Effect};
 use super::convert::child_protocol;
+use super::establish::auth_lifetime;
 use super::event::{ChildId, Event, Failure, Path};
 use super::init::{detection, nat_of};
 use super::sa::{Child, ChildState, IkeSa, IkeState, Request, Task};
 use crate::keys::Side;
 use crate::message::{
-    Delete, ExchangeType, Gateway, NotifyContent, NotifyType, Payload, Payloads, PayloadWriter,
+    Delete, ExchangeType, Gateway, NotifyContent, NotifyType, Payload, PayloadWriter, Payloads,
     ProtocolId, TooLong,
 };
 use crate::proposal::Protocol;
@@ -73,9 +73,12 @@ impl IkeSa {
         let header = opened.header;
         let (exchange, id) = (header.exchange, header.message_id);
         let mut writer = PayloadWriter::new(cx.config.limits.sent);
-        let ends = |payload: Payload<'_>| match payload {
-            Payload::Delete(delete) => delete.protocol == ProtocolId::IKE,
-            _ => false,
+        let ends = |payload: Payload<'_>| {
+            if let Payload::Delete(delete) = payload {
+                delete.protocol == ProtocolId::IKE
+            } else {
+                false
+            }
         };
         if payloads.iter().any(ends) {
             // RFC 7296 §2.25.2: an own attempt to renew or delete it is forgotten; an SA that took its place stays.
@@ -86,7 +89,11 @@ impl IkeSa {
                     if let Some((rival, _)) = rival {
                         self.hand_over(cx, rival);
                     }
-                    if replaced { Failure::Replaced } else { Failure::Peer }
+                    if replaced {
+                        Failure::Replaced
+                    } else {
+                        Failure::Peer
+                    }
                 }
                 None => Failure::Peer,
             };
@@ -137,7 +144,9 @@ impl IkeSa {
             // RFC 7296 §2.25.1: for what is not there, or being deleted here, there is no answer.
             let Some(child) = self.child_out(protocol, spi) else {
                 // The peer's answer that made it, or made this SA its owner, may still be under way.
-                if (self.is_creating() || self.waits) && self.early.len() < cx.config.limits.children {
+                if (self.is_creating() || self.waits)
+                    && self.early.len() < cx.config.limits.children
+                {
                     self.early.push((protocol, spi));
                 }
                 continue;
@@ -175,10 +184,7 @@ impl IkeSa {
         writer: &mut PayloadWriter,
     ) -> Result<(), TooLong> {
         let (role, local) = (self.role, self.local_spi());
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "RFC 7296 §3.10.1: unknown ones and those without a meaning here are ignored"
-        )]
+        // RFC 7296 §3.10.1: unknown ones and those without a meaning here are ignored.
         match content {
             // RFC 4555 §3.7: sent back unchanged.
             Some(NotifyContent::Cookie2(cookie)) => {
@@ -203,10 +209,10 @@ impl IkeSa {
                     cx.effects.push_back(Effect::Redirect(local, to));
                 }
             }
-            Some(NotifyContent::NoNatsAllowed(data)) if self.agreed.mobike => {
-                if !same_ends(data, path) {
-                    writer.notify(NotifyType::UNEXPECTED_NAT_DETECTED, &[])?;
-                }
+            Some(NotifyContent::NoNatsAllowed(data))
+                if self.agreed.mobike && !same_ends(data, path) =>
+            {
+                writer.notify(NotifyType::UNEXPECTED_NAT_DETECTED, &[])?;
             }
             _ => {}
         }

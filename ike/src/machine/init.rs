@@ -19,7 +19,7 @@ use crate::auth::SignatureHashes;
 use crate::keys::{IkeKeys, IntAuth, Nonces, Side, Spis, nat_detection};
 use crate::message::{
     CertificateRequest, ExchangeType, Flags, Gateway, Header, IkeSpi, KeyExchange, Message,
-    NotifyContent, NotifyType, Payload, Payloads, PayloadWriter, SaPayload, TooLong, plain,
+    NotifyContent, NotifyType, Payload, PayloadWriter, Payloads, SaPayload, TooLong, plain,
 };
 use crate::policy::{CertificateUrlLookup, PeerProof};
 use crate::proposal::{
@@ -56,29 +56,37 @@ fn parts<'a>(payloads: &Payloads<'a>) -> Option<Parts<'a>> {
 }
 
 pub(super) fn nonce_of<'a>(payloads: &Payloads<'a>) -> Option<&'a [u8]> {
-    payloads.iter().find_map(|payload| match payload {
-        Payload::Nonce(nonce) => Some(nonce),
-        _ => None,
+    payloads.iter().find_map(|payload| {
+        if let Payload::Nonce(nonce) = payload {
+            Some(nonce)
+        } else {
+            None
+        }
     })
 }
 
 fn cookie_of<'a>(payloads: &Payloads<'a>) -> Option<&'a [u8]> {
-    payloads.notify(NotifyType::COOKIE).map(|notify| notify.data)
+    payloads
+        .notify(NotifyType::COOKIE)
+        .map(|notify| notify.data)
 }
 
 fn hashes_of(payloads: &Payloads<'_>) -> SignatureHashes {
     let told = payloads.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS);
-    told.map_or(SignatureHashes::NONE, |told| SignatureHashes::read(told.data))
+    told.map_or(SignatureHashes::NONE, |told| {
+        SignatureHashes::read(told.data)
+    })
 }
 
 pub(super) fn requests_of(payloads: &Payloads<'_>) -> Vec<(u8, Vec<u8>)> {
     payloads
         .iter()
-        .filter_map(|payload| match payload {
-            Payload::CertificateRequest(CertificateRequest { encoding, data }) => {
+        .filter_map(|payload| {
+            if let Payload::CertificateRequest(CertificateRequest { encoding, data }) = payload {
                 Some((encoding.0, data.to_vec()))
+            } else {
+                None
             }
-            _ => None,
         })
         .collect()
 }
@@ -130,10 +138,6 @@ pub(super) fn nat_of(
     let (local, remote) = detection(cx, spis, path)?;
     let (mut sources, mut source, mut destination) = (0, false, None);
     for notify in payloads.notifies() {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "of all notifications these are looked for"
-        )]
         match notify.content() {
             // There may be several, one for each address that the peer may use.
             Some(NotifyContent::NatDetectionSource(hash)) => {
@@ -219,9 +223,12 @@ pub(super) fn begin(
 
 pub(super) fn first_group(proposals: &[crate::proposal::Proposal]) -> Option<Group> {
     let mut transforms = proposals.iter().flat_map(|proposal| &proposal.transforms);
-    transforms.find_map(|transform| match transform {
-        crate::proposal::Transform::Ke(group) => *group,
-        _ => None,
+    transforms.find_map(|transform| {
+        if let crate::proposal::Transform::Ke(group) = transform {
+            *group
+        } else {
+            None
+        }
     })
 }
 
@@ -464,8 +471,12 @@ impl IkeSa {
         self.heard = cx.mono();
         self.agreed = Agreed {
             fragments: cx.config.fragments.is_some()
-                && payloads.notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED).is_some(),
-            childless: payloads.notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED).is_some(),
+                && payloads
+                    .notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED)
+                    .is_some(),
+            childless: payloads
+                .notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED)
+                .is_some(),
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
@@ -559,14 +570,19 @@ pub(super) fn request(
         && payloads.notify(NotifyType::REDIRECT_SUPPORTED).is_some()
     {
         let mut writer = PayloadWriter::new(1024);
-        if writer.redirect(NotifyType::REDIRECT, gateway(to), nonce).is_ok() {
+        if writer
+            .redirect(NotifyType::REDIRECT, gateway(to), nonce)
+            .is_ok()
+        {
             answer_plain(cx, path, &header, &writer);
         }
         return None;
     }
     let (local, remote) = (path.local.ip(), path.remote.ip());
     let policy = Arc::clone(&cx.policy);
-    let Some(rule) = policy.tentative(local, remote).and_then(|rule| RuleRef::new(&policy, rule))
+    let Some(rule) = policy
+        .tentative(local, remote)
+        .and_then(|rule| RuleRef::new(&policy, rule))
     else {
         refuse_plain(cx, path, &header, NotifyType::NO_PROPOSAL_CHOSEN, &[]);
         cx.event(Event::Refused(path, Failure::NoRule));
@@ -626,8 +642,7 @@ pub(super) fn request(
         initiator: nonce,
         responder: &nr,
     };
-    let keys =
-        IkeKeys::initial(&cx.provider, &chosen.suite, nonces, spis, &answer.secret).ok()?;
+    let keys = IkeKeys::initial(&cx.provider, &chosen.suite, nonces, spis, &answer.secret).ok()?;
     let suite = Arc::new(chosen.suite);
     let made = crypt(cx, keys, Arc::clone(&suite), Side::Responder)?;
     let action = &rule.get()?.action;
@@ -645,7 +660,9 @@ pub(super) fn request(
         path,
         agreed: Agreed {
             fragments: cx.config.fragments.is_some()
-                && payloads.notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED).is_some(),
+                && payloads
+                    .notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED)
+                    .is_some(),
             childless: cx.config.childless,
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),

@@ -12,21 +12,24 @@
 //! | RFCs | 7296, 5282, 7383, 7427, 8420, 9242, 9370, 8784, 6023, 4555, 4478, 5685 |
 //! | not done | EAP: a peer without AUTH in its first IKE_AUTH is refused. IKEv1 is dropped (RFC 9395 §3) |
 //!
-//! An SA is an [enum of phases](https://docs.rs) inside; that of an authenticated peer holds an
+//! Inside an SA is an enum of phases; that of an authenticated peer holds an
 //! [`Authenticated`](crate::auth::Authenticated), which only a proof that was checked gives.
 
+mod address;
 mod auth;
 mod child;
 mod config;
 mod context;
 mod convert;
 mod create;
+mod establish;
 mod event;
 mod flood;
 mod followup;
 mod handshake;
 mod inform;
 mod init;
+mod intermediate;
 mod rekey;
 mod sa;
 mod start;
@@ -42,12 +45,13 @@ use core::net::SocketAddr;
 use hostward_crypto::{Provider, Random};
 use hostward_hook::time::{Instant, Now};
 
-use crate::keys::Spis;
+use crate::keys::{IkeKeys, Spis};
 use crate::message::{
     Encapsulated, ExchangeType, Flags, Header, IkeSpi, Message, NotifyType, PayloadWriter, Version,
     plain,
 };
 use crate::policy::Policy;
+use crate::proposal::IkeSuite;
 use context::{Context, Effect};
 use sa::{ChildState, IkeSa, IkeState, Phase, Task};
 
@@ -617,6 +621,14 @@ impl Ike {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sas.is_empty()
+    }
+
+    /// The keys that protect an IKE SA's messages and its algorithms, for a host that lets another program decrypt
+    /// what it captured. Whoever has them can read and forge the messages of this SA.
+    #[must_use]
+    pub fn keys(&self, id: SaId) -> Option<(&IkeKeys, &IkeSuite)> {
+        let crypt = self.sas.get(self.ids.get(&id)?)?.crypt.as_ref()?;
+        Some((&crypt.keys, &crypt.suite))
     }
 
     /// All IKE SAs, for displays.

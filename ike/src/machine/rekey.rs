@@ -20,7 +20,7 @@ use super::sa::{
 use super::window::{Receiving, Sending};
 use crate::keys::{Nonces, Side, Spis};
 use crate::message::{
-    ExchangeType, IkeSpi, NotifyContent, NotifyType, Payload, Payloads, PayloadWriter, TooLong,
+    ExchangeType, IkeSpi, NotifyContent, NotifyType, Payload, PayloadWriter, Payloads, TooLong,
 };
 use crate::proposal::{
     IkeSuite, KeDecision, Selecting, Spi, check_answer, group_id, ke_decision, proposals,
@@ -101,7 +101,8 @@ impl IkeSa {
         let children = core::mem::take(&mut self.children);
         let mut queue = core::mem::take(&mut self.queue);
         queue.retain(|one| !matches!(one.task, Task::RekeyIke | Task::DeleteIke(_)));
-        cx.effects.push_back(Effect::Inherit(self.id, to, children, queue));
+        cx.effects
+            .push_back(Effect::Inherit(self.id, to, children, queue));
     }
 
     pub(super) fn rekey_response(
@@ -129,19 +130,30 @@ impl IkeSa {
             }
             return;
         }
-        let answer = payloads.iter().find_map(|payload| match payload {
-            Payload::Sa(sa) => Some(sa),
-            _ => None,
+        let answer = payloads.iter().find_map(|payload| {
+            if let Payload::Sa(sa) = payload {
+                Some(sa)
+            } else {
+                None
+            }
         });
         let chosen = answer
             .and_then(|answer| check_answer(&rekeying.proposals, &answer).ok())
             .and_then(|proposal| Some((IkeSuite::of(&proposal)?, proposal.spi)));
         let exchange = rekeying.exchange.take();
-        let shared = exchange.zip(key_exchange(payloads)).and_then(|(exchange, ke)| {
-            let fits = chosen.as_ref().is_some_and(|chosen| chosen.0.group == exchange.group())
-                && group_id(exchange.group()) == Some(ke.0);
-            if fits { exchange.finish(ke.1).ok() } else { None }
-        });
+        let shared = exchange
+            .zip(key_exchange(payloads))
+            .and_then(|(exchange, ke)| {
+                let fits = chosen
+                    .as_ref()
+                    .is_some_and(|chosen| chosen.0.group == exchange.group())
+                    && group_id(exchange.group()) == Some(ke.0);
+                if fits {
+                    exchange.finish(ke.1).ok()
+                } else {
+                    None
+                }
+            });
         let (Some((suite, Spi::Ike(peer))), Some(shared), Some(nonce)) =
             (chosen, shared, nonce_of(payloads))
         else {
@@ -156,7 +168,10 @@ impl IkeSa {
         }
         let link = payloads.notify(NotifyType::ADDITIONAL_KEY_EXCHANGE);
         let Some(link) = link.map(|link| link.data.to_vec()) else {
-            self.close(cx, Failure::Answer("ADDITIONAL_KEY_EXCHANGE is missing".into()));
+            self.close(
+                cx,
+                Failure::Answer("ADDITIONAL_KEY_EXCHANGE is missing".into()),
+            );
             return;
         };
         let nonce = nonce.to_vec();
@@ -223,7 +238,9 @@ impl IkeSa {
         let own = self.established()?;
         let old = &self.crypt.as_ref()?.keys;
         let shared = borrowed(secrets);
-        let keys = old.rekeyed(&cx.provider, &suite, nonces, spis, &shared).ok()?;
+        let keys = old
+            .rekeyed(&cx.provider, &suite, nonces, spis, &shared)
+            .ok()?;
         let suite = Arc::new(suite);
         let made = crypt(cx, keys, Arc::clone(&suite), role)?;
         let now = cx.mono();
@@ -293,7 +310,10 @@ impl IkeSa {
             | Request::Liveness
             | Request::Update(..)
             | Request::Farewell => false,
-        }) || self.queue.iter().any(|one| matches!(&one.task, Task::Follow(l) if !l.is_ike()))
+        }) || self
+            .queue
+            .iter()
+            .any(|one| matches!(&one.task, Task::Follow(l) if !l.is_ike()))
     }
 
     pub(super) fn rekey_ike_request(
@@ -316,9 +336,12 @@ impl IkeSa {
         let rule = held.get().ok_or(TEMPORARY)?;
         let offered = payloads
             .iter()
-            .find_map(|payload| match payload {
-                Payload::Sa(sa) => Some(sa),
-                _ => None,
+            .find_map(|payload| {
+                if let Payload::Sa(sa) = payload {
+                    Some(sa)
+                } else {
+                    None
+                }
             })
             .ok_or(SYNTAX)?;
         let (ke, ni) = (
@@ -377,8 +400,7 @@ impl IkeSa {
         };
         let secrets = alloc::vec![answer.secret];
         if follow {
-            let following =
-                Following::ike(cx, chosen.suite, spis, ni.to_vec(), nr, secrets, link);
+            let following = Following::ike(cx, chosen.suite, spis, ni.to_vec(), nr, secrets, link);
             if let Some(own) = self.established_mut() {
                 own.following = Some(Box::new(following));
             }

@@ -19,11 +19,13 @@ use super::window::{Outstanding, Place, Receiving, Sending};
 use crate::auth::Authenticated;
 use crate::keys::{IkeKeys, Side, Spis};
 use crate::message::{
-    ExchangeType, Flags, Header, IkeSpi, Message, NotifyType, ParseError, Payloads, PayloadWriter,
+    ExchangeType, Flags, Header, IkeSpi, Message, NotifyType, ParseError, PayloadWriter, Payloads,
 };
 use crate::policy::{DynVpnAction, Encapsulation};
 use crate::proposal::{ChildSuite, IkeSuite, Proposal, Protocol};
-use crate::protect::{FragmentError, Opened, Opener, OpenError, Progress, Reassembly, Sealer, room};
+use crate::protect::{
+    FragmentError, OpenError, Opened, Opener, Progress, Reassembly, Sealer, room,
+};
 use crate::selector::Selector;
 
 /// How long an SA that is no more answers requests that come again.
@@ -306,7 +308,8 @@ impl IkeSa {
 
     /// Whether it is used for new children.
     pub(super) fn is_live(&self) -> bool {
-        self.established().is_some_and(|own| own.state == IkeState::Live)
+        self.established()
+            .is_some_and(|own| own.state == IkeState::Live)
     }
 
     fn datagrams(
@@ -325,7 +328,10 @@ impl IkeSa {
             _ => usize::MAX,
         };
         let random = &mut *cx.random;
-        crypt.sealer.seal_fragments(header, payloads, limit, random).ok()
+        crypt
+            .sealer
+            .seal_fragments(header, payloads, limit, random)
+            .ok()
     }
 
     /// Begins an exchange. It must be its turn.
@@ -411,7 +417,11 @@ impl IkeSa {
         let response = header.flags.response;
         if response {
             // RFC 7296 §2.1: what was not asked for is dropped.
-            let asked = self.sending.outstanding.iter().any(|o| o.id == header.message_id);
+            let asked = self
+                .sending
+                .outstanding
+                .iter()
+                .any(|o| o.id == header.message_id);
             if !asked {
                 cx.counters.outside_window += 1;
                 return;
@@ -477,7 +487,9 @@ impl IkeSa {
             }
             let limits = cx.config.limits.fragments;
             let (id, response) = (header.message_id, header.flags.response);
-            let parts = self.receiving.parts(id, response, || Reassembly::new(limits))?;
+            let parts = self
+                .receiving
+                .parts(id, response, || Reassembly::new(limits))?;
             let progress = parts.add(&crypt.opener, message);
             return match progress {
                 Ok(Progress::Waiting) => None,
@@ -508,7 +520,10 @@ impl IkeSa {
         let Some(crypt) = &self.crypt else {
             return;
         };
-        if message.fragment().is_some_and(|fragment| fragment.number != 1) {
+        if message
+            .fragment()
+            .is_some_and(|fragment| fragment.number != 1)
+        {
             return;
         }
         let limits = cx.config.limits.fragments;
@@ -516,8 +531,7 @@ impl IkeSa {
             Some(_) => Reassembly::new(limits).add(opener, message).is_ok(),
             None => opener.open(message).is_ok(),
         };
-        let authentic =
-            opens(&crypt.opener) || crypt.before.as_ref().is_some_and(|before| opens(before));
+        let authentic = opens(&crypt.opener) || crypt.before.as_ref().is_some_and(opens);
         if !authentic {
             cx.counters.not_authentic += 1;
             return;
@@ -673,7 +687,10 @@ impl IkeSa {
     pub(super) fn pump(&mut self, cx: &mut Context) {
         while self.established().is_some() && self.sending.has_room() {
             let now = cx.mono();
-            let next = self.queue.iter().position(|one| one.due <= now && self.may_begin(one));
+            let next = self
+                .queue
+                .iter()
+                .position(|one| one.due <= now && self.may_begin(one));
             let Some(at) = next else {
                 return;
             };
@@ -783,7 +800,9 @@ impl IkeSa {
     }
 
     fn wants_ike_rekey(&self) -> bool {
-        self.queue.iter().any(|one| matches!(one.task, Task::RekeyIke))
+        self.queue
+            .iter()
+            .any(|one| matches!(one.task, Task::RekeyIke))
             || self.is_rekeying_ike()
     }
 
@@ -801,7 +820,10 @@ impl IkeSa {
             | Request::Farewell => false,
         };
         self.sending.requests().any(under_way)
-            || self.queue.iter().any(|one| matches!(&one.task, Task::Follow(l) if l.is_ike()))
+            || self
+                .queue
+                .iter()
+                .any(|one| matches!(&one.task, Task::Follow(l) if l.is_ike()))
     }
 
     /// Does what is due.
@@ -893,8 +915,12 @@ impl IkeSa {
                 cx.effects.push_back(Effect::Reauthenticate(local));
             }
         }
-        let probe = own.liveness.is_some_and(|time| heard.saturating_add(time) <= now);
-        let keep = own.keep_alive.is_some_and(|time| spoke.saturating_add(time) <= now);
+        let probe = own
+            .liveness
+            .is_some_and(|time| heard.saturating_add(time) <= now);
+        let keep = own
+            .keep_alive
+            .is_some_and(|time| spoke.saturating_add(time) <= now);
         let renew = live && own.renew <= now && !wants_rekey;
         if renew {
             own.renew = now.saturating_add(Duration::from_secs(60));
@@ -922,9 +948,9 @@ impl IkeSa {
                 child.state = ChildState::Deleting;
                 tasks.push(Task::Delete(child.id));
             } else if child.renew <= now && child.state == ChildState::Live && live {
-                let life = action.life_minutes.map(|minutes| {
-                    Duration::from_secs(u64::from(minutes.get()) * 60)
-                });
+                let life = action
+                    .life_minutes
+                    .map(|minutes| Duration::from_secs(u64::from(minutes.get()) * 60));
                 // `VpnLife`: a tunnel that is old enough is not renewed but ended.
                 if life.is_some_and(|life| child.wish.since.saturating_add(life) <= now) {
                     child.state = ChildState::Deleting;
@@ -960,7 +986,12 @@ impl IkeSa {
         if self.is_closed() {
             return;
         }
-        for id in self.children.iter().map(|child| child.id).collect::<Vec<_>>() {
+        for id in self
+            .children
+            .iter()
+            .map(|child| child.id)
+            .collect::<Vec<_>>()
+        {
             self.remove_child(cx, id, Failure::WithIke);
         }
         let requests = self.sending.outstanding.drain(..).map(|one| one.request);

@@ -8,6 +8,7 @@ use core::net::{IpAddr, SocketAddr};
 use hostward_hook::ident::TunnelId;
 use hostward_hook::time::Now;
 
+use super::Ike;
 use super::child::are_hosts;
 use super::config::Tunnel;
 use super::context::RuleRef;
@@ -16,7 +17,6 @@ use super::event::{Failure, Path, SaId};
 use super::handshake::Redirected;
 use super::init;
 use super::sa::{IkeSa, Phase, Task, Wish};
-use super::Ike;
 use crate::identity::Addresses;
 use crate::message::IkeSpi;
 use crate::policy::{Granularity, HowToInitiate, Initiation, LocalDynVpnRule, LocalStartAction};
@@ -112,20 +112,43 @@ fn proposed(tunnel: &Tunnel, packet: &Packet, local: bool) -> Vec<Selector> {
     };
     let exact = Selector::of_packet(address, packet.protocol, port);
     let cut = |granularity: fn(&LocalStartAction, bool) -> Granularity| {
-        tunnel.start.as_ref().is_some_and(|start| granularity(start, local) == Granularity::Packet)
+        tunnel
+            .start
+            .as_ref()
+            .is_some_and(|start| granularity(start, local) == Granularity::Packet)
     };
-    let by_ip = cut(|start, local| if local { start.local_ip } else { start.remote_ip });
-    let by_port = cut(|start, local| if local { start.local_port } else { start.remote_port });
+    let by_ip = cut(|start, local| {
+        if local {
+            start.local_ip
+        } else {
+            start.remote_ip
+        }
+    });
+    let by_port = cut(|start, local| {
+        if local {
+            start.local_port
+        } else {
+            start.remote_port
+        }
+    });
     let by_protocol = cut(|start, _| start.protocol);
     let mut wanted = Vec::new();
     for one in rule {
         let mask = Selector {
-            protocol: if by_protocol || by_port { packet.protocol } else { 0 },
+            protocol: if by_protocol || by_port {
+                packet.protocol
+            } else {
+                0
+            },
             ports: match port {
                 Some(port) if by_port => Ports::one(port),
                 _ => Ports::ANY,
             },
-            addresses: if by_ip { AddressRange::one(address) } else { one.addresses },
+            addresses: if by_ip {
+                AddressRange::one(address)
+            } else {
+                one.addresses
+            },
         };
         wanted.extend(intersect(&[*one], &[mask], 8));
     }
@@ -148,7 +171,11 @@ impl Ike {
         packet: &Packet,
     ) -> Result<SaId, StartError> {
         self.cx.now = now;
-        let found = self.cx.tunnel(tunnel).cloned().ok_or(StartError::NoTunnel)?;
+        let found = self
+            .cx
+            .tunnel(tunnel)
+            .cloned()
+            .ok_or(StartError::NoTunnel)?;
         let local = proposed(&found, packet, true);
         let remote = proposed(&found, packet, false);
         let start = found.start.as_ref();
@@ -207,7 +234,11 @@ impl Ike {
     /// [`StartError`].
     pub fn initiate(&mut self, now: Now, tunnel: TunnelId) -> Result<SaId, StartError> {
         self.cx.now = now;
-        let found = self.cx.tunnel(tunnel).cloned().ok_or(StartError::NoTunnel)?;
+        let found = self
+            .cx
+            .tunnel(tunnel)
+            .cloned()
+            .ok_or(StartError::NoTunnel)?;
         let (local, remote) = (found.local.clone(), found.remote.clone());
         self.start_tunnel(&found, local, remote)
     }

@@ -117,7 +117,8 @@ impl Receiving {
             }
             self.stored.retain(|one| one.id != oldest);
         }
-        self.parts.retain(|(part, response, _)| *response || *part != id);
+        self.parts
+            .retain(|(part, response, _)| *response || *part != id);
     }
 
     pub(super) fn store(&mut self, id: u32, datagrams: Vec<Vec<u8>>) {
@@ -139,7 +140,10 @@ impl Receiving {
         response: bool,
         make: impl FnOnce() -> Reassembly,
     ) -> Option<&mut Reassembly> {
-        let at = self.parts.iter().position(|one| one.0 == id && one.1 == response);
+        let at = self
+            .parts
+            .iter()
+            .position(|one| one.0 == id && one.1 == response);
         let at = if let Some(at) = at {
             at
         } else {

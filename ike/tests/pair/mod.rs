@@ -171,7 +171,8 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn take_events(&mut self) {
         while let Some(event) = self.ike.event() {
-            self.log.push(format!("{event:?}").chars().take(120).collect());
+            self.log
+                .push(format!("{event:?}").chars().take(120).collect());
             match event {
                 Event::Established(facts) => self.established.push(facts),
                 Event::ChildInstall(child) => {
@@ -326,12 +327,22 @@ impl Pair {
     pub(crate) fn assert_agreement(&self) {
         let (a, b) = (&self.a, &self.b);
         let sas = |host: &Host| {
-            let mut all: Vec<_> = host.live().iter().map(|sa| format!("{:?}", sa.spis)).collect();
+            let mut all: Vec<_> = host
+                .live()
+                .iter()
+                .map(|sa| format!("{:?}", sa.spis))
+                .collect();
             all.sort();
             all
         };
         assert_eq!(sas(a), sas(b), "{:#?}\n{:#?}", a.log, b.log);
-        assert_eq!(a.children.len(), b.children.len(), "{:#?}\n{:#?}", a.log, b.log);
+        assert_eq!(
+            a.children.len(),
+            b.children.len(),
+            "{:#?}\n{:#?}",
+            a.log,
+            b.log
+        );
         for child in a.children.values() {
             let other = b
                 .children
