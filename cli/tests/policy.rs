@@ -505,7 +505,7 @@ fn tunnels_are_checked_and_shown() {
     let tunnel = "   M1  Branch  ../examples/manual-tunnel.conf:36\n      manual, active from the start\n      \
                   tunnel mode from 192.0.2.1 to 192.0.2.2\n      AES_CBC KeyLength 128, ESP HMAC_SHA2_256_128\n      \
                   SPI 1001 in, 1002 out\n      for rules ToBranch\n";
-    let tunnel = &tunnel.get(1..).unwrap();
+    let tunnel = tunnel.get(1..).unwrap();
     assert!(shown.contains(tunnel), "{shown}");
     let json: Value = serde_json::from_slice(&policy(&["show", "--json", file]).stdout).unwrap();
     let told = &json["tunnels"][0];

@@ -1,0 +1,828 @@
+//! IKE_INTERMEDIATE and IKE_AUTH, both roles (RFC 7296 §1.2, §2.15, §2.21.2; RFC 9242; RFC 9370; RFC 8784).
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use hostward_crypto::Secret;
+
+use super::address::{addresses, name_servers, write_address};
+use super::child::{self, Answered, Made};
+use super::context::{Context, Effect, RuleRef};
+use super::convert;
+use super::event::{Assigned, Event, Failure, Path, Question};
+use super::handshake::{Address, Own, Work};
+use super::init::{ppk_for, request_certificates, requests_of};
+use super::sa::{IkeSa, Phase, Request, Stop, Task};
+use crate::auth::{AuthMethod, Authenticated, HowToAuthMe, Proof, Proving, SignatureHashes};
+use crate::certificate::{self, Check, Credential, Received, Taken};
+use crate::identity::Identity;
+use crate::keys::{Side, Signed};
+use crate::message::{
+    Auth, CfgAttributeType, CfgType, Configuration, ExchangeType, Identification, NotifyContent,
+    NotifyType, Payload, PayloadType, PayloadWriter, Payloads, TooLong,
+};
+use crate::policy::{CertificateUrlLookup, KeyExchangeRule, PeerProof};
+use crate::proposal::{Spi, proposals};
+use crate::protect::Opened;
+
+/// What an IKE_AUTH message has to have.
+struct Claim<'a> {
+    id: Identification<'a>,
+    auth: Auth<'a>,
+    /// Whom the initiator wants to speak to.
+    other: Option<Identification<'a>>,
+    configuration: Option<Configuration<'a>>,
+}
+
+fn claim<'a>(payloads: &Payloads<'a>, side: Side) -> Option<Claim<'a>> {
+    let (mut idi, mut idr, mut auth, mut configuration) = (None, None, None, None);
+    for payload in payloads {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "of all payloads these are looked for"
+        )]
+        match payload {
+            Payload::IdI(id) => idi = Some(id),
+            Payload::IdR(id) => idr = Some(id),
+            Payload::Auth(found) => auth = Some(found),
+            Payload::Configuration(found) => configuration = Some(found),
+            _ => {}
+        }
+    }
+    let (id, other) = match side {
+        Side::Initiator => (idi?, idr),
+        Side::Responder => (idr?, None),
+    };
+    Some(Claim {
+        id,
+        auth: auth?,
+        other,
+        configuration,
+    })
+}
+
+fn failed(kind: NotifyType, why: Failure) -> Stop {
+    Stop::Fatal(kind, why)
+}
+
+fn unproven(text: impl Into<String>) -> Stop {
+    failed(
+        NotifyType::AUTHENTICATION_FAILED,
+        Failure::NotAuthenticated(text.into()),
+    )
+}
+
+/// The credential that this host shows by a rule.
+pub(super) fn credential<'c>(
+    cx: &'c Context,
+    rule: &KeyExchangeRule,
+    identity: &Identity,
+    requests: &[(u8, Vec<u8>)],
+) -> Option<&'c Credential> {
+    let limits = &cx.config.limits.certificates;
+    let requests: Vec<_> = requests
+        .iter()
+        .filter_map(|(encoding, body)| certificate::Request::read(*encoding, body, limits).ok())
+        .collect();
+    let label = rule.certificate.as_deref();
+    certificate::choose(&cx.credentials.own, identity, label, &requests)
+}
+
+impl IkeSa {
+    /// This side's proof, once it is there: method and data of the AUTH payload.
+    fn prove(
+        &mut self,
+        cx: &mut Context,
+        rule: &KeyExchangeRule,
+        identity: &Identity,
+        message_id: u32,
+    ) -> Result<(u8, Secret), Stop> {
+        let (id, local) = (self.id, self.local_spi());
+        let side = self.role;
+        let (Some(crypt), Phase::Handshake(own)) = (&self.crypt, &mut self.phase) else {
+            return Err(Stop::Wait);
+        };
+        match &own.proof {
+            Own::Made(method, data) => return Ok((*method, data.clone())),
+            Own::Asked(..) => return Err(Stop::Wait),
+            Own::Failed => {
+                let why = Failure::NoProof("there is no signature".into());
+                return Err(failed(NotifyType::AUTHENTICATION_FAILED, why));
+            }
+            Own::None => {}
+        }
+        let keys = own.ppk_keys.as_ref().unwrap_or(&crypt.keys);
+        let octets = Signed {
+            side,
+            message: &own.init_sent,
+            nonce: match side {
+                Side::Initiator => &own.nr,
+                Side::Responder => &own.ni,
+            },
+            id: &identity.body(),
+            intermediate: Some((&own.intermediate, message_id)),
+        }
+        .octets(&cx.provider, keys)
+        .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
+        let none = |text: &str| {
+            failed(
+                NotifyType::AUTHENTICATION_FAILED,
+                Failure::NoProof(text.to_string()),
+            )
+        };
+        let (method, data) = if rule.action.auth_me == HowToAuthMe::PresharedKey {
+            let key = rule
+                .shared_key
+                .as_ref()
+                .ok_or_else(|| none("no shared key"))?;
+            let data = key
+                .prove(&cx.provider, keys.prf(), &octets)
+                .map_err(|_| none("the provider refused"))?;
+            (AuthMethod::SharedKey.number(), data)
+        } else {
+            let signer = credential(cx, rule, identity, &own.requests)
+                .map(|found| Arc::clone(found.signer()))
+                .ok_or_else(|| none("no certificate for the identity"))?;
+            let choice = rule
+                .action
+                .auth_me
+                .choose(signer.schemes(), own.hashes)
+                .map_err(|error| none(&error.to_string()))?;
+            let proving = choice
+                .sign(&*signer, &octets, &mut *cx.random)
+                .map_err(|_| none("the key refused"))?;
+            match proving {
+                Proving::Done(data) => (choice.method.number(), Secret::new(data)),
+                Proving::Later(ticket) => {
+                    let question = cx
+                        .ask(local, Question::Sign(id, ticket))
+                        .ok_or_else(|| none("too many questions"))?;
+                    own.proof = Own::Asked(question, choice);
+                    return Err(Stop::Wait);
+                }
+            }
+        };
+        own.proof = Own::Made(method, data.clone());
+        Ok((method, data))
+    }
+
+    /// Checks the peer's proof.
+    fn check_proof(
+        &mut self,
+        cx: &mut Context,
+        rule: &KeyExchangeRule,
+        payloads: &Payloads<'_>,
+        id: &Identification<'_>,
+        auth: (u8, &[u8]),
+        message_id: u32,
+    ) -> Result<Authenticated, Stop> {
+        let identity = Identity::read_body(id.body).map_err(|error| unproven(error.to_string()))?;
+        let bypass = rule.action.bypass_ip_validation || self.agreed.nat_remote;
+        if !identity.is_at(self.path.remote.ip(), bypass) {
+            return Err(unproven("the identity is another address"));
+        }
+        let side = self.role.other();
+        let (number, local) = (self.id, self.local_spi());
+        let (Some(crypt), Phase::Handshake(own)) = (&self.crypt, &mut self.phase) else {
+            return Err(Stop::Wait);
+        };
+        let keys = own.ppk_keys.as_ref().unwrap_or(&crypt.keys);
+        let octets = Signed {
+            side,
+            message: &own.init_received,
+            nonce: match side {
+                Side::Initiator => &own.nr,
+                Side::Responder => &own.ni,
+            },
+            id: id.body,
+            intermediate: Some((&own.intermediate, message_id)),
+        }
+        .octets(&cx.provider, keys)
+        .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
+        if rule.peer_proof() == PeerProof::SharedKey {
+            let key = rule
+                .shared_key
+                .as_ref()
+                .ok_or_else(|| unproven("no shared key"))?;
+            return Proof::SharedKey(key, keys.prf(), &identity)
+                .verify(&cx.provider, auth.0, auth.1, &octets)
+                .map_err(|error| unproven(error.to_string()));
+        }
+        let Some(work) = &mut own.work else {
+            return Err(Stop::Wait);
+        };
+        if work.received.is_none() {
+            let lookup = rule.action.certificate_url != CertificateUrlLookup::Disallow;
+            let mut received = Received::new(cx.config.limits.certificates);
+            for payload in payloads {
+                let Payload::Certificate(certificate) = payload else {
+                    continue;
+                };
+                match received.payload(certificate.encoding.0, certificate.data, lookup) {
+                    Ok(Taken::Fetch(at, url)) => {
+                        if let Some(id) = cx.ask(local, Question::Certificate(number, url)) {
+                            work.fetching.push((id, at));
+                        } else {
+                            return Err(unproven("too many questions"));
+                        }
+                    }
+                    Ok(Taken::Kept) => {}
+                    Err(error) => return Err(unproven(error.to_string())),
+                }
+            }
+            work.received = Some(received);
+        }
+        if !work.fetching.is_empty() {
+            return Err(Stop::Wait);
+        }
+        let Some(received) = &work.received else {
+            return Err(Stop::Wait);
+        };
+        let bound = Check {
+            provider: &cx.provider,
+            trust: &cx.credentials.trust,
+            authorities: cx.policy.authorities(rule),
+            time: cx.now.wall,
+            revocation: rule.action.revocation,
+            extended_key_usage: rule.action.extended_key_usage,
+        }
+        .bind(received, &identity)
+        .map_err(|error| unproven(error.to_string()))?;
+        Proof::Signature(&bound, SignatureHashes::ALL)
+            .verify(&cx.provider, auth.0, auth.1, &octets)
+            .map_err(|error| unproven(error.to_string()))
+    }
+
+    /// Adds identity, certificates and proof.
+    fn write_proof(
+        &self,
+        cx: &Context,
+        writer: &mut PayloadWriter,
+        rule: &KeyExchangeRule,
+        identity: &Identity,
+        proof: (u8, &Secret),
+    ) -> Result<(), TooLong> {
+        let payload = match self.role {
+            Side::Initiator => PayloadType::ID_I,
+            Side::Responder => PayloadType::ID_R,
+        };
+        writer.payload(payload, &[&identity.body()])?;
+        if rule.action.auth_me != HowToAuthMe::PresharedKey
+            && let Phase::Handshake(own) = &self.phase
+            && let Some(credential) = credential(cx, rule, identity, &own.requests)
+        {
+            for body in credential.payloads() {
+                writer.payload(PayloadType::CERT, &[&body])?;
+            }
+        }
+        writer.payload(PayloadType::AUTH, &[&[proof.0, 0, 0, 0], proof.1.expose()])?;
+        Ok(())
+    }
+
+    /// As initiator: IKE_AUTH, once this side's proof is there.
+    pub(super) fn auth_begin(&mut self, cx: &mut Context) {
+        match self.auth_try(cx) {
+            Ok(()) | Err(Stop::Wait) => {}
+            Err(Stop::Refuse(kind, _)) => self.close_at_once(cx, Failure::Told(kind)),
+            Err(Stop::Fatal(_, why)) => self.close_at_once(cx, why),
+        }
+    }
+
+    fn auth_try(&mut self, cx: &mut Context) -> Result<(), Stop> {
+        const CRYPTO: fn() -> Stop = || failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto);
+        let path = self.path;
+        let id = self.sending.next;
+        let keys = self
+            .crypt
+            .as_ref()
+            .map(|crypt| crypt.keys.clone())
+            .ok_or_else(CRYPTO)?;
+        let own = self.handshake_mut().ok_or(Stop::Wait)?;
+        let held = own.rule.clone();
+        let rule = held.get().ok_or_else(CRYPTO)?;
+        let identity = rule.local.identity_at(path.local.ip());
+        let mut ppk = None;
+        if own.ppk
+            && let Some(found) = ppk_for(cx, path.remote.ip())
+        {
+            if own.ppk_keys.is_none() {
+                own.ppk_keys = Some(
+                    keys.with_ppk(&cx.provider, &found.key)
+                        .map_err(|_| CRYPTO())?,
+                );
+            }
+            ppk = Some((found.identity.clone(), found.mandatory));
+        }
+        let (method, proof) = self.prove(cx, rule, &identity, id)?;
+        // RFC 8784 §3: for a peer that has not this key, the proof as it would be without.
+        let mut without = None;
+        if ppk.as_ref().is_some_and(|ppk| !ppk.1) {
+            let swapped = self
+                .handshake_mut()
+                .map(|own| (own.ppk_keys.take(), core::mem::take(&mut own.proof)));
+            without = self
+                .prove(cx, rule, &identity, id)
+                .ok()
+                .map(|proof| proof.1);
+            if let (Some(own), Some((keys, proof))) = (self.handshake_mut(), swapped) {
+                if let Own::Asked(question, _) = &own.proof {
+                    cx.asked.remove(question);
+                    cx.questions.retain(|one| one.0 != *question);
+                }
+                own.ppk_keys = keys;
+                own.proof = proof;
+            }
+        }
+        let mut asked = None;
+        let wish = self
+            .handshake_mut()
+            .and_then(|own| own.wishes.first().cloned());
+        if let Some(wish) = &wish {
+            let spi = cx.child_spi().map_err(|_| CRYPTO())?;
+            let sent = proposals(&child::offers(wish, true), Spi::Child(spi), &cx.provider);
+            asked = Some((spi, sent));
+        }
+        let replaces = self
+            .handshake_mut()
+            .is_some_and(|own| own.replaces.is_some());
+        let write = |cx: &Context, sa: &Self| -> Result<PayloadWriter, TooLong> {
+            let mut writer = PayloadWriter::new(cx.config.limits.sent);
+            sa.write_proof(cx, &mut writer, rule, &identity, (method, &proof))?;
+            if rule.peer_proof() == PeerProof::Certificate {
+                request_certificates(cx, &mut writer, rule)?;
+            }
+            if let Some(other) = rule.remote.identity.exact() {
+                writer.payload(PayloadType::ID_R, &[&other.body()])?;
+            }
+            // RFC 7296 §2.4: only when there is no other SA with the peer.
+            if cx.config.initial_contact && !replaces {
+                writer.notify(NotifyType::INITIAL_CONTACT, &[])?;
+            }
+            if cx.config.window > 1 {
+                let window = cx.config.window.to_be_bytes();
+                writer.notify(NotifyType::SET_WINDOW_SIZE, &window)?;
+            }
+            if cx.config.mobike {
+                writer.notify(NotifyType::MOBIKE_SUPPORTED, &[])?;
+            }
+            if let Some((identity, _)) = &ppk {
+                // RFC 8784 §3: type 2, a fixed identity.
+                let mut data = alloc::vec![2];
+                data.extend_from_slice(identity);
+                writer.notify(NotifyType::PPK_IDENTITY, &data)?;
+                if let Some(without) = &without {
+                    writer.notify(NotifyType::NO_PPK_AUTH, without.expose())?;
+                }
+            }
+            if cx.config.ask_address {
+                let wanted = if path.local.is_ipv4() {
+                    CfgAttributeType::INTERNAL_IP4_ADDRESS
+                } else {
+                    CfgAttributeType::INTERNAL_IP6_ADDRESS
+                };
+                writer.configuration(CfgType::CFG_REQUEST, &[(wanted, &[])])?;
+            }
+            if let (Some(wish), Some((_, sent))) = (&wish, &asked) {
+                child::ask(wish, sent, &mut writer)?;
+            }
+            Ok(writer)
+        };
+        let writer = write(cx, self).map_err(|_| CRYPTO())?;
+        if let Some(own) = self.handshake_mut() {
+            own.child = asked;
+        }
+        self.request(cx, ExchangeType::IKE_AUTH, &writer, Request::Auth);
+        Ok(())
+    }
+
+    /// As responder: IKE_AUTH came.
+    pub(super) fn auth_request(&mut self, cx: &mut Context, path: Path, opened: Opened) {
+        let Some(own) = self.handshake_mut() else {
+            return;
+        };
+        if own.work.is_some() {
+            cx.counters.unexpected += 1;
+            return;
+        }
+        // RFC 9242 §3.3.2 has no place for what was left out.
+        let early = !own.additional.is_empty();
+        let header = opened.header;
+        own.work = Some(Box::new(Work {
+            path,
+            opened,
+            received: None,
+            fetching: Vec::new(),
+            peer: None,
+            address: Address::Unasked,
+        }));
+        if early {
+            self.refuse(cx, path, &header, NotifyType::INVALID_SYNTAX, &[]);
+            let text = "IKE_AUTH before all key exchanges".into();
+            self.close(cx, Failure::Refused(NotifyType::INVALID_SYNTAX, text));
+            return;
+        }
+        self.auth_answer(cx);
+    }
+
+    /// Goes through the request, as often as the host has answered something.
+    pub(super) fn auth_answer(&mut self, cx: &mut Context) {
+        let Some(own) = self.handshake_mut() else {
+            return;
+        };
+        let Some(opened) = own.work.as_ref().map(|work| work.opened.clone()) else {
+            return;
+        };
+        let Some(path) = own.work.as_ref().map(|work| work.path) else {
+            return;
+        };
+        let limits = cx.config.limits.message;
+        let Ok(payloads) = opened.payloads(&limits) else {
+            return;
+        };
+        match self.auth_answer_try(cx, path, &opened, &payloads) {
+            Ok(()) | Err(Stop::Wait) => {}
+            Err(Stop::Refuse(kind, data)) => {
+                self.refuse(cx, path, &opened.header, kind, &data);
+                self.close(cx, Failure::Refused(kind, String::new()));
+            }
+            Err(Stop::Fatal(kind, why)) => {
+                self.refuse(cx, path, &opened.header, kind, &[]);
+                self.close(cx, why);
+            }
+        }
+    }
+
+    fn auth_answer_try(
+        &mut self,
+        cx: &mut Context,
+        path: Path,
+        opened: &Opened,
+        payloads: &Payloads<'_>,
+    ) -> Result<(), Stop> {
+        let id = opened.header.message_id;
+        // Without AUTH the peer wants EAP, which is not done.
+        let claim = claim(payloads, Side::Initiator)
+            .ok_or_else(|| unproven("IDi or AUTH is missing (EAP is not done)"))?;
+        let (local, remote) = (path.local.ip(), path.remote.ip());
+        let known = self
+            .handshake_mut()
+            .and_then(|own| own.work.as_ref()?.peer.clone());
+        let (peer, held) = match known {
+            Some(known) => known,
+            None => {
+                let them = Identity::read_body(claim.id.body)
+                    .map_err(|error| unproven(error.to_string()))?;
+                let us = match &claim.other {
+                    Some(other) => Some(
+                        Identity::read_body(other.body)
+                            .map_err(|error| unproven(error.to_string()))?,
+                    ),
+                    None => None,
+                };
+                let policy = Arc::clone(&cx.policy);
+                let rule = policy
+                    .rule(local, remote, us.as_ref(), &them)
+                    .ok_or(failed(NotifyType::AUTHENTICATION_FAILED, Failure::NoRule))?;
+                let held = RuleRef::new(&policy, rule)
+                    .ok_or(failed(NotifyType::AUTHENTICATION_FAILED, Failure::NoRule))?;
+                // EZD1785I: what was agreed on with the tentative rule must be acceptable by the final one.
+                let suite = self.crypt.as_ref().map(|crypt| Arc::clone(&crypt.suite));
+                if suite.is_none_or(|s| convert::ike_offer_of(&rule.action, &s).is_none()) {
+                    let kind = NotifyType::AUTHENTICATION_FAILED;
+                    return Err(failed(kind, Failure::RuleChanged));
+                }
+                let ppk_data = self.decide_ppk(cx, remote, payloads)?;
+                let data = ppk_data.as_deref().unwrap_or(claim.auth.data);
+                let auth = (claim.auth.method.0, data);
+                let peer = self.check_proof(cx, rule, payloads, &claim.id, auth, id)?;
+                if let Some(work) = self.handshake_mut().and_then(|own| own.work.as_mut()) {
+                    work.peer = Some((peer.clone(), held.clone()));
+                }
+                if let Some(own) = self.handshake_mut() {
+                    own.requests = requests_of(payloads);
+                }
+                (peer, held)
+            }
+        };
+        let rule = held.get().ok_or(Stop::Wait)?;
+        let identity = rule.local.identity_at(local);
+        let (method, proof) = self.prove(cx, rule, &identity, id)?;
+        let address = self.address(cx, peer.identity(), claim.configuration.as_ref())?;
+        let mut writer = PayloadWriter::new(cx.config.limits.sent);
+        let ppk = self
+            .handshake_mut()
+            .is_some_and(|own| own.ppk_keys.is_some());
+        let reauth = rule.action.reauth_minutes;
+        let told_mobike = payloads.notify(NotifyType::MOBIKE_SUPPORTED).is_some();
+        let write = |cx: &Context, sa: &Self, w: &mut PayloadWriter| -> Result<(), TooLong> {
+            sa.write_proof(cx, w, rule, &identity, (method, &proof))?;
+            if ppk {
+                w.notify(NotifyType::PPK_IDENTITY, &[])?;
+            }
+            if cx.config.mobike && told_mobike {
+                w.notify(NotifyType::MOBIKE_SUPPORTED, &[])?;
+            }
+            if cx.config.window > 1 {
+                w.notify(NotifyType::SET_WINDOW_SIZE, &cx.config.window.to_be_bytes())?;
+            }
+            if let Some(minutes) = reauth {
+                let seconds = minutes.get().saturating_mul(60);
+                w.notify(NotifyType::AUTH_LIFETIME, &seconds.to_be_bytes())?;
+            }
+            Ok(())
+        };
+        write(cx, self, &mut writer)
+            .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
+        let wants_child = child::asked(payloads).is_some();
+        // RFC 6023 §3: without a child only if that was announced.
+        if !wants_child && !self.agreed.childless {
+            let text = "no child, and that was not announced".into();
+            let why = Failure::Refused(NotifyType::INVALID_SYNTAX, text);
+            return Err(failed(NotifyType::INVALID_SYNTAX, why));
+        }
+        let mut assigned = None;
+        let answered = match address {
+            Some(None) if wants_child => Err(Stop::refuse(NotifyType::INTERNAL_ADDRESS_FAILURE)),
+            Some(Some(given)) => {
+                assigned = given.addresses.first().copied();
+                let written = write_address(&mut writer, &given);
+                cx.event(Event::Address(self.id, given));
+                match written {
+                    Ok(()) if wants_child => {
+                        self.answer_child(cx, payloads, None, true, None, assigned)
+                    }
+                    _ => Err(Stop::Wait),
+                }
+            }
+            _ if wants_child => self.answer_child(cx, payloads, None, true, None, None),
+            _ => Err(Stop::Wait),
+        };
+        // RFC 7296 §2.21.2: a child that cannot be does not cost the IKE SA.
+        let answered = match answered {
+            Ok(answered) => answered.write(&mut writer).is_ok().then_some(answered),
+            Err(Stop::Refuse(kind, data)) => {
+                if writer.notify(kind, &data).is_err() {
+                    return Err(Stop::refuse(kind));
+                }
+                None
+            }
+            Err(Stop::Wait | Stop::Fatal(..)) => None,
+        };
+        let nonces = self
+            .handshake_mut()
+            .map(|own| (own.ni.clone(), own.nr.clone()));
+        self.path = path;
+        self.establish(cx, &held, peer, identity, method, payloads);
+        if let Some(own) = self.established_mut() {
+            own.assigned = assigned;
+        }
+        // RFC 7296 §2.8: what is received with is there before the answer goes out.
+        if let (Some(answered), Some((ni, nr))) = (answered, nonces) {
+            self.first_child(cx, answered, &ni, &nr);
+        }
+        self.respond(cx, path, ExchangeType::IKE_AUTH, id, &writer);
+        if payloads.notify(NotifyType::INITIAL_CONTACT).is_some() {
+            cx.effects
+                .push_back(Effect::InitialContact(self.local_spi()));
+        }
+        Ok(())
+    }
+
+    /// RFC 8784 §3: which keys IKE_AUTH is under; gives the AUTH data that are checked if they are not those
+    /// of the AUTH payload.
+    fn decide_ppk(
+        &mut self,
+        cx: &Context,
+        remote: IpAddr,
+        payloads: &Payloads<'_>,
+    ) -> Result<Option<Vec<u8>>, Stop> {
+        let keys = self.crypt.as_ref().map(|crypt| crypt.keys.clone());
+        let (Some(keys), Some(own)) = (keys, self.handshake_mut()) else {
+            return Err(Stop::Wait);
+        };
+        if !own.ppk {
+            return Ok(None);
+        }
+        let told = payloads
+            .notify(NotifyType::PPK_IDENTITY)
+            .and_then(|told| told.content());
+        let Some(NotifyContent::PpkIdentity { identity, .. }) = told else {
+            return Err(unproven("PPK_IDENTITY is missing"));
+        };
+        let ppk = cx
+            .config
+            .ppks
+            .iter()
+            .find(|ppk| ppk.identity == identity && ppk.peer.is_none_or(|peer| peer == remote));
+        if let Some(ppk) = ppk {
+            let mixed = keys.with_ppk(&cx.provider, &ppk.key);
+            own.ppk_keys = Some(mixed.map_err(|_| unproven("the provider refused"))?);
+            return Ok(None);
+        }
+        let mandatory = cx.config.ppks.iter().any(|ppk| ppk.mandatory);
+        match payloads.notify(NotifyType::NO_PPK_AUTH) {
+            Some(without) if !mandatory => Ok(Some(without.data.to_vec())),
+            _ => Err(unproven("a post-quantum preshared key that is not known")),
+        }
+    }
+
+    /// As initiator: the answer to IKE_AUTH.
+    pub(super) fn auth_response(&mut self, cx: &mut Context, opened: &Opened) {
+        let path = self.path;
+        let Some(own) = self.handshake_mut() else {
+            return;
+        };
+        own.work = Some(Box::new(Work {
+            path,
+            opened: opened.clone(),
+            received: None,
+            fetching: Vec::new(),
+            peer: None,
+            address: Address::Unasked,
+        }));
+        self.auth_take(cx);
+    }
+
+    /// Goes through the answer, as often as the host has answered something.
+    pub(super) fn auth_take(&mut self, cx: &mut Context) {
+        let work = self.handshake_mut().and_then(|own| own.work.as_ref());
+        let Some(opened) = work.map(|work| work.opened.clone()) else {
+            return;
+        };
+        let limits = cx.config.limits.message;
+        let Ok(payloads) = opened.payloads(&limits) else {
+            return;
+        };
+        match self.auth_take_try(cx, &opened, &payloads) {
+            Ok(()) | Err(Stop::Wait) => {}
+            Err(Stop::Refuse(kind, _)) => self.close_at_once(cx, Failure::Told(kind)),
+            Err(Stop::Fatal(kind, why)) => {
+                // RFC 7296 §2.21.2: the responder thinks all is well; it is told, and nothing else.
+                let mut writer = PayloadWriter::new(64);
+                if writer.notify(kind, &[]).is_ok() {
+                    let exchange = ExchangeType::INFORMATIONAL;
+                    self.request(cx, exchange, &writer, Request::Farewell);
+                    self.sending.outstanding.clear();
+                }
+                self.close_at_once(cx, why);
+            }
+        }
+    }
+
+    fn auth_take_try(
+        &mut self,
+        cx: &mut Context,
+        opened: &Opened,
+        payloads: &Payloads<'_>,
+    ) -> Result<(), Stop> {
+        let id = opened.header.message_id;
+        let Some(claim) = claim(payloads, Side::Responder) else {
+            let told = payloads.error().map(|error| error.kind);
+            return Err(match told {
+                Some(kind) => Stop::refuse(kind),
+                None => unproven("IDr or AUTH is missing"),
+            });
+        };
+        let own = self.handshake_mut().ok_or(Stop::Wait)?;
+        let held = own.rule.clone();
+        let rule = held.get().ok_or(Stop::Wait)?;
+        let them =
+            Identity::read_body(claim.id.body).map_err(|error| unproven(error.to_string()))?;
+        if !rule.remote.identity.matches(&them) {
+            return Err(unproven(alloc::format!("the rule is not for {them}")));
+        }
+        // RFC 8784 §3: the responder says whether it used the key.
+        if own.ppk_keys.is_some() && payloads.notify(NotifyType::PPK_IDENTITY).is_none() {
+            own.ppk_keys = None;
+            let ppk = ppk_for(cx, self.path.remote.ip());
+            if ppk.is_some_and(|ppk| ppk.mandatory) {
+                return Err(unproven(
+                    "the peer does not use the post-quantum preshared key",
+                ));
+            }
+        }
+        let auth = (claim.auth.method.0, claim.auth.data);
+        let peer = self.check_proof(cx, rule, payloads, &claim.id, auth, id)?;
+        let own = self.handshake_mut().ok_or(Stop::Wait)?;
+        let method = match &own.proof {
+            Own::Made(method, _) => *method,
+            Own::None | Own::Asked(..) | Own::Failed => return Err(Stop::Wait),
+        };
+        let (ni, nr) = (own.ni.clone(), own.nr.clone());
+        let asked = own.child.take();
+        let mut wishes = core::mem::take(&mut own.wishes);
+        let replaces = own.replaces;
+        let identity = rule.local.identity_at(self.path.local.ip());
+        self.establish(cx, &held, peer, identity, method, payloads);
+        if let Some(configuration) = &claim.configuration {
+            let given = Assigned {
+                addresses: addresses(configuration),
+                name_servers: name_servers(configuration),
+            };
+            if !given.addresses.is_empty() {
+                cx.event(Event::Address(self.id, given));
+            }
+        }
+        if let Some((spi_in, sent)) = asked
+            && !wishes.is_empty()
+        {
+            let wish = wishes.remove(0);
+            let taken = match payloads.error() {
+                Some(error) => Err((Failure::Told(error.kind), false)),
+                None => self
+                    .take_child(payloads, &wish, &sent, false)
+                    .map_err(|why| (why, child::asked(payloads).is_some())),
+            };
+            match taken {
+                Ok(taken) => {
+                    let nonces = crate::keys::Nonces {
+                        initiator: &ni,
+                        responder: &nr,
+                    };
+                    let keys = self.crypt.as_ref().and_then(|crypt| {
+                        crypt
+                            .keys
+                            .child(&cx.provider, &taken.suite, nonces, &[])
+                            .ok()
+                    });
+                    if let Some(keys) = keys {
+                        let made = Made {
+                            wish: taken.wish,
+                            suite: taken.suite,
+                            spi_in,
+                            spi_out: taken.spi_out,
+                            initiator: true,
+                            keys,
+                            replaces: None,
+                            original: None,
+                            tfc_padding: taken.tfc_padding,
+                        };
+                        if let Some(id) = self.install(cx, made) {
+                            cx.event(Event::ChildSwitch(id));
+                        }
+                    }
+                }
+                Err((why, there)) => {
+                    cx.forget_spi(spi_in);
+                    cx.fail_wishes([&wish], &why);
+                    if there && let Some(sent) = sent.first() {
+                        self.enqueue(cx, Task::DeleteSpi(sent.protocol, spi_in));
+                    }
+                }
+            }
+        }
+        for wish in wishes {
+            self.enqueue(cx, Task::Create(Box::new(wish)));
+        }
+        if let Some(replaced) = replaces {
+            cx.effects.push_back(Effect::Reauthenticated(replaced));
+        }
+        self.pump(cx);
+        Ok(())
+    }
+
+    /// As responder: the child of IKE_AUTH.
+    fn first_child(&mut self, cx: &mut Context, answered: Answered, ni: &[u8], nr: &[u8]) {
+        let nonces = crate::keys::Nonces {
+            initiator: ni,
+            responder: nr,
+        };
+        let keys = self.crypt.as_ref().and_then(|crypt| {
+            crypt
+                .keys
+                .child(&cx.provider, &answered.suite, nonces, &[])
+                .ok()
+        });
+        let Some(keys) = keys else {
+            cx.forget_spi(answered.spi_in);
+            return;
+        };
+        let made = Made {
+            wish: answered.wish,
+            suite: answered.suite,
+            spi_in: answered.spi_in,
+            spi_out: answered.spi_out,
+            initiator: false,
+            keys,
+            replaces: None,
+            original: answered.original,
+            tfc_padding: answered.tfc_padding,
+        };
+        if let Some(id) = self.install(cx, made) {
+            cx.event(Event::ChildSwitch(id));
+        }
+    }
+}
+
+pub(super) fn key_exchange<'a>(payloads: &Payloads<'a>) -> Option<(u16, &'a [u8])> {
+    payloads.iter().find_map(|payload| {
+        if let Payload::KeyExchange(ke) = payload {
+            Some((ke.group, ke.data))
+        } else {
+            None
+        }
+    })
+}

@@ -1,0 +1,668 @@
+//! The IKE machine: all IKE SAs of a host, without sockets, clock or randomness of its own.
+//!
+//! Datagrams and the time go in ([`Ike::receive`], [`Ike::handle_deadline`]), and what the host wants
+//! ([`Ike::acquire`], [`Ike::activate`], [`Ike::rekey_child`], …). Out of it come datagrams ([`Ike::transmit`]),
+//! [`Event`]s with child SAs to be installed, and [`Question`]s, which the host answers when it can; nothing waits
+//! for them. After each call a host takes events first, then datagrams: what is received with is installed
+//! before the answer goes out (RFC 7296 §2.8).
+//!
+//! | | |
+//! |---|---|
+//! | exchanges | IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH, CREATE_CHILD_SA, IKE_FOLLOWUP_KE, INFORMATIONAL |
+//! | RFCs | 7296, 5282, 7383, 7427, 8420, 9242, 9370, 8784, 6023, 4555, 4478, 5685 |
+//! | not done | EAP: a peer without AUTH in its first IKE_AUTH is refused. IKEv1 is dropped (RFC 9395 §3) |
+//!
+//! Inside an SA is an enum of phases; that of an authenticated peer holds an
+//! [`Authenticated`](crate::auth::Authenticated), which only a proof that was checked gives.
+
+mod address;
+mod auth;
+mod child;
+mod config;
+mod context;
+mod convert;
+mod create;
+mod establish;
+mod event;
+mod flood;
+mod followup;
+mod handshake;
+mod inform;
+mod init;
+mod intermediate;
+mod rekey;
+mod sa;
+mod start;
+mod window;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use hostward_crypto::{Provider, Random};
+use hostward_hook::time::{Instant, Now};
+
+use crate::keys::{IkeKeys, Spis};
+use crate::message::{
+    Encapsulated, ExchangeType, Flags, Header, IkeSpi, Message, NotifyType, PayloadWriter, Version,
+    plain,
+};
+use crate::policy::Policy;
+use crate::proposal::IkeSuite;
+use context::{Context, Effect};
+use sa::{ChildState, IkeSa, IkeState, Phase, Task};
+
+pub use config::{Config, Counters, Credentials, Limits, Ppk, Tunnel};
+pub use event::{
+    Answer, Assigned, ChildId, ChildSa, Direction, Event, Failure, IkeFacts, Path, Question,
+    QuestionId, Received, SaId, Transmit,
+};
+pub use start::{Packet, StartError};
+
+/// All IKE SAs of a host, or of one of its workers.
+pub struct Ike {
+    cx: Context,
+    sas: BTreeMap<IkeSpi, Box<IkeSa>>,
+    ids: BTreeMap<SaId, IkeSpi>,
+    /// Peers that began, by their SPI and address, for requests that come again.
+    begun: BTreeMap<(IkeSpi, SocketAddr), IkeSpi>,
+    deadlines: BTreeSet<(Instant, IkeSpi)>,
+}
+
+impl fmt::Debug for Ike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ike")
+            .field("sas", &self.sas.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An IKE SA as displays show it (`ipsec -k`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SaDisplay {
+    /// Its number.
+    pub id: SaId,
+    /// Its SPIs; the responder's is zero before it is known.
+    pub spis: Spis,
+    /// Between which ends.
+    pub path: Path,
+    /// How far it is.
+    pub state: SaState,
+    /// What is known once it is authenticated.
+    pub facts: Option<Arc<IkeFacts>>,
+    /// Its children.
+    pub children: Vec<ChildDisplay>,
+    /// Exchanges of this side that wait for an answer.
+    pub outstanding: usize,
+    /// Exchanges of this side that wait for their turn.
+    pub waiting: usize,
+}
+
+/// How far an IKE SA is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the phases of an IKE SA")]
+pub enum SaState {
+    /// IKE_SA_INIT was sent.
+    Initiating,
+    /// There are keys, and no proof.
+    HalfOpen,
+    /// Both sides are authenticated.
+    Established,
+    /// Another took its place, and it is about to go.
+    Replaced,
+    /// This side deletes it.
+    Deleting,
+    /// It only answers what comes again.
+    Closed,
+}
+
+/// A child as displays show it (`ipsec -y -b`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChildDisplay {
+    /// Its number.
+    pub id: ChildId,
+    /// What it is for.
+    pub tunnel: hostward_hook::ident::TunnelId,
+    /// The SPIs it receives and sends with.
+    pub spis: (u32, u32),
+    /// Its algorithms.
+    pub suite: crate::proposal::ChildSuite,
+    /// How often it was renewed.
+    pub generation: u32,
+    /// Whether it is in use, and not about to go.
+    pub live: bool,
+    /// When it is renewed, and when it ends.
+    pub times: (Instant, Instant),
+}
+
+impl Ike {
+    /// A machine without any SA.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        policy: Arc<Policy>,
+        provider: Provider,
+        credentials: Credentials,
+        random: Box<dyn Random>,
+    ) -> Self {
+        Self {
+            cx: Context::new(config, policy, provider, credentials, random),
+            sas: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// Takes another policy, for everything that begins from now on; what there is goes on by the rules it
+    /// began with.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.cx.policy = policy;
+    }
+
+    /// The traffic that negotiated tunnels may carry, in the order in which it is looked at.
+    pub fn set_tunnels(&mut self, tunnels: Vec<Tunnel>) {
+        self.cx.tunnels = tunnels;
+    }
+
+    /// What the host set.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.cx.config
+    }
+
+    /// How often things happened.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.cx.counters
+    }
+
+    /// Half-open SAs, and whether cookies are asked for.
+    #[must_use]
+    pub const fn load(&self) -> (usize, bool) {
+        (self.cx.gate.half_open(), self.cx.gate.is_asking())
+    }
+
+    /// Takes the payload of a UDP datagram as it came: on the port for NAT traversal with its marker or an ESP
+    /// packet, elsewhere without.
+    pub fn receive<'d>(&mut self, now: Now, path: Path, datagram: &'d [u8]) -> Received<'d> {
+        self.cx.now = now;
+        let octets = if path.local.port() == self.cx.config.nat_port {
+            match Encapsulated::of(datagram) {
+                Some(Encapsulated::Ike(message)) => message,
+                Some(Encapsulated::Esp(packet)) => return Received::Esp(packet),
+                Some(Encapsulated::Keepalive) | None => return Received::Nothing,
+            }
+        } else {
+            datagram
+        };
+        self.cx.counters.received += 1;
+        self.take(path, octets);
+        self.settle();
+        Received::Ike
+    }
+
+    fn take(&mut self, path: Path, octets: &[u8]) {
+        let cx = &mut self.cx;
+        match Version::of(octets) {
+            Ok(Version::V2) => {}
+            // RFC 9395 §3: nothing of IKEv1 is spoken, and its peers would not understand an answer.
+            Ok(Version::Older(_)) => {
+                cx.counters.version_1 += 1;
+                return;
+            }
+            Ok(Version::Newer(header)) => {
+                // RFC 7296 §2.5.
+                cx.counters.malformed += 1;
+                if !header.flags.response {
+                    self.answer_outside(path, &header, NotifyType::INVALID_MAJOR_VERSION, &[2]);
+                }
+                return;
+            }
+            Err(_) => {
+                cx.counters.malformed += 1;
+                return;
+            }
+        }
+        let message = match Message::parse(octets, &cx.config.limits.message) {
+            Ok(message) => message,
+            Err(_) => {
+                cx.counters.malformed += 1;
+                return;
+            }
+        };
+        let header = message.header;
+        let begins = header.exchange == ExchangeType::IKE_SA_INIT
+            && !header.flags.response
+            && header.flags.initiator;
+        if begins {
+            // RFC 7296 §2.2: the first message has id zero, and no responder's SPI.
+            if header.message_id == 0 && header.spi_r.is_zero() {
+                self.begin_as_responder(path, &message);
+            } else {
+                cx.counters.unexpected += 1;
+            }
+            return;
+        }
+        let (local, remote) = if header.flags.initiator {
+            (header.spi_r, header.spi_i)
+        } else {
+            (header.spi_i, header.spi_r)
+        };
+        let Some(sa) = self.sas.get_mut(&local) else {
+            cx.counters.no_sa += 1;
+            // RFC 7296 §2.21.4: a request may be told so, at a limited rate; a response never.
+            if !header.flags.response {
+                self.answer_outside(path, &header, NotifyType::INVALID_IKE_SPI, &[]);
+            }
+            return;
+        };
+        let from_peer = header.flags.initiator == (sa.role == crate::keys::Side::Responder);
+        let known = matches!(sa.phase, Phase::Initiating(_)) || sa.remote_spi() == remote;
+        if !from_peer || !known {
+            cx.counters.no_sa += 1;
+            return;
+        }
+        sa.receive(cx, path, &message);
+        self.touched(local);
+    }
+
+    fn begin_as_responder(&mut self, path: Path, message: &Message<'_>) {
+        let key = (message.header.spi_i, path.remote);
+        if let Some(local) = self.begun.get(&key)
+            && let Some(sa) = self.sas.get(local)
+            && let Phase::Handshake(own) = &sa.phase
+        {
+            // RFC 7296 §2.1: the same request gets the same answer; another one with this SPI is nobody's.
+            if own.init_received == message.octets() {
+                let answer = own.init_sent.clone();
+                self.cx.send(path, &answer);
+                self.cx.counters.answered_again += 1;
+            } else {
+                self.cx.counters.unexpected += 1;
+            }
+            return;
+        }
+        let room = self.sas.len() < self.cx.config.limits.sas;
+        if let Some(sa) = init::request(&mut self.cx, path, message, room) {
+            let local = sa.local_spi();
+            self.begun.insert(key, local);
+            self.adopt(sa);
+        }
+    }
+
+    /// Answers what belongs to no SA, with nothing protected.
+    fn answer_outside(&mut self, path: Path, request: &Header, kind: NotifyType, data: &[u8]) {
+        let cx = &mut self.cx;
+        let now = cx.mono();
+        if !cx.gate.may_answer(&cx.config.limits, now, &mut cx.counters) {
+            return;
+        }
+        let header = Header {
+            flags: Flags {
+                initiator: !request.flags.initiator,
+                version: false,
+                response: true,
+            },
+            ..*request
+        };
+        let mut writer = PayloadWriter::new(64);
+        if writer.notify(kind, data).is_ok()
+            && let Ok(message) = plain(&header, &writer)
+        {
+            cx.send(path, &message);
+        }
+    }
+
+    fn adopt(&mut self, sa: Box<IkeSa>) {
+        let local = sa.local_spi();
+        self.ids.insert(sa.id, local);
+        self.sas.insert(local, sa);
+        self.touched(local);
+    }
+
+    /// After something was done to an SA: its deadline is noted, or it goes.
+    fn touched(&mut self, local: IkeSpi) {
+        let now = self.cx.mono();
+        let Some(sa) = self.sas.get_mut(&local) else {
+            return;
+        };
+        if let Some(old) = sa.scheduled.take() {
+            self.deadlines.remove(&(old, local));
+        }
+        if let Phase::Closed(until) = sa.phase
+            && until <= now
+        {
+            self.remove(local);
+            return;
+        }
+        if let Some(next) = sa.deadline() {
+            sa.scheduled = Some(next);
+            self.deadlines.insert((next, local));
+        }
+        if !matches!(sa.phase, Phase::Handshake(_)) && sa.role == crate::keys::Side::Responder {
+            let key = (sa.spis.initiator, sa.path.remote);
+            if self.begun.get(&key) == Some(&local) {
+                self.begun.remove(&key);
+            }
+        }
+    }
+
+    fn remove(&mut self, local: IkeSpi) {
+        let Some(sa) = self.sas.remove(&local) else {
+            return;
+        };
+        self.ids.remove(&sa.id);
+        self.begun.retain(|_, spi| *spi != local);
+        if let Some(address) = sa.half_open {
+            self.cx.gate.leave(address);
+        }
+    }
+
+    /// Does what SAs left to be done to others.
+    fn settle(&mut self) {
+        while let Some(effect) = self.cx.effects.pop_front() {
+            match effect {
+                Effect::Adopt(sa) => self.adopt(sa),
+                Effect::Inherit(from, to, children, queue) => {
+                    let Some(sa) = self.sas.get_mut(&to) else {
+                        continue;
+                    };
+                    sa.waits = false;
+                    sa.children.extend(children);
+                    sa.queue.extend(queue);
+                    if let Some(own) = sa.established() {
+                        let facts = Arc::clone(&own.facts);
+                        self.cx.event(Event::Rekeyed(from, facts));
+                    }
+                    // What the peer deleted on this SA before it had the children.
+                    for (protocol, spi) in core::mem::take(&mut sa.early) {
+                        if let Some(id) = sa.child_out(protocol, spi).map(|child| child.id) {
+                            sa.remove_child(&mut self.cx, id, Failure::Peer);
+                        }
+                    }
+                    sa.pump(&mut self.cx);
+                    self.touched(to);
+                }
+                Effect::Tell(event) => self.cx.event(*event),
+                Effect::Lost(spi) => {
+                    let until = self.cx.after(core::time::Duration::from_secs(60));
+                    if let Some(sa) = self.sas.get_mut(&spi)
+                        && let Some(own) = sa.established_mut()
+                    {
+                        own.state = IkeState::Replaced(until);
+                    }
+                    self.touched(spi);
+                }
+                Effect::Delete(spi, why) => self.delete_spi(spi, why),
+                Effect::InitialContact(spi) => self.initial_contact(spi),
+                Effect::Reauthenticated(id) => {
+                    if let Some(spi) = self.ids.get(&id).copied() {
+                        self.delete_spi(spi, Failure::Replaced);
+                    }
+                }
+                Effect::Reauthenticate(spi) => self.reauthenticate(spi),
+                Effect::Redirect(spi, to) => self.redirect(spi, to),
+            }
+        }
+    }
+
+    fn delete_spi(&mut self, spi: IkeSpi, why: Failure) {
+        let cx = &mut self.cx;
+        let Some(sa) = self.sas.get_mut(&spi) else {
+            return;
+        };
+        match &mut sa.phase {
+            Phase::Established(own) => {
+                if own.state != IkeState::Deleting {
+                    own.state = IkeState::Deleting;
+                    sa.queue.retain(|one| matches!(one.task, Task::Follow(_)));
+                    sa.enqueue(cx, Task::DeleteIke(why));
+                    sa.pump(cx);
+                }
+            }
+            Phase::Initiating(_) | Phase::Handshake(_) => sa.close_at_once(cx, why),
+            Phase::Closed(_) => {}
+        }
+        self.touched(spi);
+    }
+
+    /// RFC 7296 §2.4: other SAs with the same two identities are no more. The peer is authenticated.
+    fn initial_contact(&mut self, spi: IkeSpi) {
+        let Some(facts) = self.sas.get(&spi).and_then(|sa| sa.established()) else {
+            return;
+        };
+        let facts = Arc::clone(&facts.facts);
+        let others: Vec<IkeSpi> = self
+            .sas
+            .iter()
+            .filter(|(other, sa)| {
+                **other != spi
+                    && sa.established().is_some_and(|own| {
+                        own.facts.local == facts.local && own.facts.remote == facts.remote
+                    })
+            })
+            .map(|(other, _)| *other)
+            .collect();
+        for other in others {
+            if let Some(sa) = self.sas.get_mut(&other) {
+                sa.close_at_once(&mut self.cx, Failure::InitialContact);
+            }
+            self.touched(other);
+        }
+    }
+
+    /// The next datagram to be sent.
+    pub fn transmit(&mut self) -> Option<Transmit> {
+        self.cx.out.pop_front()
+    }
+
+    /// What happened next.
+    pub fn event(&mut self) -> Option<Event> {
+        self.cx.events.pop_front()
+    }
+
+    /// The next question.
+    pub fn question(&mut self) -> Option<(QuestionId, Question)> {
+        self.cx.questions.pop_front()
+    }
+
+    /// Answers a question; nothing happens when nobody waits for it any more.
+    pub fn answer(&mut self, now: Now, id: QuestionId, answer: Answer) {
+        self.cx.now = now;
+        let Some(spi) = self.cx.asked.remove(&id) else {
+            return;
+        };
+        if let Some(sa) = self.sas.get_mut(&spi) {
+            sa.answer(&mut self.cx, id, answer);
+        }
+        self.touched(spi);
+        self.settle();
+    }
+
+    /// When [`handle_deadline`](Self::handle_deadline) is to be called.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(time, _)| *time)
+    }
+
+    /// Does what is due: retransmissions, renewals, probes, ends.
+    pub fn handle_deadline(&mut self, now: Now) {
+        self.cx.now = now;
+        // Each SA once: what has a deadline in the past again is looked at the next time.
+        let due: Vec<IkeSpi> = self
+            .deadlines
+            .range(..=(now.mono, IkeSpi([0xff; 8])))
+            .map(|(_, spi)| *spi)
+            .collect();
+        for spi in due {
+            if let Some(sa) = self.sas.get_mut(&spi) {
+                sa.handle_deadline(&mut self.cx);
+            }
+            self.touched(spi);
+            self.settle();
+        }
+    }
+
+    fn with(&mut self, now: Now, id: SaId, work: impl FnOnce(&mut IkeSa, &mut Context)) {
+        self.cx.now = now;
+        let Some(spi) = self.ids.get(&id).copied() else {
+            return;
+        };
+        if let Some(sa) = self.sas.get_mut(&spi) {
+            work(sa, &mut self.cx);
+            sa.pump(&mut self.cx);
+        }
+        self.touched(spi);
+        self.settle();
+    }
+
+    fn owner(&self, child: ChildId) -> Option<SaId> {
+        let mut sas = self.sas.values();
+        sas.find(|sa| sa.children.iter().any(|one| one.id == child))
+            .map(|sa| sa.id)
+    }
+
+    /// Renews a child: its volume is used up, or the host wants it.
+    pub fn rekey_child(&mut self, now: Now, child: ChildId) {
+        let Some(owner) = self.owner(child) else {
+            return;
+        };
+        self.with(now, owner, |sa, cx| {
+            if let Some(found) = sa.child(child)
+                && found.state == ChildState::Live
+            {
+                found.state = ChildState::Rekeying;
+                sa.enqueue(cx, Task::Rekey(child));
+            }
+        });
+    }
+
+    /// Packets came in with a child that took the place of another: sending may change over too.
+    pub fn child_used(&mut self, now: Now, child: ChildId) {
+        let Some(owner) = self.owner(child) else {
+            return;
+        };
+        self.with(now, owner, |sa, cx| {
+            let replaced = ChildState::Replaced(child);
+            if sa.children.iter().any(|one| one.state == replaced) {
+                cx.event(Event::ChildSwitch(child));
+            }
+        });
+    }
+
+    /// Deletes a child (`ipsec -y deactivate`).
+    pub fn delete_child(&mut self, now: Now, child: ChildId) {
+        let Some(owner) = self.owner(child) else {
+            return;
+        };
+        self.with(now, owner, |sa, cx| {
+            if let Some(found) = sa.child(child)
+                && found.state != ChildState::Deleting
+            {
+                found.state = ChildState::Deleting;
+                sa.enqueue(cx, Task::Delete(child));
+            }
+        });
+    }
+
+    /// Renews an IKE SA.
+    pub fn rekey_ike(&mut self, now: Now, id: SaId) {
+        self.with(now, id, |sa, cx| {
+            if sa.is_live() && !sa.is_rekeying_ike() {
+                sa.enqueue(cx, Task::RekeyIke);
+            }
+        });
+    }
+
+    /// Deletes an IKE SA with its children (`ipsec -k deactivate`).
+    pub fn delete_ike(&mut self, now: Now, id: SaId) {
+        self.cx.now = now;
+        if let Some(spi) = self.ids.get(&id).copied() {
+            self.delete_spi(spi, Failure::Local);
+            self.settle();
+        }
+    }
+
+    /// Asks a peer whether it is there.
+    pub fn probe(&mut self, now: Now, id: SaId) {
+        self.with(now, id, |sa, cx| sa.enqueue(cx, Task::Liveness));
+    }
+
+    /// This host has another address, or another way to the peer (RFC 4555 §3.5); only for SAs that it began,
+    /// and with a peer that can do it. Otherwise nothing happens, and the answer is no.
+    pub fn move_to(&mut self, now: Now, id: SaId, path: Path) -> bool {
+        let mut done = false;
+        self.with(now, id, |sa, cx| {
+            if sa.agreed.mobike && sa.role == crate::keys::Side::Initiator && sa.is_live() {
+                sa.path = path;
+                sa.enqueue(cx, Task::Update);
+                done = true;
+            }
+        });
+        done
+    }
+
+    /// Ends everything: peers are told. What is begun is given up.
+    pub fn shutdown(&mut self, now: Now) {
+        self.cx.now = now;
+        for spi in self.sas.keys().copied().collect::<Vec<_>>() {
+            self.delete_spi(spi, Failure::Local);
+        }
+        self.settle();
+    }
+
+    /// Whether there is no SA at all any more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sas.is_empty()
+    }
+
+    /// The keys that protect an IKE SA's messages and its algorithms, for a host that lets another program decrypt
+    /// what it captured. Whoever has them can read and forge the messages of this SA.
+    #[must_use]
+    pub fn keys(&self, id: SaId) -> Option<(&IkeKeys, &IkeSuite)> {
+        let crypt = self.sas.get(self.ids.get(&id)?)?.crypt.as_ref()?;
+        Some((&crypt.keys, &crypt.suite))
+    }
+
+    /// All IKE SAs, for displays.
+    pub fn sas(&self) -> impl Iterator<Item = SaDisplay> {
+        self.sas.values().map(|sa| SaDisplay {
+            id: sa.id,
+            spis: sa.spis,
+            path: sa.path,
+            state: match &sa.phase {
+                Phase::Initiating(_) => SaState::Initiating,
+                Phase::Handshake(_) => SaState::HalfOpen,
+                Phase::Established(own) => match own.state {
+                    IkeState::Live => SaState::Established,
+                    IkeState::Replaced(_) => SaState::Replaced,
+                    IkeState::Deleting => SaState::Deleting,
+                },
+                Phase::Closed(_) => SaState::Closed,
+            },
+            facts: sa.established().map(|own| Arc::clone(&own.facts)),
+            children: sa
+                .children
+                .iter()
+                .map(|child| ChildDisplay {
+                    id: child.id,
+                    tunnel: child.wish.tunnel,
+                    spis: (child.spi_in, child.spi_out),
+                    suite: child.suite.clone(),
+                    generation: child.wish.generation,
+                    live: matches!(child.state, ChildState::Live | ChildState::Rekeying),
+                    times: (child.renew, child.end),
+                })
+                .collect(),
+            outstanding: sa.sending.outstanding.len(),
+            waiting: sa.queue.len(),
+        })
+    }
+}
