@@ -310,6 +310,12 @@ mod tests {
         assert_eq!(numbers(&s), [4]);
         let s = [&begin[..], &[(8_000, Do::Close)]].concat();
         assert_eq!(run(&s), [(6_000, 1), (6_000, 2), (8_000, 3)]);
+        // The same of a connection that was reported before.
+        let begin = [(0, Do::Start), (50, Do::Complete), (20_000, Do::End)];
+        let s = [&begin[..], &[(20_900, Do::Close)]].concat();
+        assert_eq!(run(&s), [(10_000, 1), (20_900, 3)]);
+        let s = [&begin[..], &[(22_000, Do::Close)]].concat();
+        assert_eq!(run(&s), [(10_000, 1), (21_000, 2), (22_000, 3)]);
     }
 
     #[test]

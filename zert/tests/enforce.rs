@@ -229,6 +229,18 @@ fn unprotected_connections_are_found_at_ten_seconds_at_the_bound_and_at_their_en
 }
 
 #[test]
+fn nothing_is_reset_that_has_ended() {
+    let mut host = Host::new(set(vec![weak::unprotected(&action("End", "lr"))]));
+    let mut flow = host.open(0);
+    host.say(5, &mut flow, &clear());
+    let record = host.close(3_000, flow);
+    assert_eq!(host.sink.codes(), [6021], "told, and no more");
+    assert_eq!(host.sink.told[0].1.outcome, Outcome::Logged);
+    let resets = host.zert.enforcement().unwrap().counts().resets;
+    assert_eq!((resets, record.reset_by), (0, None));
+}
+
+#[test]
 fn starttls_maps_to_another_rule_and_tells_that() {
     let rules = set(vec![
         weak::unprotected(&action("Clear", "l")),

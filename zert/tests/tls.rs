@@ -321,6 +321,28 @@ fn tls_1_3_failures() {
 }
 
 #[test]
+// What was not seen may have completed the handshake: bytes are missing, and where they go on is no
+// record any more. Without a hole the same is a failure.
+fn a_handshake_with_holes_is_unfinished_and_has_not_failed() {
+    for hole in [true, false] {
+        let mut b = Bench::new(Zert::default());
+        let mut f = b.open();
+        b.send(&mut f, Client, &rec(22, &client_hello(&[])));
+        let answer = server_hello([4; 32], [0xC0, 0x2F], &[]);
+        b.send(&mut f, Server, &rec(22, &answer));
+        for side in [Client, Server] {
+            if hole {
+                b.gap(&mut f, side, 3_000);
+            }
+            b.send(&mut f, side, &[0xEE; 64]);
+        }
+        let r = b.close(f, CloseCause::Fin);
+        assert_eq!((r.established, r.gap), (Some(false), hole));
+        assert_eq!(r.failed, !hole);
+    }
+}
+
+#[test]
 // RFC 8446 §6, RFC 5246 §7.2: alerts of two bytes are readable.
 fn fatal_alerts() {
     let hello = rec(22, &client_hello(&[]));
