@@ -313,12 +313,15 @@ fn a_flood() {
 // when child and IKE SA are renewed.
 #[test]
 fn additional_key_exchanges() {
-    let mut setup = Setup::default();
-    setup.offers = vec![
+    let offers = vec![
         gcm()
             .and(AdditionalKeyExchange::required(Group::MlKem768))
             .and(AdditionalKeyExchange::required(Group::P256)),
     ];
+    let mut setup = Setup {
+        offers,
+        ..Setup::default()
+    };
     setup.vpn.initiate_pfs = Pfs {
         group: Some(Group::X25519),
         additional: vec![AdditionalKeyExchange::required(Group::MlKem768)],

@@ -526,8 +526,10 @@ fn another_group_for_a_child() {
 // RFC 7296 §2.21.2: a first child that cannot be does not cost the IKE SA.
 #[test]
 fn no_first_child() {
-    let mut b = Setup::default();
-    b.tunnels = 0;
+    let b = Setup {
+        tunnels: 0,
+        ..Setup::default()
+    };
     let mut pair = Pair::of(
         Setup::default().host(1, 2, Credentials::default()),
         b.host(2, 1, Credentials::default()),

@@ -14,7 +14,7 @@ use super::auth::key_exchange;
 use super::child::{Answered, Taken};
 use super::context::Context;
 use super::event::{ChildId, Failure, Path};
-use super::sa::{Creating, IkeSa, Rekeying, Request, Stop, Task, Wish};
+use super::sa::{Creating, IkeSa, Rekeying, Request, Stop, Task, Wish, lowest};
 use crate::keys::Spis;
 use crate::message::{ExchangeType, IkeSpi, NotifyType, PayloadWriter, Payloads, TooLong};
 use crate::proposal::{IkeSuite, group_id};
@@ -153,6 +153,14 @@ impl Following {
 
     pub(super) const fn deadline(&self) -> Instant {
         self.until
+    }
+
+    /// The lowest nonce, if it is an IKE SA that is being made.
+    pub(super) fn ike_lowest(&self) -> Option<Vec<u8>> {
+        match &self.followed {
+            Followed::Child(..) => None,
+            Followed::Ike(..) => Some(lowest(&self.ni, &self.nr)),
+        }
     }
 
     /// The SPI that is given back when nothing comes of it.

@@ -392,6 +392,9 @@ impl Ike {
                 Effect::Tell(event) => self.cx.event(*event),
                 Effect::Lost(spi) => {
                     let until = self.cx.after(core::time::Duration::from_secs(60));
+                    if let Some(sa) = self.sas.get_mut(&spi) {
+                        sa.waits = false;
+                    }
                     if let Some(sa) = self.sas.get_mut(&spi)
                         && let Some(own) = sa.established_mut()
                     {

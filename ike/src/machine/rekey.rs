@@ -206,6 +206,14 @@ impl IkeSa {
         let own_lowest = lowest(&rekeying.nonce, nonce);
         let spi = new.local_spi();
         cx.effects.push_back(Effect::Adopt(new));
+        // RFC 9370 §2.2.4: the peer's rekeying may still have exchanges to come; it is a collision all the same.
+        let coming = self
+            .established()
+            .and_then(|own| own.following.as_ref()?.ike_lowest());
+        if rival.is_none() && coming.is_some_and(|coming| own_lowest < coming) {
+            cx.effects.push_back(Effect::Delete(spi, Failure::Replaced));
+            return;
+        }
         match rival {
             // RFC 7296 §2.8.2: the SA with the lowest nonce goes, deleted by who made it.
             Some((rival, rival_lowest)) if own_lowest < rival_lowest => {
@@ -431,8 +439,12 @@ impl IkeSa {
             .ok_or(Stop::refuse(NotifyType::TEMPORARY_FAILURE))?;
         new.waits = self.is_rekeying_ike();
         let spi = new.local_spi();
+        let live = self.is_live();
         cx.effects.push_back(Effect::Adopt(new));
-        if self.is_rekeying_ike() {
+        if !live {
+            // It lost to one that this side made while its exchanges went on.
+            cx.effects.push_back(Effect::Lost(spi));
+        } else if self.is_rekeying_ike() {
             // Which of the two stays is known when this side's answer comes.
             if let Some(own) = self.established_mut() {
                 own.rival = Some((spi, lowest(ni, nr)));

@@ -197,7 +197,7 @@ impl Host {
                 Event::ChildFailed(_, why) => self.failed.push(why),
                 Event::Closed(id, why) => self.closed.push((id, why)),
                 Event::Refused(_, why) => self.failed.push(why),
-                _ => {}
+                Event::Rekeyed(..) | Event::PeerMoved(..) | Event::Address(..) | _ => {}
             }
         }
     }
