@@ -2,6 +2,12 @@
 //!
 //! `cargo run --example ike_in_memory --features system-random`
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "two hosts, numbered 0 and 1"
+)]
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
