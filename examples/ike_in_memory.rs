@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example ike_in_memory --features system-random`
 
+#![allow(clippy::indexing_slicing, reason = "two hosts, numbered 0 and 1")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -26,7 +28,10 @@ fn host(own: IpAddr, peer: IpAddr) -> Result<Ike, Box<dyn std::error::Error>> {
     .and(AdditionalKeyExchange::required(Group::MlKem768));
     let mut action = KeyExchangeAction::new("Strong", vec![offer]);
     action.auth_me = HowToAuthMe::PresharedKey;
-    let local = LocalEndpoint { identity: None, location: Addresses::All };
+    let local = LocalEndpoint {
+        identity: None,
+        location: Addresses::All,
+    };
     let remote = RemoteEndpoint {
         identity: IdentityPattern::addresses(Addresses::host(peer)),
         location: Addresses::host(peer),
@@ -34,14 +39,23 @@ fn host(own: IpAddr, peer: IpAddr) -> Result<Ike, Box<dyn std::error::Error>> {
     };
     let mut rule = KeyExchangeRule::new("Peer", local, remote, Arc::new(action));
     rule.shared_key = Some(SharedKey::new(Secret::copy(b"known to two"))?);
-    let parts = PolicyParts { rules: vec![rule], ..PolicyParts::default() };
+    let parts = PolicyParts {
+        rules: vec![rule],
+        ..PolicyParts::default()
+    };
     let policy = Arc::new(Policy::new(parts, &provider)?);
     let (config, none) = (Config::default(), Credentials::default());
     let mut ike = Ike::new(config, policy, provider, none, Box::new(SystemRandom));
     let offers = vec![IpDataOffer::new(DataProtection::EspAead(gcm))];
     let vpn = Arc::new(DynVpnAction::new("Vpn", offers));
     let all = |address| vec![Selector::of(AddressRange::one(address))];
-    ike.set_tunnels(vec![Tunnel::new(TunnelId(1), "t", vpn, all(own), all(peer))]);
+    ike.set_tunnels(vec![Tunnel::new(
+        TunnelId(1),
+        "t",
+        vpn,
+        all(own),
+        all(peer),
+    )]);
     Ok(ike)
 }
 
@@ -67,8 +81,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             return Ok(());
         };
         let turned: (SocketAddr, SocketAddr) = (datagram.path.remote, datagram.path.local);
-        println!("{} -> {}: {} octets", turned.1, turned.0, datagram.bytes.len());
-        let path = Path { local: turned.0, remote: turned.1 };
+        println!(
+            "{} -> {}: {} octets",
+            turned.1,
+            turned.0,
+            datagram.bytes.len()
+        );
+        let path = Path {
+            local: turned.0,
+            remote: turned.1,
+        };
         hosts[1 - from].receive(now, path, &datagram.bytes);
     }
 }
