@@ -66,12 +66,24 @@ fn host(own: u8, peer: u8) -> Ike {
     config.window = 4;
     config.give_addresses = true;
     let none = Credentials::default();
-    let mut ike = Ike::new(config, policy(), provider().clone(), none, Box::new(SystemRandom));
+    let mut ike = Ike::new(
+        config,
+        policy(),
+        provider().clone(),
+        none,
+        Box::new(SystemRandom),
+    );
     let data = IpDataOffer::new(DataProtection::EspAead(Aead::AES_128_GCM));
     let mut vpn = DynVpnAction::new("v", vec![data]);
     vpn.acceptable_pfs = vec![Pfs::NONE, Pfs::of(Group::X25519)];
     let all = |host| vec![Selector::of(AddressRange::one(address(host)))];
-    ike.set_tunnels(vec![Tunnel::new(TunnelId(1), "t", Arc::new(vpn), all(own), all(peer))]);
+    ike.set_tunnels(vec![Tunnel::new(
+        TunnelId(1),
+        "t",
+        Arc::new(vpn),
+        all(own),
+        all(peer),
+    )]);
     ike
 }
 
@@ -144,15 +156,23 @@ fuzz_target!(|input: &[u8]| {
                     version: false,
                     response: kind & 0x10 != 0,
                 },
-                message_id: if kind & 0x20 == 0 { id } else { id.wrapping_add(exchange.into()) },
+                message_id: if kind & 0x20 == 0 {
+                    id
+                } else {
+                    id.wrapping_add(exchange.into())
+                },
             };
             let mut payloads = PayloadWriter::new(4096);
-            payloads.payload(PayloadType(33 + first % 21), &[body]).ok()?;
+            payloads
+                .payload(PayloadType(33 + first % 21), &[body])
+                .ok()?;
             if kind & 0x40 != 0 {
                 payloads.nonce(&[9; 32]).ok()?;
             }
             let limit = if kind & 0x80 == 0 { 4096 } else { 100 };
-            sealer.seal_fragments(&header, &payloads, limit, &mut SystemRandom).ok()
+            sealer
+                .seal_fragments(&header, &payloads, limit, &mut SystemRandom)
+                .ok()
         };
         match kind & 0x0f {
             0 => {
@@ -170,7 +190,9 @@ fuzz_target!(|input: &[u8]| {
                 }
             }
             3 => {
-                let later = now.mono.saturating_add(Duration::from_millis(u64::from(first) * 500));
+                let later = now
+                    .mono
+                    .saturating_add(Duration::from_millis(u64::from(first) * 500));
                 now = Now::new(later, now.wall);
                 hosts[victim].handle_deadline(now);
             }
