@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::wildcard_enum_match_arm,
     clippy::std_instead_of_core,
     clippy::field_reassign_with_default,
     clippy::wildcard_enum_match_arm,
