@@ -370,7 +370,22 @@ impl Ike {
             match effect {
                 Effect::Adopt(sa) => self.adopt(sa),
                 Effect::Inherit(from, to, children, queue) => {
-                    let Some(sa) = self.sas.get_mut(&to) else {
+                    let heir = self
+                        .sas
+                        .get_mut(&to)
+                        .filter(|sa| sa.established().is_some());
+                    let Some(sa) = heir else {
+                        // The peer has ended it already: with it goes what it was to have.
+                        for child in children {
+                            self.cx.forget_spi(child.spi_in);
+                            self.cx
+                                .event(Event::ChildRemove(child.id, Failure::WithIke));
+                        }
+                        for one in queue {
+                            if let Task::Create(wish) = one.task {
+                                self.cx.fail_wishes([&*wish], &Failure::WithIke);
+                            }
+                        }
                         continue;
                     };
                     sa.waits = false;

@@ -789,7 +789,7 @@ impl IkeSa {
                     at(following.deadline());
                 }
                 for child in &self.children {
-                    if child.state == ChildState::Live {
+                    if child.state == ChildState::Live && own.state == IkeState::Live {
                         at(child.renew);
                     }
                     at(child.end);
