@@ -82,16 +82,19 @@ impl<'a> SliceFrame<'a> {
 }
 
 impl FrameBuf for SliceFrame<'_> {
+    #[inline]
     fn bytes(&self) -> &[u8] {
         self.memory.get(self.start..self.end).unwrap_or_default()
     }
 
+    #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
         self.memory
             .get_mut(self.start..self.end)
             .unwrap_or_default()
     }
 
+    #[inline]
     fn prepend(&mut self, n: usize) -> Result<(), NoRoom> {
         self.start = self.start.checked_sub(n).ok_or(NoRoom {
             wanted: n,
@@ -100,6 +103,7 @@ impl FrameBuf for SliceFrame<'_> {
         Ok(())
     }
 
+    #[inline]
     fn append(&mut self, n: usize) -> Result<(), NoRoom> {
         let free = self.memory.len() - self.end;
         if n > free {
@@ -109,6 +113,7 @@ impl FrameBuf for SliceFrame<'_> {
         Ok(())
     }
 
+    #[inline]
     fn trim(&mut self, front: usize, back: usize) {
         self.start = self.start.saturating_add(front).min(self.end);
         self.end = self.end.saturating_sub(back).max(self.start);

@@ -74,6 +74,12 @@ pub trait Names {
         let _ = id;
         None
     }
+
+    /// The name of a rule.
+    fn rule(&self, id: RuleId) -> Option<&str> {
+        let _ = id;
+        None
+    }
 }
 
 impl Names for () {}

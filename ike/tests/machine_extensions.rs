@@ -220,11 +220,15 @@ fn start_on_4500() {
     assert!(!pair.a.children.values().next().unwrap().udp);
 }
 
-// RFC 4555 §3.5: the initiator has another address; both ends of the children follow.
+// RFC 4555 §3.3, §3.5, §3.8: with MOBIKE both are on port 4500 from IKE_AUTH on, though there is no NAT; the
+// initiator, and no other, has another address, and both ends of the children follow.
 #[test]
 fn another_address() {
     let mut pair = Setup::default().pair();
     pair.start();
+    assert_eq!(pair.sent[0].path.remote.port(), 500);
+    assert_eq!(pair.sent.last().unwrap().path.remote.port(), 4500);
+    assert!(!pair.a.children.values().next().unwrap().udp);
     let sa = pair.a.only_sa();
     let path = Path {
         local: SocketAddr::new(address(9), 4500),

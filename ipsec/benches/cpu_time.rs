@@ -59,38 +59,49 @@ fn ways(backend: &'static dyn Backend, size: usize) -> Vec<Way> {
     let out = || Outbound::new(&provider, parameters(), NOW).unwrap();
     let into = || Inbound::new(&provider, parameters(), NOW).unwrap();
     let place = size + 2 * ROOM;
-    // The same octets: with padding and trailer.
-    let mut ways = vec![raw(backend, (size + 2).next_multiple_of(4))];
-    let (mut one, mut memory) = (out(), vec![0x5a; place * MANY]);
-    ways.push(way("seal", move |times| {
-        let start = ThreadTime::now();
-        for _ in 0..times {
-            for memory in memory.chunks_exact_mut(place) {
-                let mut frame = SliceFrame::new(black_box(memory), ROOM, ROOM + size);
-                black_box(one.seal_payload(NOW, &mut frame, 4).unwrap());
-            }
-        }
-        start.elapsed()
-    }));
-    let (mut one, mut other, mut memory) = (out(), into(), vec![0x5a; place * MANY]);
-    ways.push(way("open", move |times| {
-        let mut taken = Duration::ZERO;
-        for _ in 0..times {
-            let mut len = 0;
-            for memory in memory.chunks_exact_mut(place) {
-                let mut frame = SliceFrame::new(memory, ROOM, ROOM + size);
-                one.seal_payload(NOW, &mut frame, 4).unwrap();
-                len = frame.bytes().len();
-            }
+    // The octets of the inner packet, what becomes of them with padding and trailer, and whole blocks.
+    let mut ways = vec![
+        raw("raw", backend, size),
+        raw("raw padded", backend, (size + 2).next_multiple_of(4)),
+        raw("raw blocks", backend, (size + 2).next_multiple_of(16)),
+    ];
+    let blocks = || Outbound::new(&provider, parameters().with_whole_blocks(), NOW).unwrap();
+    let forms: [(_, _, &dyn Fn() -> Outbound); 2] = [
+        ("seal", "open", &out),
+        ("seal blocks", "open blocks", &blocks),
+    ];
+    for (seal, open, make) in forms {
+        let (mut one, mut memory) = (make(), vec![0x5a; place * MANY]);
+        ways.push(way(seal, move |times| {
             let start = ThreadTime::now();
-            for memory in memory.chunks_exact_mut(place) {
-                let mut frame = SliceFrame::new(black_box(memory), ROOM - 16, ROOM - 16 + len);
-                black_box(other.open_payload(NOW, &mut frame).unwrap());
+            for _ in 0..times {
+                for memory in memory.chunks_exact_mut(place) {
+                    let mut frame = SliceFrame::new(black_box(memory), ROOM, ROOM + size);
+                    black_box(one.seal_payload(NOW, &mut frame, 4).unwrap());
+                }
             }
-            taken += start.elapsed();
-        }
-        taken
-    }));
+            start.elapsed()
+        }));
+        let (mut one, mut other, mut memory) = (make(), into(), vec![0x5a; place * MANY]);
+        ways.push(way(open, move |times| {
+            let mut taken = Duration::ZERO;
+            for _ in 0..times {
+                let mut len = 0;
+                for memory in memory.chunks_exact_mut(place) {
+                    let mut frame = SliceFrame::new(memory, ROOM, ROOM + size);
+                    one.seal_payload(NOW, &mut frame, 4).unwrap();
+                    len = frame.bytes().len();
+                }
+                let start = ThreadTime::now();
+                for memory in memory.chunks_exact_mut(place) {
+                    let mut frame = SliceFrame::new(black_box(memory), ROOM - 16, ROOM - 16 + len);
+                    black_box(other.open_payload(NOW, &mut frame).unwrap());
+                }
+                taken += start.elapsed();
+            }
+            taken
+        }));
+    }
     let (mut one, mut memory, packet) = (out(), vec![0; place * MANY], inner(size));
     ways.push(way("seal tunnel", move |times| {
         let mut taken = Duration::ZERO;
@@ -132,7 +143,7 @@ fn ways(backend: &'static dyn Backend, size: usize) -> Vec<Way> {
 }
 
 /// The cryptography alone: ring by its own call, the others through the interface.
-fn raw(backend: &'static dyn Backend, size: usize) -> Way {
+fn raw(name: &'static str, backend: &'static dyn Backend, size: usize) -> Way {
     let mut memory = vec![0x5a; (size + 2 * ROOM) * MANY];
     let mut each = move |times: usize, seal: &mut dyn FnMut(&mut [u8])| {
         let start = ThreadTime::now();
@@ -146,7 +157,7 @@ fn raw(backend: &'static dyn Backend, size: usize) -> Way {
     if backend.name() == "ring" {
         use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
         let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[3; 16]).unwrap());
-        return way("raw", move |times| {
+        return way(name, move |times| {
             each(times, &mut |data| {
                 let nonce = Nonce::assume_unique_for_key(*black_box(&[7; 12]));
                 let aad = Aad::from(black_box(&[9; 8][..]));
@@ -157,7 +168,7 @@ fn raw(backend: &'static dyn Backend, size: usize) -> Way {
     let key = Provider::of([backend])
         .aead(Aead::AES_128_GCM, &[3; 16])
         .unwrap();
-    way("raw", move |times| {
+    way(name, move |times| {
         each(times, &mut |data| {
             let mut tag = [0; 16];
             let (nonce, aad) = (black_box(&[7; 12][..]), black_box(&[9; 8][..]));

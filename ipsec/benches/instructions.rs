@@ -1,5 +1,6 @@
 //! Instructions of one association above its cryptography, by callgrind: sealing and opening 64 octets with AES-128-GCM of
-//! ring, which are 68 with padding and trailer. At most 350 above the library's own call, which is measured beside them.
+//! ring, which are 68 with padding and trailer. At most 350 above the library's own call, which is measured beside them, and
+//! at most 650 for the whole path: headers, look-up, association, outer header, check of what was inside.
 //!
 //!     cargo bench -p hostward-ipsec --bench instructions
 #![allow(
@@ -16,11 +17,15 @@ use std::hint::black_box;
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
 use hostward_crypto::{Provider, Secret, backend};
-use hostward_hook::Instant;
+use hostward_hook::flow::HashKey;
 use hostward_hook::frame::{FrameBuf, SliceFrame};
-use hostward_hook::ident::SaId;
-use hostward_hook::protection::Encapsulation::Tunnel;
-use hostward_ipsec::{Inbound, Outbound, Parameters, Suite};
+use hostward_hook::ident::{SaId, TunnelId};
+use hostward_hook::protection::Encapsulation;
+use hostward_hook::{Cx, Instant, Layout, Meta, Now, Packet, PacketTransform, Point, Verdict};
+use hostward_ipsec::{
+    Addresses, Directory, Entry, Inbound, Install, Ipsec, IpsecConfig, Outbound, Parameters,
+    Processing, Selectors, Spd, Suite, Tunnel,
+};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 /// Packets of one benchmark; counts are for all of them.
@@ -40,6 +45,8 @@ const PLACE: usize = SIZE + 2 * ROOM;
 
 /// With the outer header.
 const ABOVE_TUNNEL: u64 = 520;
+/// With the look-up and the check of what was inside.
+const ABOVE_PATH: u64 = 650;
 
 fn limit(raw: u64, above: u64) -> LibraryBenchmarkConfig {
     let mut config = LibraryBenchmarkConfig::default();
@@ -54,7 +61,15 @@ fn limit(raw: u64, above: u64) -> LibraryBenchmarkConfig {
 fn parameters() -> Parameters {
     let ends = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
     let keys = Secret::new(vec![3; 20]);
-    Parameters::new(SaId(1), 0x1000, Suite::AES_128_GCM, Tunnel, keys, ends).with_esn()
+    Parameters::new(
+        SaId(1),
+        0x1000,
+        Suite::AES_128_GCM,
+        Encapsulation::Tunnel,
+        keys,
+        ends,
+    )
+    .with_esn()
 }
 
 /// An inner packet with room around it.
@@ -130,6 +145,88 @@ fn open_tunnel(
     (into, all)
 }
 
+const T: TunnelId = TunnelId(0);
+
+/// A host with one tunnel, and its policy; `far` is the other one.
+fn host(far: bool) -> (Ipsec, Spd) {
+    let directory = std::sync::Arc::new(Directory::new(1, HashKey::new([9; 16])));
+    let provider = Provider::of([backend::RING]);
+    let mut ipsec = Ipsec::new(IpsecConfig::default(), directory, provider);
+    ipsec.set_tunnel(Tunnel::dynamic(T, "t")).unwrap();
+    let net = |of: [u8; 4]| Addresses::prefix(of.into(), 16).unwrap();
+    let (near, away) = (net([10, 1, 0, 0]), net([10, 2, 0, 0]));
+    let (local, remote) = if far { (away, near) } else { (near, away) };
+    let selectors = Selectors::between(local, remote);
+    let half = |spi| {
+        let mut p = parameters();
+        p.spi = spi;
+        if far {
+            (p.local, p.remote) = (p.remote, p.local);
+        }
+        p
+    };
+    let (mine, theirs) = if far {
+        (0x1000, 0x1001)
+    } else {
+        (0x1001, 0x1000)
+    };
+    let install = Install::new(T, [selectors], half(mine), half(theirs));
+    let (mut events, mut actions) = ((), ());
+    let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
+    ipsec.install(&mut cx, install).unwrap();
+    let entry = Entry::new("all", [selectors], Processing::Protect(T));
+    (ipsec, Spd::new([entry]))
+}
+
+fn sender() -> (Ipsec, Spd, Vec<u8>) {
+    let (ipsec, policy) = host(false);
+    let mut memory = place();
+    memory[ROOM + 8..ROOM + 20].copy_from_slice(&[64, 17, 0, 0, 10, 1, 0, 1, 10, 2, 0, 1]);
+    (ipsec, policy, memory.repeat(N as usize))
+}
+
+#[library_benchmark]
+#[bench::ring(setup = sender, config = limit(RING_SEAL, ABOVE_PATH))]
+fn seal_path((mut ipsec, policy, mut all): (Ipsec, Spd, Vec<u8>)) -> (Ipsec, Spd, Vec<u8>) {
+    let (mut events, mut actions) = ((), ());
+    let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
+    let meta = Meta::new(Point::LocalOut, Now::default());
+    for memory in all.chunks_exact_mut(PLACE) {
+        let mut frame = SliceFrame::new(memory, ROOM, ROOM + SIZE);
+        let verdict = ipsec.outbound(&mut cx, &policy, meta, black_box(&mut frame));
+        assert_eq!(verdict, Verdict::Continue);
+    }
+    (ipsec, policy, all)
+}
+
+/// The layout is the guard's, which has parsed the packet before anything else.
+fn receiver() -> (Ipsec, Layout, Vec<u8>) {
+    let (mut out, policy, mut all) = sender();
+    let mut layout = Layout::default();
+    let (mut events, mut actions) = ((), ());
+    let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
+    let meta = Meta::new(Point::LocalOut, Now::default());
+    for memory in all.chunks_exact_mut(PLACE) {
+        let mut frame = SliceFrame::new(memory, ROOM, ROOM + SIZE);
+        out.outbound(&mut cx, &policy, meta, &mut frame);
+        layout = *Packet::parse(frame.bytes(), meta).layout();
+    }
+    (host(true).0, layout, all)
+}
+
+#[library_benchmark]
+#[bench::ring(setup = receiver, config = limit(RING_OPEN, ABOVE_PATH))]
+fn open_path((mut ipsec, layout, mut all): (Ipsec, Layout, Vec<u8>)) -> (Ipsec, Vec<u8>) {
+    let (mut events, mut actions) = ((), ());
+    let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
+    for memory in all.chunks_exact_mut(PLACE) {
+        let begin = ROOM - 36;
+        let mut frame = SliceFrame::new(memory, begin, begin + layout.end());
+        ipsec.open(&mut cx, &layout, black_box(&mut frame)).unwrap();
+    }
+    (ipsec, all)
+}
+
 fn key() -> (LessSafeKey, Vec<u8>) {
     let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[3; 16]).unwrap());
     (key, vec![0x5a; ENCRYPTED * N as usize])
@@ -178,6 +275,6 @@ fn raw_open(
 
 library_benchmark_group!(
     name = association;
-    benchmarks = seal, seal_tunnel, open, open_tunnel, raw_seal, raw_open
+    benchmarks = seal, seal_tunnel, seal_path, open, open_tunnel, open_path, raw_seal, raw_open
 );
 main!(library_benchmark_groups = association);

@@ -24,9 +24,7 @@ enum Keyed {
 enum Kind {
     Combined {
         key: Box<dyn AeadKey>,
-        salt: u32,
-        /// Where the nonce begins in its 16 octets.
-        skip: usize,
+        ready: Ready,
         explicit: bool,
     },
     Gmac {
@@ -37,6 +35,83 @@ enum Kind {
         cipher: Option<Keyed>,
         mac: Box<dyn MacKey>,
     },
+}
+
+/// Nonce and associated data of the next two packets. They are written a packet ahead: reading what
+/// was stored a moment ago in other pieces makes the processor wait, and libraries read them in their own
+/// pieces.
+struct Ready {
+    /// By the last bit of the sequence number.
+    slots: [Slot; 2],
+    salt: u32,
+    spi: u32,
+    /// Where the nonce begins in its 12 octets.
+    skip: usize,
+    /// Where the associated data begin.
+    from: usize,
+}
+
+/// For one sequence number and IV.
+#[derive(Default)]
+struct Slot {
+    sequence: u64,
+    iv: u64,
+    nonce: [u8; 12],
+    aad: [u8; 12],
+}
+
+impl Ready {
+    fn new(salt: u32, skip: usize, spi: u32, esn: bool) -> Self {
+        let mut this = Self {
+            slots: [Slot::default(), Slot::default()],
+            salt,
+            spi,
+            skip,
+            from: if esn { 0 } else { 4 },
+        };
+        this.set(1, 1);
+        this.set(2, 2);
+        this
+    }
+
+    /// SPI and sequence number are associated data: 8 octets, or 12 with both halves of the number
+    /// (RFC 4106 §5).
+    #[inline]
+    fn set(&mut self, sequence: u64, iv: u64) {
+        let slot = Slot {
+            sequence,
+            iv,
+            nonce: nonce(self.salt, iv),
+            aad: if self.from == 0 {
+                nonce(self.spi, sequence)
+            } else {
+                nonce(0, u64::from(self.spi) << 32 | u64::from(sequence as u32))
+            },
+        };
+        let [even, odd] = &mut self.slots;
+        *(if sequence & 1 == 0 { even } else { odd }) = slot;
+    }
+
+    /// Nonce and associated data for a packet.
+    #[inline]
+    fn of(&mut self, sequence: u64, iv: u64) -> Result<(&[u8], &[u8]), Failed> {
+        let [even, odd] = &self.slots;
+        let slot = if sequence & 1 == 0 { even } else { odd };
+        if (slot.sequence, slot.iv) != (sequence, iv) {
+            self.set(sequence, iv);
+        }
+        let [even, odd] = &self.slots;
+        let slot = if sequence & 1 == 0 { even } else { odd };
+        let nonce = slot.nonce.get(self.skip..).ok_or(Failed)?;
+        Ok((nonce, slot.aad.get(self.from..).ok_or(Failed)?))
+    }
+
+    /// The packet with this number is done: the one after the next takes its slot.
+    #[inline]
+    fn next(&mut self, sequence: u64) {
+        let next = sequence.wrapping_add(2);
+        self.set(next, next);
+    }
 }
 
 /// Expanded keys and what they are used with.
@@ -75,8 +150,7 @@ impl Engine {
                 let (key, rest) = keys.split_at_checked(aead.key_len()).ok_or_else(wrong)?;
                 Kind::Combined {
                     key: provider.aead(aead, key)?,
-                    salt: salt(rest),
-                    skip: 16 - aead.nonce_len(),
+                    ready: Ready::new(salt(rest), 12 - aead.nonce_len(), p.spi, p.esn),
                     explicit: !implicit,
                 }
             }
@@ -119,15 +193,24 @@ impl Engine {
         })
     }
 
-    /// SPI and sequence number as associated data: 8 octets, or 12 with both halves of the number, at the end
-    /// (RFC 4106 §5).
+    /// Reads something of the keys, which lie by themselves.
     #[inline]
-    fn aad(&self, sequence: u64) -> ([u8; 16], usize) {
-        if self.esn {
-            (wide(self.spi, sequence), 4)
-        } else {
-            let header = u128::from(self.spi) << 32 | u128::from(sequence as u32);
-            (header.to_be_bytes(), 8)
+    pub(crate) fn touch(&self) {
+        match &self.kind {
+            Kind::Combined { key, ready, .. } => {
+                let [even, odd] = &ready.slots;
+                core::hint::black_box((key.algorithm(), even.sequence, odd.sequence));
+            }
+            Kind::Gmac { key, .. } => {
+                core::hint::black_box(key.algorithm());
+            }
+            Kind::Apart { cipher, mac } => {
+                let cipher = match cipher {
+                    Some(Keyed::Cbc(key, _) | Keyed::Ctr(key, _)) => Some(key.algorithm()),
+                    None => None,
+                };
+                core::hint::black_box((cipher, mac.algorithm()));
+            }
         }
     }
 
@@ -146,33 +229,36 @@ impl Engine {
     /// Seals the ESP packet that begins at `at`: header and IV are written, what follows up to the ICV
     /// (plaintext, padding, trailer) is encrypted, the ICV is written at the end.
     #[inline]
-    pub(crate) fn seal(&self, all: &mut [u8], at: usize, sequence: u64) -> Result<(), Failed> {
+    pub(crate) fn seal(&mut self, all: &mut [u8], at: usize, sequence: u64) -> Result<(), Failed> {
+        let word = self.header(sequence);
+        let Kind::Combined {
+            key,
+            ready,
+            explicit,
+        } = &mut self.kind
+        else {
+            return self.seal_apart(all, at, sequence);
+        };
+        let esp = all.get_mut(at..).ok_or(Failed)?;
+        let (header, mut rest) = esp.split_first_chunk_mut::<8>().ok_or(Failed)?;
+        *header = word;
+        if *explicit {
+            let (iv, data) = rest.split_first_chunk_mut::<8>().ok_or(Failed)?;
+            *iv = sequence.to_be_bytes();
+            rest = data;
+        }
+        let end = rest.len().checked_sub(self.icv).ok_or(Failed)?;
+        let (data, tag) = rest.split_at_mut_checked(end).ok_or(Failed)?;
+        let (nonce, aad) = ready.of(sequence, sequence)?;
+        key.seal(nonce, aad, data, tag)?;
+        ready.next(sequence);
+        Ok(())
+    }
+
+    /// The same for what is not one combined mode.
+    fn seal_apart(&self, all: &mut [u8], at: usize, sequence: u64) -> Result<(), Failed> {
         match &self.kind {
-            Kind::Combined {
-                key,
-                salt,
-                skip,
-                explicit,
-            } => {
-                let esp = all.get_mut(at..).ok_or(Failed)?;
-                let (header, mut rest) = esp.split_first_chunk_mut::<8>().ok_or(Failed)?;
-                *header = self.header(sequence);
-                if *explicit {
-                    let (iv, data) = rest.split_first_chunk_mut::<8>().ok_or(Failed)?;
-                    *iv = sequence.to_be_bytes();
-                    rest = data;
-                }
-                let end = rest.len().checked_sub(self.icv).ok_or(Failed)?;
-                let (data, tag) = rest.split_at_mut_checked(end).ok_or(Failed)?;
-                let (aad, from) = self.aad(sequence);
-                let nonce = wide(*salt, sequence);
-                key.seal(
-                    nonce.get(*skip..).ok_or(Failed)?,
-                    aad.get(from..).ok_or(Failed)?,
-                    data,
-                    tag,
-                )
-            }
+            Kind::Combined { .. } => Err(Failed),
             Kind::Gmac { key, salt } => {
                 let esp = all.get_mut(at..).ok_or(Failed)?;
                 let (header, rest) = esp.split_first_chunk_mut::<8>().ok_or(Failed)?;
@@ -214,33 +300,35 @@ impl Engine {
     /// Checks the ICV of the ESP packet that begins at `at`, then decrypts what lies between IV and ICV. What is
     /// there after a failure is to be thrown away.
     #[inline]
-    pub(crate) fn open(&self, all: &mut [u8], at: usize, sequence: u64) -> Result<(), Failed> {
+    pub(crate) fn open(&mut self, all: &mut [u8], at: usize, sequence: u64) -> Result<(), Failed> {
+        let Kind::Combined {
+            key,
+            ready,
+            explicit,
+        } = &mut self.kind
+        else {
+            return self.open_apart(all, at, sequence);
+        };
+        let esp = all.get_mut(at..).ok_or(Failed)?;
+        let (_, mut rest) = esp.split_first_chunk_mut::<8>().ok_or(Failed)?;
+        let mut iv = sequence;
+        if *explicit {
+            let (own, data) = rest.split_first_chunk_mut::<8>().ok_or(Failed)?;
+            iv = u64::from_be_bytes(*own);
+            rest = data;
+        }
+        let end = rest.len().checked_sub(self.icv).ok_or(Failed)?;
+        let (data, tag) = rest.split_at_mut_checked(end).ok_or(Failed)?;
+        let (nonce, aad) = ready.of(sequence, iv)?;
+        key.open(nonce, aad, data, tag)?;
+        ready.next(sequence);
+        Ok(())
+    }
+
+    /// The same for what is not one combined mode.
+    fn open_apart(&self, all: &mut [u8], at: usize, sequence: u64) -> Result<(), Failed> {
         match &self.kind {
-            Kind::Combined {
-                key,
-                salt,
-                skip,
-                explicit,
-            } => {
-                let esp = all.get_mut(at..).ok_or(Failed)?;
-                let (_, mut rest) = esp.split_first_chunk_mut::<8>().ok_or(Failed)?;
-                let mut iv = sequence;
-                if *explicit {
-                    let (own, data) = rest.split_first_chunk_mut::<8>().ok_or(Failed)?;
-                    iv = u64::from_be_bytes(*own);
-                    rest = data;
-                }
-                let end = rest.len().checked_sub(self.icv).ok_or(Failed)?;
-                let (data, tag) = rest.split_at_mut_checked(end).ok_or(Failed)?;
-                let (aad, from) = self.aad(sequence);
-                let nonce = wide(*salt, iv);
-                key.open(
-                    nonce.get(*skip..).ok_or(Failed)?,
-                    aad.get(from..).ok_or(Failed)?,
-                    data,
-                    tag,
-                )
-            }
+            Kind::Combined { .. } => Err(Failed),
             Kind::Gmac { key, salt } => {
                 let iv = all.get(at + 8..).ok_or(Failed)?;
                 let iv = u64::from_be_bytes(*iv.first_chunk().ok_or(Failed)?);

@@ -83,11 +83,16 @@ fn lacking(text: &mut String, d: &NoTunnel, event: &Event<'_>, names: &dyn Names
         Direction::Outbound => (d.traffic.local, d.traffic.remote),
         Direction::Inbound => (d.traffic.remote, d.traffic.local),
     };
-    let rule = event.rule.map_or(0, |r| u64::from(r.0) + 1);
-    let _ = write!(
-        text,
-        " filter rule= #{rule} ext= 1 sipaddr= {source} dipaddr= {destination}"
-    );
+    // The host knows names of rules; its number, from 1, says which one where it does not.
+    let _ = match event.rule.and_then(|r| names.rule(r)) {
+        Some(rule) => write!(text, " filter rule= {rule}"),
+        None => write!(
+            text,
+            " filter rule= #{}",
+            event.rule.map_or(0, |r| u64::from(r.0) + 1)
+        ),
+    };
+    let _ = write!(text, " ext= 1 sipaddr= {source} dipaddr= {destination}");
     let _ = match d.traffic.protocol {
         Some(protocol) => write!(text, " proto= {}", Protocol(protocol)),
         None => write!(text, " proto= Unknown"),

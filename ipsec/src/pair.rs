@@ -287,12 +287,12 @@ impl Pair {
     /// Reads what opening reads first, to have it in the cache.
     #[inline]
     pub(crate) fn touch(&self) {
-        let half = self
-            .inbound
-            .as_ref()
-            .map(|half| (half.spi(), half.counters().refused));
+        if let Some(half) = &self.inbound {
+            half.touch();
+        }
         let selectors = self.selectors.first().map(|s| s.upper);
-        core::hint::black_box((self.id, self.next, self.sending, half, selectors));
+        let sending = self.sending && self.outbound.is_some();
+        core::hint::black_box((self.inbound_key, sending, self.outline.mode, selectors));
     }
 
     /// What records want to know of it.

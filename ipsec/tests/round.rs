@@ -123,3 +123,38 @@ fn payloads_without_headers_open_too() {
         }
     }
 }
+
+// RFC 4303 §2.4: how much is padded is the sender's choice; at most 12 octets more here, and the MTU counts them.
+#[test]
+fn whole_blocks_open_and_fit() {
+    let mut numbers = Numbers(7);
+    for suite in suites(Protocol::Esp) {
+        for mode in [Tunnel, Transport] {
+            let p = parameters(suite, mode, outer(false));
+            let (mut least, _) = pair(p.clone());
+            let (mut out, mut into) = pair(p.clone().with_whole_blocks().with_path_mtu(1400));
+            for len in 0..80 {
+                let payload = numbers.octets(len);
+                let plain = packet(ends(mode, &p, false), 0, &payload);
+                let short = seal(&mut least, &plain).len();
+                let mut frame = frame(&plain);
+                out.seal(NOW, &mut frame).unwrap();
+                let long = frame.bytes().len();
+                assert!(long <= plain.len() + out.max_overhead());
+                assert!((short..=short + 12).contains(&long), "{suite}");
+                into.open(NOW, &mut frame).unwrap();
+                assert_eq!(frame.bytes(), plain, "{suite}");
+            }
+            let best = usize::from(out.inner_mtu());
+            let head = packet(ends(mode, &p, false), 0, &[]).len();
+            let mut length = |of: usize| {
+                let plain = packet(ends(mode, &p, false), 0, &numbers.octets(of - head));
+                let mut frame = frame(&plain);
+                out.seal(NOW, &mut frame)
+                    .map_or(usize::MAX, |_| frame.bytes().len())
+            };
+            assert!(length(best) <= 1400, "{suite} {mode:?}");
+            assert!(length(best + 1) > 1400, "{suite} {mode:?}");
+        }
+    }
+}

@@ -17,7 +17,7 @@ use hostward_hook::event::{Class, Event, EventQueue, EventSink, OwnedValue};
 use hostward_hook::flow::HashKey;
 use hostward_hook::frame::VecFrame;
 use hostward_hook::hooks::Opened;
-use hostward_hook::ident::{RuleId, SaId, Ticket, TunnelId, WorkerId};
+use hostward_hook::ident::{Names, RuleId, SaId, Ticket, TunnelId, WorkerId};
 use hostward_hook::protection::{Encapsulation, Fact, IpsecTunnel, ProtectionSink};
 use hostward_hook::{
     FlowKey, FrameBuf, Instant, Meta, Now, Packet, PacketTransform, Point, Routing, Timers,
@@ -106,7 +106,13 @@ impl Host {
         let mut f = frame(packet);
         match self.with(t, |i, cx| i.seal(cx, sa, &mut f)) {
             Verdict::Continue => Ok(f.bytes().to_vec()),
-            other => Err(other),
+            other @ (Verdict::Drop(_)
+            | Verdict::Reject(_)
+            | Verdict::Protect { .. }
+            | Verdict::Hold(_)
+            | Verdict::Consumed
+            | Verdict::Handoff(_)
+            | _) => Err(other),
         }
     }
 
@@ -530,7 +536,10 @@ fn events_are_limited_and_counted() {
 }
 
 #[derive(Default)]
-struct Facts(Vec<(SaId, Option<(u32, Option<u16>)>)>);
+struct Facts(Vec<(SaId, Option<Known>)>);
+
+/// What the test looks at of an association.
+type Known = (u32, Option<u16>);
 
 impl ProtectionSink for Facts {
     fn protection(&mut self, _: &mut Cx<'_>, _: &FlowKey, _: &Fact<'_>) {}
@@ -723,7 +732,17 @@ fn an_operator_sees_tunnels() {
 
 /// Writes events as log lines.
 #[derive(Default)]
-struct Lines(Vec<String>);
+struct Lines(Vec<String>, Rules);
+
+/// A host that may know names of rules.
+#[derive(Default)]
+struct Rules(Option<&'static str>);
+
+impl Names for Rules {
+    fn rule(&self, id: RuleId) -> Option<&str> {
+        self.0.filter(|_| id == RuleId(7))
+    }
+}
 
 impl EventSink for Lines {
     fn wants(&self, _: Class) -> bool {
@@ -732,7 +751,7 @@ impl EventSink for Lines {
 
     fn emit(&mut self, event: &Event<'_>) {
         let stamp = |at: UnixTime, out: &mut dyn std::fmt::Write| write!(out, "T{}", at.as_secs());
-        let line = Message::of(event, &(), stamp).unwrap();
+        let line = Message::of(event, &self.1, stamp).unwrap();
         self.0.push(line.to_string());
     }
 }
@@ -764,6 +783,17 @@ fn events_become_log_lines() {
             format!("EZD0822I {t} {about} vpnaction= by hand tunnelID= M5 ifcname= * fragment= N"),
             format!("EZD0821I {t} {about} vpnaction= gold ifcname= * fragment= N"),
         ]
+    );
+    // Where the host knows the rule's name, the line has it.
+    let mut lines = Lines(Vec::new(), Rules(Some("Web")));
+    let mut cx = Cx::new(now(0), &mut lines, &mut actions);
+    let _ = a.ipsec.select(&mut cx, &packet, T, RuleId(7));
+    let about = about.replace("#8", "Web");
+    assert_eq!(
+        lines.0,
+        [format!(
+            "EZD0821I {t} {about} vpnaction= gold ifcname= * fragment= N"
+        )]
     );
 }
 

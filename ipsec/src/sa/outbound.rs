@@ -86,6 +86,30 @@ impl Shape {
     }
 }
 
+/// Up to 14 octets of padding and the trailer. RFC 4303 §2.4: padding is 1, 2, 3 and so on.
+#[inline]
+const fn trailer(pad: usize, next_header: u8) -> [u8; 16] {
+    const PADDING: u128 = 0x0e_0d_0c_0b_0a_09_08_07_06_05_04_03_02_01;
+    let shift = 8 * pad as u32;
+    let padding = PADDING & !(u128::MAX << shift);
+    (padding | ((next_header as u128) << 8 | pad as u128) << shift).to_le_bytes()
+}
+
+/// All that stands behind the plaintext, in front of the ICV.
+fn write_trailer(tail: &mut [u8], shape: Shape, next_header: u8) -> Result<(), Refused> {
+    let tail = tail.get_mut(..shape.tail()).ok_or(Refused::NoRoom)?;
+    let (padding, trailer) = tail.split_last_chunk_mut::<2>().ok_or(Refused::NoRoom)?;
+    let (tfc, padding) = padding
+        .split_at_mut_checked(shape.tfc)
+        .ok_or(Refused::NoRoom)?;
+    tfc.fill(0);
+    for (octet, number) in padding.iter_mut().zip(1..) {
+        *octet = number;
+    }
+    *trailer = [shape.pad as u8, next_header];
+    Ok(())
+}
+
 impl Outbound {
     /// An association that begins with the sequence number 1; its lifetimes begin at `now`.
     ///
@@ -103,7 +127,7 @@ impl Outbound {
             outer: outer(&p),
             header: header_len(&p),
             icv: p.suite.icv_len(),
-            block: p.suite.block_len(),
+            block: p.padding_unit(),
             mode: p.mode,
             protocol: p.suite.protocol(),
             df: p.outer.df,
@@ -429,23 +453,14 @@ impl Outbound {
         next_header: u8,
     ) -> Result<(), Refused> {
         let from = at + self.header + shape.plain;
-        let end = from + shape.tail();
-        let tail = all.get_mut(from..end).ok_or(Refused::NoRoom)?;
-        let (padding, trailer) = tail.split_last_chunk_mut::<2>().ok_or(Refused::NoRoom)?;
-        let padding = if shape.tfc > 0 {
-            let (tfc, padding) = padding
-                .split_at_mut_checked(shape.tfc)
-                .ok_or(Refused::NoRoom)?;
-            tfc.fill(0);
-            padding
-        } else {
-            padding
-        };
-        // RFC 4303 §2.4: 1, 2, 3 and so on.
-        for (octet, number) in padding.iter_mut().zip(1..) {
-            *octet = number;
+        let tail = all.get_mut(from..).ok_or(Refused::NoRoom)?;
+        match tail.first_chunk_mut::<16>() {
+            // At once where it goes into a word; what is behind becomes the ICV.
+            Some(word) if shape.tfc == 0 && shape.pad <= 14 => {
+                *word = trailer(shape.pad, next_header);
+            }
+            _ => write_trailer(tail, shape, next_header)?,
         }
-        *trailer = [shape.pad as u8, next_header];
         // From here on the number is used, whatever happens.
         self.sequence = sequence;
         self.engine.seal(all, at, sequence)?;
@@ -703,6 +718,22 @@ mod tests {
             let refused = out.seal_payload(Instant::ZERO, &mut frame, 4);
             assert_eq!(refused, Err(Refused::SequenceExhausted));
             assert_eq!(frame.bytes(), b"abc");
+        }
+    }
+
+    // RFC 4303 §2.4: padding is 1, 2, 3 and so on, in front of its length and the next header.
+    #[test]
+    fn trailers_in_a_word_are_those_written_one_by_one() {
+        for pad in 0..=14 {
+            let shape = Shape {
+                plain: 0,
+                tfc: 0,
+                pad,
+            };
+            let mut octets = [0xff; 16];
+            assert_eq!(write_trailer(&mut octets, shape, 41), Ok(()));
+            let (word, len) = (trailer(pad, 41), pad + 2);
+            assert_eq!(word.get(..len), octets.get(..len));
         }
     }
 }

@@ -127,6 +127,10 @@ pub struct Parameters {
     pub outer: OuterHeader,
     /// Padding against traffic analysis.
     pub tfc: Tfc,
+    /// ESP's plaintext is padded to whole blocks of 16 octets also where the suite asks for 4 only:
+    /// at most 12 octets more on the wire, and less time where the library is slow with a part of a block, at
+    /// both ends (RFC 4303 §2.4 leaves it to the sender).
+    pub whole_blocks: bool,
     /// Lifetimes.
     pub lifetimes: Lifetimes,
     /// The largest outer packet the path takes, 65535 when not known.
@@ -166,6 +170,7 @@ impl Parameters {
             udp: None,
             outer: OuterHeader::default(),
             tfc: Tfc::Off,
+            whole_blocks: false,
             lifetimes: Lifetimes::default(),
             path_mtu: u16::MAX,
             manual: false,
@@ -207,6 +212,19 @@ impl Parameters {
     pub fn with_tfc(mut self, tfc: Tfc) -> Self {
         self.tfc = tfc;
         self
+    }
+
+    /// With whole blocks, see [`Parameters::whole_blocks`].
+    #[must_use]
+    pub fn with_whole_blocks(mut self) -> Self {
+        self.whole_blocks = true;
+        self
+    }
+
+    /// What the length of ESP's plaintext with padding and trailer is a multiple of.
+    pub(crate) fn padding_unit(&self) -> usize {
+        let least = if self.whole_blocks { 16 } else { 4 };
+        self.suite.block_len().max(least)
     }
 
     /// With these lifetimes.
