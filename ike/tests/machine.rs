@@ -25,11 +25,15 @@ fn up() -> Pair {
     pair
 }
 
-// RFC 7296 §1.2: four messages, an IKE SA and a child.
+// RFC 7296 §1.2, §2.2: four messages, numbered by exchange, an IKE SA and a child.
 #[test]
 fn four_messages() {
     let pair = up();
     assert_eq!(pair.sent.len(), 4);
+    for (n, sent) in pair.sent.iter().enumerate() {
+        let marker = if sent.path.local.port() == 4500 { 4 } else { 0 };
+        assert_eq!(sent.bytes[marker + 20..][..4], [0, 0, 0, n as u8 / 2]);
+    }
     pair.assert_agreement();
     assert_eq!((pair.a.children.len(), pair.a.sending.len()), (1, 1));
     assert!(pair.a.established[0].initiator && !pair.b.established[0].initiator);
@@ -144,7 +148,7 @@ fn both_renew_the_ike_sa() {
     }
 }
 
-// RFC 7296 §1.4.1: a Delete is answered with the SPI of the other direction.
+// RFC 7296 §1.4, §1.4.1: a Delete is answered with the SPI of the other direction.
 #[test]
 fn deletion() {
     let mut pair = up();
@@ -250,7 +254,7 @@ fn lost_answers() {
     assert_eq!(pair.a.children.len(), 1);
 }
 
-// RFC 7296 §2.6: cookies under load, and a group that must be asked for anew, in one beginning (§2.6.1).
+// RFC 7296 §2.6, §2.6.1: cookies under load, and a group that must be asked for anew, in one beginning.
 #[test]
 fn cookie_and_group() {
     let mut setup = Setup::default();

@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hostward_crypto::algorithm::{Curve, Group, Hash, Scheme};
+use hostward_crypto::algorithm::{Aead, Curve, Group, Hash, Prf, Scheme};
 use hostward_crypto::signature::{Remote, SignRequest, Signing, Ticket};
 use hostward_crypto::{Secret, Signer};
 use hostward_hook::ident::TunnelId;
@@ -395,7 +395,7 @@ fn authentication_lifetime() {
     assert_eq!((pair.a.established.len(), pair.a.children.len()), (2, 1));
 }
 
-// RFC 5685 §3: sent elsewhere; a REDIRECT without the nonce is nobody's, and round and round ends.
+// RFC 5685 §3: sent elsewhere; a REDIRECT without the nonce is nobody's.
 #[test]
 fn redirected() {
     let mut b = Setup::default();
@@ -417,6 +417,39 @@ fn redirected() {
     pair.deliver(answer);
     let next = pair.a.ike.transmit().unwrap();
     assert_eq!(next.path.remote.ip(), address(3));
+}
+
+// RFC 7296 §2.21.1: what is told before there are keys may be anybody's; the attempt waits for a better answer, and
+// ends sooner if none comes.
+#[test]
+fn told_without_protection() {
+    let b = Setup {
+        offers: vec![KeyExchangeOffer::new(
+            IkeProtection::Aead(Aead::ChaCha20Poly1305),
+            Prf::Hmac(Hash::Sha512),
+            Group::P521,
+        )],
+        ..Setup::default()
+    };
+    let mut pair = Pair::of(
+        Setup::default().host(1, 2, Credentials::default()),
+        b.host(2, 1, Credentials::default()),
+    );
+    pair.a.ike.initiate(pair.now, TunnelId(1)).unwrap();
+    pair.collect();
+    let request = pair.wire.pop_front().unwrap();
+    pair.deliver(request);
+    pair.b.take_events();
+    let told = pair.b.ike.transmit().unwrap();
+    pair.deliver(told);
+    pair.a.take_events();
+    assert!(pair.a.failed.is_empty() && !pair.a.ike.is_empty());
+    pair.pass(Duration::from_secs(400));
+    assert_eq!(
+        pair.a.failed,
+        [Failure::Told(NotifyType::NO_PROPOSAL_CHOSEN)]
+    );
+    assert!(pair.a.ike.is_empty());
 }
 
 // RFC 7296 §2.4: a host that has forgotten everything begins anew; the other end takes the old SA away, once
@@ -453,7 +486,7 @@ fn datagram(version: u8, exchange: ExchangeType, spi_r: IkeSpi) -> Vec<u8> {
     octets
 }
 
-// RFC 9395 §3: IKEv1 gets no answer. RFC 7296 §2.5: a higher version is told which one is spoken; §2.21.4: an
+// RFC 9395 §3: IKEv1 gets no answer. RFC 7296 §2.5, §2.21.4: a higher version is told which one is spoken; an
 // unknown SPI is told, both at a limited rate.
 #[test]
 fn outside_of_any_sa() {
