@@ -8,7 +8,6 @@
     clippy::wildcard_enum_match_arm,
     clippy::std_instead_of_core,
     clippy::field_reassign_with_default,
-    clippy::wildcard_enum_match_arm,
     reason = "a failing test may panic"
 )]
 
