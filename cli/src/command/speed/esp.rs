@@ -487,7 +487,7 @@ fn path(provider: &Provider, packets: Packets) -> Option<[(&'static str, Work<'_
                 started();
                 for memory in all.chunks_exact_mut(place) {
                     let mut frame = SliceFrame::new(black_box(memory), ROOM, ROOM + bytes);
-                    black_box(sealing.outbound(&mut cx, &policy, out, &mut frame));
+                    let _ = black_box(sealing.outbound(&mut cx, &policy, out, &mut frame));
                 }
             }),
         ),
@@ -499,7 +499,7 @@ fn path(provider: &Provider, packets: Packets) -> Option<[(&'static str, Work<'_
                 let mut cx = Cx::new(Now::default(), &mut events, &mut actions);
                 for (memory, end) in others.chunks_exact_mut(place).zip(&mut ends) {
                     let mut frame = SliceFrame::new(memory, ROOM, ROOM + bytes);
-                    refilling.outbound(&mut cx, &same, out, &mut frame);
+                    let _ = refilling.outbound(&mut cx, &same, out, &mut frame);
                     let len = frame.bytes().len();
                     let begin = ROOM - (20 + 8 + packets.suite.iv_len());
                     *end = (begin, begin + len);
