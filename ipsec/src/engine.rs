@@ -51,11 +51,10 @@ struct Ready {
     from: usize,
 }
 
-/// For one sequence number and IV.
+/// For one sequence number, with the IV of that number.
 #[derive(Default)]
 struct Slot {
     sequence: u64,
-    iv: u64,
     nonce: [u8; 12],
     aad: [u8; 12],
 }
@@ -69,48 +68,69 @@ impl Ready {
             skip,
             from: if esn { 0 } else { 4 },
         };
-        this.set(1, 1);
-        this.set(2, 2);
+        this.unexpected(1, 1);
+        this.unexpected(2, 2);
         this
     }
 
     /// SPI and sequence number are associated data: 8 octets, or 12 with both halves of the number
     /// (RFC 4106 §5).
-    #[inline]
-    fn set(&mut self, sequence: u64, iv: u64) {
-        let slot = Slot {
-            sequence,
-            iv,
-            nonce: nonce(self.salt, iv),
-            aad: if self.from == 0 {
-                nonce(self.spi, sequence)
-            } else {
-                nonce(0, u64::from(self.spi) << 32 | u64::from(sequence as u32))
-            },
+    #[inline(always)]
+    fn slot(&self, sequence: u64, iv: u64) -> Slot {
+        let aad = if self.from == 0 {
+            nonce(self.spi, sequence)
+        } else {
+            nonce(0, u64::from(self.spi) << 32 | u64::from(sequence as u32))
         };
-        let [even, odd] = &mut self.slots;
-        *(if sequence & 1 == 0 { even } else { odd }) = slot;
+        Slot {
+            sequence,
+            nonce: nonce(self.salt, iv),
+            aad,
+        }
     }
 
-    /// Nonce and associated data for a packet.
-    #[inline]
+    #[inline(always)]
+    fn place(&mut self, sequence: u64) -> &mut Slot {
+        let [even, odd] = &mut self.slots;
+        if sequence & 1 == 0 { even } else { odd }
+    }
+
+    /// Nonce and associated data for a packet, after which [`next`](Self::next) is to be called.
+    #[inline(always)]
     fn of(&mut self, sequence: u64, iv: u64) -> Result<(&[u8], &[u8]), Failed> {
-        let [even, odd] = &self.slots;
-        let slot = if sequence & 1 == 0 { even } else { odd };
-        if (slot.sequence, slot.iv) != (sequence, iv) {
-            self.set(sequence, iv);
+        let (skip, from) = (self.skip, self.from);
+        if iv != sequence || self.place(sequence).sequence != sequence {
+            self.unexpected(sequence, iv);
         }
-        let [even, odd] = &self.slots;
-        let slot = if sequence & 1 == 0 { even } else { odd };
-        let nonce = slot.nonce.get(self.skip..).ok_or(Failed)?;
-        Ok((nonce, slot.aad.get(self.from..).ok_or(Failed)?))
+        let slot = self.place(sequence);
+        let nonce = slot.nonce.get(skip..).ok_or(Failed)?;
+        Ok((nonce, slot.aad.get(from..).ok_or(Failed)?))
+    }
+
+    #[cold]
+    fn unexpected(&mut self, sequence: u64, iv: u64) {
+        let mut slot = self.slot(sequence, iv);
+        // Whoever sends other IVs than numbers: this is for nothing else, 0 being no number.
+        if iv != sequence {
+            slot.sequence = 0;
+        }
+        *self.place(sequence) = slot;
     }
 
     /// The packet with this number is done: the one after the next takes its slot.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, sequence: u64) {
         let next = sequence.wrapping_add(2);
-        self.set(next, next);
+        let slot = self.place(sequence);
+        // All but the low half stays, mostly.
+        if slot.sequence != sequence || (next as u32) < 2 {
+            return self.unexpected(next, next);
+        }
+        slot.sequence = next;
+        let low = (next as u32).to_be_bytes();
+        let ([_, _, _, _, _, _, _, _, nonce @ ..], [_, _, _, _, _, _, _, _, aad @ ..]) =
+            (&mut slot.nonce, &mut slot.aad);
+        (*nonce, *aad) = (low, low);
     }
 }
 
