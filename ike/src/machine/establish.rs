@@ -7,11 +7,11 @@ use core::time::Duration;
 
 use hostward_crypto::Secret;
 
-use super::auth::credential;
 use super::context::{Context, RuleRef};
 use super::convert;
 use super::event::{Event, IkeFacts, QuestionId};
 use super::handshake::{Address, Own};
+use super::proof::credential;
 use super::sa::{Established, IkeSa, IkeState, Phase};
 use crate::auth::{AuthMethod, Authenticated, HowToAuthMe};
 use crate::identity::Identity;

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
+use super::announce::{detection, nat_of};
 use super::context::{Context, Effect};
 use super::convert::child_protocol;
 use super::establish::auth_lifetime;
 use super::event::{ChildId, Event, Failure, Path};
-use super::init::{detection, nat_of};
 use super::sa::{Child, ChildState, IkeSa, IkeState, Request, Task};
 use crate::keys::Side;
 use crate::message::{

@@ -8,12 +8,12 @@ use core::time::Duration;
 
 use hostward_crypto::{Group, Secret};
 
+use super::announce::nonce_of;
 use super::auth::key_exchange;
 use super::context::{Context, Effect};
 use super::convert;
 use super::event::{Failure, IkeFacts, Path};
 use super::followup::{Following, Leading};
-use super::init::nonce_of;
 use super::sa::{
     Established, IkeSa, IkeState, Phase, Rekeying, Request, Stop, Task, borrowed, crypt, lowest,
 };
