@@ -388,6 +388,9 @@ impl IkeSa {
             action: Arc::clone(&made.wish.action),
             ike: facts,
         })));
+        cx.owners.insert(id, self.local_spi());
+        // Most SAs have one child; vectors begin with room for four.
+        self.children.reserve_exact(1);
         self.children.push(Child {
             id,
             spi_in: made.spi_in,

@@ -12,7 +12,7 @@ use super::sa::{ChildState, IkeSa, Task};
 impl Ike {
     fn with(&mut self, now: Now, id: SaId, work: impl FnOnce(&mut IkeSa, &mut Context)) {
         self.cx.now = now;
-        let Some(spi) = self.ids.get(&id).copied() else {
+        let Some(spi) = self.index.by_id(id) else {
             return;
         };
         if let Some(sa) = self.sas.get_mut(&spi) {
@@ -24,9 +24,8 @@ impl Ike {
     }
 
     fn owner(&self, child: ChildId) -> Option<SaId> {
-        let mut sas = self.sas.values();
-        sas.find(|sa| sa.children.iter().any(|one| one.id == child))
-            .map(|sa| sa.id)
+        let spi = self.cx.owners.get(&child)?;
+        self.sas.get(spi).map(|sa| sa.id)
     }
 
     /// Renews a child: its volume is used up, or the host wants it.
@@ -84,7 +83,7 @@ impl Ike {
     /// Deletes an IKE SA with its children (`ipsec -k deactivate`).
     pub fn delete_ike(&mut self, now: Now, id: SaId) {
         self.cx.now = now;
-        if let Some(spi) = self.ids.get(&id).copied() {
+        if let Some(spi) = self.index.by_id(id) {
             self.delete_spi(spi, Failure::Local);
             self.settle();
         }

@@ -76,6 +76,8 @@ pub(super) struct Context {
     pub(super) effects: VecDeque<Effect>,
     /// SPIs with which children of this host receive.
     pub(super) child_spis: BTreeSet<u32>,
+    /// Whose the children are.
+    pub(super) owners: BTreeMap<ChildId, IkeSpi>,
     numbers: u32,
 }
 
@@ -103,6 +105,7 @@ impl Context {
             asked: BTreeMap::new(),
             effects: VecDeque::new(),
             child_spis: BTreeSet::new(),
+            owners: BTreeMap::new(),
             numbers: 0,
         }
     }

@@ -76,7 +76,7 @@ impl Ike {
     /// what it captured. Whoever has them can read and forge the messages of this SA.
     #[must_use]
     pub fn keys(&self, id: SaId) -> Option<(&IkeKeys, &IkeSuite)> {
-        let crypt = self.sas.get(self.ids.get(&id)?)?.crypt.as_ref()?;
+        let crypt = self.sas.get(&self.index.by_id(id)?)?.crypt.as_ref()?;
         Some((&crypt.keys, &crypt.suite))
     }
 

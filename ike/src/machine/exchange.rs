@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::context::Context;
 use super::event::{Event, Failure, Path};
-use super::sa::{IkeSa, LINGER, Phase, Request};
+use super::sa::{IkeSa, KEPT, LINGER, Phase, Request};
 use super::window::{Outstanding, Place};
 use crate::keys::Side;
 use crate::message::{
@@ -55,6 +55,7 @@ impl IkeSa {
         self.spoke = cx.mono();
         self.sending.next = id.saturating_add(1);
         let wait = cx.policy.config().wait(0).unwrap_or(LINGER);
+        self.sending.outstanding.reserve_exact(1);
         self.sending.outstanding.push(Outstanding {
             id,
             datagrams,
@@ -79,7 +80,7 @@ impl IkeSa {
                 cx.send(path, datagram);
             }
             self.spoke = cx.mono();
-            self.receiving.store(id, datagrams);
+            self.receiving.store(id, datagrams, cx.after(KEPT));
         }
     }
 

@@ -17,6 +17,7 @@ use super::convert;
 use super::event::{Event, Failure, Path, SaId};
 use super::flood::{Admission, Applicant};
 use super::handshake::{Handshake, Initiating, Own, Redirected};
+use super::index::Entered;
 use super::sa::{Agreed, IkeSa, Phase, Wish, crypt};
 use super::window::{Receiving, Sending};
 use crate::keys::{IkeKeys, IntAuth, Nonces, Side, Spis};
@@ -82,6 +83,7 @@ pub(super) fn begin(
         heard: now,
         spoke: now,
         scheduled: None,
+        entered: Entered::default(),
         half_open: None,
     });
     sa.receiving.window = cx.config.window.max(1);
@@ -548,6 +550,7 @@ pub(super) fn request(
         heard: now,
         spoke: now,
         scheduled: None,
+        entered: Entered::default(),
         half_open: Some(remote),
     });
     let by_certificate = policy

@@ -31,6 +31,7 @@ mod exchange;
 mod flood;
 mod followup;
 mod handshake;
+mod index;
 mod inform;
 mod init;
 mod intermediate;
@@ -47,7 +48,6 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::SocketAddr;
 
 use hostward_crypto::{Provider, Random};
 use hostward_hook::time::{Instant, Now};
@@ -58,6 +58,7 @@ use crate::message::{
 };
 use crate::policy::Policy;
 use context::{Context, Effect};
+use index::Index;
 use sa::{IkeSa, IkeState, Phase, Task};
 
 pub use config::{Config, Counters, Credentials, Limits, Ppk, Tunnel};
@@ -72,9 +73,7 @@ pub use start::{Packet, StartError};
 pub struct Ike {
     cx: Context,
     sas: BTreeMap<IkeSpi, Box<IkeSa>>,
-    ids: BTreeMap<SaId, IkeSpi>,
-    /// Peers that began, by their SPI and address, for requests that come again.
-    begun: BTreeMap<(IkeSpi, SocketAddr), IkeSpi>,
+    index: Index,
     deadlines: BTreeSet<(Instant, IkeSpi)>,
 }
 
@@ -99,8 +98,7 @@ impl Ike {
         Self {
             cx: Context::new(config, policy, provider, credentials, random),
             sas: BTreeMap::new(),
-            ids: BTreeMap::new(),
-            begun: BTreeMap::new(),
+            index: Index::default(),
             deadlines: BTreeSet::new(),
         }
     }
@@ -219,9 +217,9 @@ impl Ike {
     }
 
     fn begin_as_responder(&mut self, path: Path, message: &Message<'_>) {
-        let key = (message.header.spi_i, path.remote);
-        if let Some(local) = self.begun.get(&key)
-            && let Some(sa) = self.sas.get(local)
+        let begun = self.index.begun(message.header.spi_i, path.remote);
+        if let Some(local) = begun
+            && let Some(sa) = self.sas.get(&local)
             && let Phase::Handshake(own) = &sa.phase
         {
             // RFC 7296 §2.1: the same request gets the same answer; another one with this SPI is nobody's.
@@ -236,8 +234,7 @@ impl Ike {
         }
         let room = self.sas.len() < self.cx.config.limits.sas;
         if let Some(sa) = init::request(&mut self.cx, path, message, room) {
-            let local = sa.local_spi();
-            self.begun.insert(key, local);
+            self.index.begin(&sa, path.remote);
             self.adopt(sa);
         }
     }
@@ -267,7 +264,7 @@ impl Ike {
 
     fn adopt(&mut self, sa: Box<IkeSa>) {
         let local = sa.local_spi();
-        self.ids.insert(sa.id, local);
+        self.index.insert(&sa);
         self.sas.insert(local, sa);
         self.touched(local);
     }
@@ -291,20 +288,14 @@ impl Ike {
             sa.scheduled = Some(next);
             self.deadlines.insert((next, local));
         }
-        if !matches!(sa.phase, Phase::Handshake(_)) && sa.role == crate::keys::Side::Responder {
-            let key = (sa.spis.initiator, sa.path.remote);
-            if self.begun.get(&key) == Some(&local) {
-                self.begun.remove(&key);
-            }
-        }
+        self.index.touched(sa);
     }
 
     fn remove(&mut self, local: IkeSpi) {
         let Some(sa) = self.sas.remove(&local) else {
             return;
         };
-        self.ids.remove(&sa.id);
-        self.begun.retain(|_, spi| *spi != local);
+        self.index.remove(&sa);
         if let Some(address) = sa.half_open {
             self.cx.gate.leave(address);
         }
@@ -324,6 +315,7 @@ impl Ike {
                         // The peer has ended it already: with it goes what it was to have.
                         for child in children {
                             self.cx.forget_spi(child.spi_in);
+                            self.cx.owners.remove(&child.id);
                             self.cx
                                 .event(Event::ChildRemove(child.id, Failure::WithIke));
                         }
@@ -335,6 +327,9 @@ impl Ike {
                         continue;
                     };
                     sa.waits = false;
+                    for child in &children {
+                        self.cx.owners.insert(child.id, to);
+                    }
                     sa.children.extend(children);
                     sa.queue.extend(queue);
                     if let Some(own) = sa.established() {
@@ -366,7 +361,7 @@ impl Ike {
                 Effect::Delete(spi, why) => self.delete_spi(spi, why),
                 Effect::InitialContact(spi) => self.initial_contact(spi),
                 Effect::Reauthenticated(id) => {
-                    if let Some(spi) = self.ids.get(&id).copied() {
+                    if let Some(spi) = self.index.by_id(id) {
                         self.delete_spi(spi, Failure::Replaced);
                     }
                 }
@@ -403,15 +398,15 @@ impl Ike {
         };
         let facts = Arc::clone(&facts.facts);
         let others: Vec<IkeSpi> = self
-            .sas
-            .iter()
-            .filter(|(other, sa)| {
-                **other != spi
-                    && sa.established().is_some_and(|own| {
-                        own.facts.local == facts.local && own.facts.remote == facts.remote
-                    })
+            .index
+            .like(&facts)
+            .filter(|other| *other != spi)
+            .filter(|other| {
+                let other = self.sas.get(other).and_then(|sa| sa.established());
+                other.is_some_and(|own| {
+                    own.facts.local == facts.local && own.facts.remote == facts.remote
+                })
             })
-            .map(|(other, _)| *other)
             .collect();
         for other in others {
             if let Some(sa) = self.sas.get_mut(&other) {

@@ -14,6 +14,7 @@ use super::context::{Context, Effect};
 use super::convert;
 use super::event::{Failure, IkeFacts, Path};
 use super::followup::{Following, Leading};
+use super::index::Entered;
 use super::sa::{
     Established, IkeSa, IkeState, Phase, Rekeying, Request, Stop, Task, borrowed, crypt, lowest,
 };
@@ -302,6 +303,7 @@ impl IkeSa {
             heard: now,
             spoke: now,
             scheduled: None,
+            entered: Entered::default(),
             half_open: None,
         }))
     }

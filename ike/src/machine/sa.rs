@@ -15,6 +15,7 @@ use hostward_hook::time::Instant;
 use super::context::{Context, Effect, RuleRef};
 use super::event::{ChildId, ChildSpi, Event, Failure, IkeFacts, Path, SaId};
 use super::handshake::{Handshake, Initiating};
+use super::index::Entered;
 use super::window::{Receiving, Sending};
 use crate::auth::Authenticated;
 use crate::keys::{IkeKeys, Side, Spis};
@@ -26,6 +27,9 @@ use crate::selector::Selector;
 
 /// How long an SA that is no more answers requests that come again.
 pub(super) const LINGER: Duration = Duration::from_secs(20);
+
+/// How long an answer is kept for a request that comes again (RFC 7296 §2.1: several minutes).
+pub(super) const KEPT: Duration = Duration::from_secs(180);
 
 /// Keys and algorithms.
 pub(super) struct Crypt {
@@ -223,6 +227,8 @@ pub(super) struct IkeSa {
     pub(super) spoke: Instant,
     /// Where it stands in the machine's list of deadlines.
     pub(super) scheduled: Option<Instant>,
+    /// Under what the machine finds it.
+    pub(super) entered: Entered,
     /// The address for which it is counted as half-open.
     pub(super) half_open: Option<IpAddr>,
 }
@@ -317,6 +323,7 @@ impl IkeSa {
         if let Some(at) = self.children.iter().position(|child| child.id == id) {
             let child = self.children.remove(at);
             cx.forget_spi(child.spi_in);
+            cx.owners.remove(&id);
             cx.event(Event::ChildRemove(id, why));
         }
     }

@@ -16,7 +16,7 @@ use super::convert::proposed_mode;
 use super::event::{Failure, Path, SaId};
 use super::handshake::Redirected;
 use super::init;
-use super::sa::{IkeSa, Phase, Task, Wish};
+use super::sa::{Phase, Task, Wish};
 use crate::identity::Addresses;
 use crate::message::IkeSpi;
 use crate::policy::{Granularity, HowToInitiate, Initiation, LocalDynVpnRule, LocalStartAction};
@@ -279,17 +279,16 @@ impl Ike {
             generation: 0,
         };
         // An SA with the peer that is there, or is being made, is used.
-        let mut sas = self.sas.values_mut();
-        let fits = |sa: &&mut Box<IkeSa>| {
-            let ends = sa.path.local.ip() == here && sa.path.remote.ip() == there;
-            ends && match &sa.phase {
+        let fits = |spi: &IkeSpi| {
+            self.sas.get(spi).is_some_and(|sa| match &sa.phase {
                 Phase::Initiating(_) => true,
                 Phase::Handshake(_) => sa.role == crate::keys::Side::Initiator,
                 Phase::Established(_) => sa.is_live(),
                 Phase::Closed(_) => false,
-            }
+            })
         };
-        if let Some(sa) = sas.find(fits) {
+        let found = self.index.between(here, there).find(fits);
+        if let Some(sa) = found.and_then(|spi| self.sas.get_mut(&spi)) {
             let (id, spi) = (sa.id, sa.local_spi());
             match &mut sa.phase {
                 Phase::Initiating(own) => own.wishes.push(wish),

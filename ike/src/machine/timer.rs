@@ -17,6 +17,9 @@ impl IkeSa {
         for one in &self.sending.outstanding {
             at(one.due);
         }
+        if let Some(time) = self.receiving.deadline() {
+            at(time);
+        }
         let begins = self.sending.has_room();
         for one in &self.queue {
             if begins && self.established().is_some() && self.may_begin(one) {
@@ -62,6 +65,7 @@ impl IkeSa {
     /// Does what is due.
     pub(super) fn handle_deadline(&mut self, cx: &mut Context) {
         let now = cx.mono();
+        self.receiving.forget(now);
         self.retransmit(cx);
         match &mut self.phase {
             Phase::Initiating(initiating) => {
