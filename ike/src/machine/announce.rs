@@ -65,6 +65,12 @@ pub(super) fn hashes_of(payloads: &Payloads<'_>) -> SignatureHashes {
     })
 }
 
+/// Whether a peer fetches certificates that it is told the address of.
+pub(super) fn fetches(payloads: &Payloads<'_>) -> bool {
+    let told = payloads.notify(NotifyType::HTTP_CERT_LOOKUP_SUPPORTED);
+    told.is_some()
+}
+
 pub(super) fn requests_of(payloads: &Payloads<'_>) -> Vec<(u8, Vec<u8>)> {
     payloads
         .iter()

@@ -7,12 +7,13 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::address::{addresses, name_servers, write_address};
-use super::announce::{ppk_for, request_certificates, requests_of};
+use super::announce::{fetches, ppk_for, request_certificates, requests_of};
 use super::child::{self, Answered, Made};
 use super::context::{Context, Effect, RuleRef};
 use super::convert;
 use super::event::{Assigned, Event, Failure, Path};
 use super::handshake::{Address, Own, Work};
+use super::init::{gateway, gateway_address};
 use super::proof::{claim, failed, unproven};
 use super::sa::{IkeSa, Request, Stop, Task};
 use crate::identity::Identity;
@@ -81,9 +82,16 @@ impl IkeSa {
             }
         }
         let mut asked = None;
+        let childless = self.agreed.childless;
         let wish = self
             .handshake_mut()
             .and_then(|own| own.wishes.first().cloned());
+        // RFC 6023 §3: only when the responder announced that it takes that.
+        if wish.is_none() && !childless {
+            let text = "no child is wanted, and the peer takes no IKE SA without";
+            let why = Failure::Answer(text.into());
+            return Err(failed(NotifyType::INVALID_SYNTAX, why));
+        }
         if let Some(wish) = &wish {
             let spi = cx.child_spi().map_err(|_| CRYPTO())?;
             let sent = proposals(&child::offers(wish, true), Spi::Child(spi), &cx.provider);
@@ -247,6 +255,7 @@ impl IkeSa {
                 }
                 if let Some(own) = self.handshake_mut() {
                     own.requests = requests_of(payloads);
+                    own.fetches = fetches(payloads);
                 }
                 (peer, held)
             }
@@ -287,8 +296,14 @@ impl IkeSa {
             let why = Failure::Refused(NotifyType::INVALID_SYNTAX, text);
             return Err(failed(NotifyType::INVALID_SYNTAX, why));
         }
+        // RFC 5685 §6: an authentic client is sent elsewhere, without a child.
+        let elsewhere = cx
+            .config
+            .redirect_to
+            .filter(|to| cx.config.redirect_authenticated && self.agreed.redirect && *to != local);
         let mut assigned = None;
         let answered = match address {
+            _ if elsewhere.is_some() => Err(Stop::Wait),
             Some(None) if wants_child => Err(Stop::refuse(NotifyType::INTERNAL_ADDRESS_FAILURE)),
             Some(Some(given)) => {
                 assigned = given.addresses.first().copied();
@@ -315,6 +330,11 @@ impl IkeSa {
             }
             Err(Stop::Wait | Stop::Fatal(..)) => None,
         };
+        if let Some(to) = elsewhere {
+            writer
+                .redirect(NotifyType::REDIRECT, gateway(to), &[])
+                .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
+        }
         let nonces = self
             .handshake_mut()
             .map(|own| (own.ni.clone(), own.nr.clone()));
@@ -469,6 +489,20 @@ impl IkeSa {
             if !given.addresses.is_empty() {
                 cx.event(Event::Address(self.id, given));
             }
+        }
+        // RFC 5685 §6: the gateway has proven who it is, and sends its client elsewhere.
+        let elsewhere = payloads
+            .notify(NotifyType::REDIRECT)
+            .filter(|_| cx.config.follow_redirects);
+        if let Some(NotifyContent::Redirect { gateway, .. }) = elsewhere.and_then(|n| n.content())
+            && let Some(to) = gateway_address(&gateway)
+        {
+            if let Some((spi_in, _)) = asked {
+                cx.forget_spi(spi_in);
+            }
+            let effect = Effect::Redirect(self.local_spi(), to, Some((wishes, replaces)));
+            cx.effects.push_back(effect);
+            return Ok(());
         }
         if let Some((spi_in, sent)) = asked
             && !wishes.is_empty()

@@ -1,6 +1,7 @@
 //! What the host wants of SAs that are there.
 
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use hostward_hook::time::Now;
 
@@ -102,6 +103,19 @@ impl Ike {
             if sa.agreed.mobike && sa.role == crate::keys::Side::Initiator && sa.is_live() {
                 sa.path = path;
                 sa.enqueue(cx, Task::Update);
+                done = true;
+            }
+        });
+        done
+    }
+
+    /// As gateway: sends an established client elsewhere (RFC 5685 §5); only clients that follow. Otherwise nothing
+    /// happens, and the answer is no.
+    pub fn send_elsewhere(&mut self, now: Now, id: SaId, to: IpAddr) -> bool {
+        let mut done = false;
+        self.with(now, id, |sa, cx| {
+            if sa.agreed.redirect && sa.role == crate::keys::Side::Responder && sa.is_live() {
+                sa.enqueue(cx, Task::Redirect(to));
                 done = true;
             }
         });

@@ -140,6 +140,7 @@ impl IkeSa {
             | Task::RekeyIke
             | Task::DeleteIke(_)
             | Task::Liveness
+            | Task::Redirect(_)
             | Task::Update => None,
         });
         under_way

@@ -41,6 +41,7 @@ impl IkeSa {
         } else {
             handshake.ppk = false;
         }
+        let redirected = handshake.redirected.map(Box::new);
         crypt.before = None;
         let action = &rule.action;
         let minutes =
@@ -116,6 +117,7 @@ impl IkeSa {
             following: None,
             refused_since: None,
             assigned: None,
+            redirected,
         }));
     }
 

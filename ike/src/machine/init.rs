@@ -9,8 +9,8 @@ use core::net::IpAddr;
 use hostward_crypto::Group;
 
 use super::announce::{
-    Parts, announce, cookie_of, hashes_of, nat_of, nonce_of, parts, ppk_for, request_certificates,
-    requests_of,
+    Parts, announce, cookie_of, fetches, hashes_of, nat_of, nonce_of, parts, ppk_for,
+    request_certificates, requests_of,
 };
 use super::context::{Context, Effect, RuleRef};
 use super::convert;
@@ -233,10 +233,9 @@ impl IkeSa {
                 && nonce == own.nonce
                 && cx.config.follow_redirects
             {
-                match gateway {
-                    Gateway::V4(address) => self.redirect(cx, address.into()),
-                    Gateway::V6(address) => self.redirect(cx, address.into()),
-                    Gateway::Fqdn(_) => cx.counters.init_ignored += 1,
+                match gateway_address(&gateway) {
+                    Some(to) => self.redirect(cx, to),
+                    None => cx.counters.init_ignored += 1,
                 }
             } else {
                 cx.counters.init_ignored += 1;
@@ -251,7 +250,7 @@ impl IkeSa {
 
     fn redirect(&mut self, cx: &mut Context, to: IpAddr) {
         let spi = self.local_spi();
-        cx.effects.push_back(Effect::Redirect(spi, to));
+        cx.effects.push_back(Effect::Redirect(spi, to, None));
     }
 
     /// An answer with everything in it.
@@ -328,10 +327,12 @@ impl IkeSa {
             sent: None,
             hashes: hashes_of(payloads),
             requests: requests_of(payloads),
+            fetches: fetches(payloads),
             ppk,
             ppk_keys: None,
             wishes: core::mem::take(&mut own.wishes),
             replaces: own.replaces,
+            redirected: own.redirected,
             deadline: cx.after(cx.config.limits.half_open_time * 10),
             child: None,
             proof: Own::None,
@@ -347,6 +348,7 @@ impl IkeSa {
             childless: payloads
                 .notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED)
                 .is_some(),
+            redirect: false,
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
@@ -361,6 +363,15 @@ impl IkeSa {
         self.crypt = Some(made);
         self.phase = Phase::Handshake(Box::new(handshake));
         self.handshake_go_on(cx);
+    }
+}
+
+/// Where a gateway is. Names are not looked up.
+pub(super) fn gateway_address(gateway: &Gateway<'_>) -> Option<IpAddr> {
+    match *gateway {
+        Gateway::V4(address) => Some(address.into()),
+        Gateway::V6(address) => Some(address.into()),
+        Gateway::Fqdn(_) => None,
     }
 }
 
@@ -435,9 +446,14 @@ pub(super) fn request(
         refuse_plain(cx, path, &header, NotifyType::INVALID_SYNTAX, &[]);
         return None;
     };
-    // RFC 5685 §3: only who says that it follows is sent elsewhere, and not who was sent here.
+    // RFC 5685 §3: only who says that it follows is sent elsewhere; who was sent here follows too.
+    let follows = [NotifyType::REDIRECT_SUPPORTED, NotifyType::REDIRECTED_FROM]
+        .into_iter()
+        .any(|kind| payloads.notify(kind).is_some());
     if let Some(to) = cx.config.redirect_to
-        && payloads.notify(NotifyType::REDIRECT_SUPPORTED).is_some()
+        && follows
+        && to != path.local.ip()
+        && !cx.config.redirect_authenticated
     {
         let mut writer = PayloadWriter::new(1024);
         if writer
@@ -534,6 +550,7 @@ pub(super) fn request(
                     .notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED)
                     .is_some(),
             childless: cx.config.childless,
+            redirect: follows,
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
@@ -585,10 +602,12 @@ pub(super) fn request(
         sent: None,
         hashes: hashes_of(payloads),
         requests: Vec::new(),
+        fetches: false,
         ppk,
         ppk_keys: None,
         wishes: Vec::new(),
         replaces: None,
+        redirected: None,
         deadline: cx.after(cx.config.limits.half_open_time),
         child: None,
         proof: Own::None,

@@ -366,7 +366,7 @@ impl Ike {
                     }
                 }
                 Effect::Reauthenticate(spi) => self.reauthenticate(spi),
-                Effect::Redirect(spi, to) => self.redirect(spi, to),
+                Effect::Redirect(spi, to, unborn) => self.redirect(spi, to, unborn),
             }
         }
     }

@@ -266,7 +266,7 @@ impl IkeSa {
             && let Phase::Handshake(own) = &self.phase
             && let Some(credential) = credential(cx, rule, identity, &own.requests)
         {
-            for body in credential.payloads() {
+            for body in credential.payloads_for(own.fetches) {
                 writer.payload(PayloadType::CERT, &[&body])?;
             }
         }

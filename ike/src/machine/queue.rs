@@ -62,6 +62,7 @@ impl IkeSa {
                     self.request(cx, ExchangeType::INFORMATIONAL, &writer, Request::Liveness);
                 }
                 Task::Update => self.update(cx),
+                Task::Redirect(to) => self.send_elsewhere(cx, to),
                 Task::Follow(leading) => self.follow(cx, leading),
             }
         }
@@ -94,6 +95,7 @@ impl IkeSa {
             | Task::Delete(_)
             | Task::DeleteSpi(..)
             | Task::Liveness
+            | Task::Redirect(_)
             | Task::Update => true,
         }
     }

@@ -292,6 +292,7 @@ impl IkeSa {
                 following: None,
                 refused_since: None,
                 assigned: own.assigned,
+                redirected: own.redirected.clone(),
             })),
             crypt: Some(made),
             sending: Sending::new(0),

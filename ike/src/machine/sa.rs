@@ -14,7 +14,7 @@ use hostward_hook::time::Instant;
 
 use super::context::{Context, Effect, RuleRef};
 use super::event::{ChildId, ChildSpi, Event, Failure, IkeFacts, Path, SaId};
-use super::handshake::{Handshake, Initiating};
+use super::handshake::{Handshake, Initiating, Redirected};
 use super::index::Entered;
 use super::window::{Receiving, Sending};
 use crate::auth::Authenticated;
@@ -74,6 +74,8 @@ pub(super) struct Established {
     /// Since when the peer has answered TEMPORARY_FAILURE and nothing else.
     pub(super) refused_since: Option<Instant>,
     pub(super) assigned: Option<IpAddr>,
+    /// From where it was sent here.
+    pub(super) redirected: Option<Box<Redirected>>,
 }
 
 /// Whether an authenticated SA stays.
@@ -92,6 +94,8 @@ pub(super) struct Agreed {
     pub(super) fragments: bool,
     pub(super) mobike: bool,
     pub(super) childless: bool,
+    /// Whether the peer follows redirections.
+    pub(super) redirect: bool,
     pub(super) nat_local: bool,
     pub(super) nat_remote: bool,
     /// Whether the peer speaks of NAT traversal at all.
@@ -157,6 +161,8 @@ pub(super) enum Task {
     Liveness,
     /// Addresses have changed (RFC 4555 §3.5).
     Update,
+    /// The peer is to go elsewhere (RFC 5685 §5).
+    Redirect(IpAddr),
     /// The next additional key exchange of a CREATE_CHILD_SA.
     Follow(Box<super::followup::Leading>),
 }
@@ -377,6 +383,7 @@ impl IkeSa {
                 | Task::RekeyIke
                 | Task::DeleteIke(_)
                 | Task::Liveness
+                | Task::Redirect(_)
                 | Task::Update => {}
             }
         }

@@ -125,6 +125,7 @@ impl Receiving {
         }
         self.parts
             .retain(|(part, response, _)| *response || *part != id);
+        self.free_parts();
     }
 
     pub(super) fn store(&mut self, id: u32, datagrams: Vec<Vec<u8>>, until: Instant) {
@@ -178,8 +179,16 @@ impl Receiving {
         self.parts.get_mut(at).map(|one| &mut one.2)
     }
 
+    /// Fragments are rare; no room is kept for them.
+    fn free_parts(&mut self) {
+        if self.parts.is_empty() {
+            self.parts = Vec::new();
+        }
+    }
+
     pub(super) fn forget_parts(&mut self, id: u32, response: bool) {
         self.parts.retain(|one| one.0 != id || one.1 != response);
+        self.free_parts();
     }
 }
 
