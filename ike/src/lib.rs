@@ -20,6 +20,7 @@ pub mod cookie;
 mod der;
 pub mod identity;
 pub mod keys;
+pub mod loopback;
 pub mod machine;
 pub mod message;
 pub mod policy;

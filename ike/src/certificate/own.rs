@@ -6,7 +6,7 @@ use core::fmt;
 
 use hostward_crypto::{Provider, Refusal, Signer};
 
-use super::payload::{Encoding, Label, Request, key_hash};
+use super::payload::{Encoding, HashAndUrl, Label, Request, key_hash};
 use super::trust::TrustStore;
 use super::view::Certificate;
 use crate::identity::Identity;
@@ -40,6 +40,8 @@ pub struct Credential {
     chain: Vec<Vec<u8>>,
     /// Hashes of the keys of all authorities above it.
     authorities: Vec<[u8; 20]>,
+    /// The payload that tells where the host's own is published.
+    published: Option<Vec<u8>>,
     signer: Arc<dyn Signer>,
 }
 
@@ -96,8 +98,21 @@ impl Credential {
             label: label.into(),
             chain: sent.map(|(_, view)| view.der().to_vec()).collect(),
             authorities,
+            published: None,
             signer,
         })
+    }
+
+    /// The same, with its own certificate published at this address: peers that can fetch it are told that
+    /// (RFC 7296 §3.6).
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Refusal`] when the provider has no SHA-1.
+    pub fn published(mut self, provider: &Provider, url: &str) -> Result<Self, CredentialError> {
+        let own = self.chain.first().ok_or(CredentialError::Empty)?;
+        self.published = Some(HashAndUrl::body(provider, own, url)?);
+        Ok(self)
     }
 
     /// Its label.
@@ -125,6 +140,16 @@ impl Credential {
             body.push(Encoding::X509Signature.number());
             body.extend_from_slice(certificate);
             body
+        })
+    }
+
+    /// The same for a peer that fetches certificates, or does not: with where the host's own is, if it is
+    /// published.
+    pub fn payloads_for(&self, fetches: bool) -> impl Iterator<Item = Vec<u8>> {
+        let whole = self.payloads().enumerate();
+        whole.map(move |(at, body)| match &self.published {
+            Some(published) if at == 0 && fetches => published.clone(),
+            _ => body,
         })
     }
 

@@ -6,282 +6,27 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use hostward_crypto::Secret;
-
 use super::address::{addresses, name_servers, write_address};
+use super::announce::{fetches, ppk_for, request_certificates, requests_of};
 use super::child::{self, Answered, Made};
 use super::context::{Context, Effect, RuleRef};
 use super::convert;
-use super::event::{Assigned, Event, Failure, Path, Question};
+use super::event::{Assigned, Event, Failure, Path};
 use super::handshake::{Address, Own, Work};
-use super::init::{ppk_for, request_certificates, requests_of};
-use super::sa::{IkeSa, Phase, Request, Stop, Task};
-use crate::auth::{AuthMethod, Authenticated, HowToAuthMe, Proof, Proving, SignatureHashes};
-use crate::certificate::{self, Check, Credential, Received, Taken};
+use super::init::{gateway, gateway_address};
+use super::proof::{claim, failed, unproven};
+use super::sa::{IkeSa, Request, Stop, Task};
 use crate::identity::Identity;
-use crate::keys::{Side, Signed};
+use crate::keys::Side;
 use crate::message::{
-    Auth, CfgAttributeType, CfgType, Configuration, ExchangeType, Identification, NotifyContent,
-    NotifyType, Payload, PayloadType, PayloadWriter, Payloads, TooLong,
+    CfgAttributeType, CfgType, ExchangeType, NotifyContent, NotifyType, Payload, PayloadType,
+    PayloadWriter, Payloads, TooLong,
 };
-use crate::policy::{CertificateUrlLookup, KeyExchangeRule, PeerProof};
+use crate::policy::PeerProof;
 use crate::proposal::{Spi, proposals};
 use crate::protect::Opened;
 
-/// What an IKE_AUTH message has to have.
-struct Claim<'a> {
-    id: Identification<'a>,
-    auth: Auth<'a>,
-    /// Whom the initiator wants to speak to.
-    other: Option<Identification<'a>>,
-    configuration: Option<Configuration<'a>>,
-}
-
-fn claim<'a>(payloads: &Payloads<'a>, side: Side) -> Option<Claim<'a>> {
-    let (mut idi, mut idr, mut auth, mut configuration) = (None, None, None, None);
-    for payload in payloads {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "of all payloads these are looked for"
-        )]
-        match payload {
-            Payload::IdI(id) => idi = Some(id),
-            Payload::IdR(id) => idr = Some(id),
-            Payload::Auth(found) => auth = Some(found),
-            Payload::Configuration(found) => configuration = Some(found),
-            _ => {}
-        }
-    }
-    let (id, other) = match side {
-        Side::Initiator => (idi?, idr),
-        Side::Responder => (idr?, None),
-    };
-    Some(Claim {
-        id,
-        auth: auth?,
-        other,
-        configuration,
-    })
-}
-
-fn failed(kind: NotifyType, why: Failure) -> Stop {
-    Stop::Fatal(kind, why)
-}
-
-fn unproven(text: impl Into<String>) -> Stop {
-    failed(
-        NotifyType::AUTHENTICATION_FAILED,
-        Failure::NotAuthenticated(text.into()),
-    )
-}
-
-/// The credential that this host shows by a rule.
-pub(super) fn credential<'c>(
-    cx: &'c Context,
-    rule: &KeyExchangeRule,
-    identity: &Identity,
-    requests: &[(u8, Vec<u8>)],
-) -> Option<&'c Credential> {
-    let limits = &cx.config.limits.certificates;
-    let requests: Vec<_> = requests
-        .iter()
-        .filter_map(|(encoding, body)| certificate::Request::read(*encoding, body, limits).ok())
-        .collect();
-    let label = rule.certificate.as_deref();
-    certificate::choose(&cx.credentials.own, identity, label, &requests)
-}
-
 impl IkeSa {
-    /// This side's proof, once it is there: method and data of the AUTH payload.
-    fn prove(
-        &mut self,
-        cx: &mut Context,
-        rule: &KeyExchangeRule,
-        identity: &Identity,
-        message_id: u32,
-    ) -> Result<(u8, Secret), Stop> {
-        let (id, local) = (self.id, self.local_spi());
-        let side = self.role;
-        let (Some(crypt), Phase::Handshake(own)) = (&self.crypt, &mut self.phase) else {
-            return Err(Stop::Wait);
-        };
-        match &own.proof {
-            Own::Made(method, data) => return Ok((*method, data.clone())),
-            Own::Asked(..) => return Err(Stop::Wait),
-            Own::Failed => {
-                let why = Failure::NoProof("there is no signature".into());
-                return Err(failed(NotifyType::AUTHENTICATION_FAILED, why));
-            }
-            Own::None => {}
-        }
-        let keys = own.ppk_keys.as_ref().unwrap_or(&crypt.keys);
-        let octets = Signed {
-            side,
-            message: &own.init_sent,
-            nonce: match side {
-                Side::Initiator => &own.nr,
-                Side::Responder => &own.ni,
-            },
-            id: &identity.body(),
-            intermediate: Some((&own.intermediate, message_id)),
-        }
-        .octets(&cx.provider, keys)
-        .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
-        let none = |text: &str| {
-            failed(
-                NotifyType::AUTHENTICATION_FAILED,
-                Failure::NoProof(text.to_string()),
-            )
-        };
-        let (method, data) = if rule.action.auth_me == HowToAuthMe::PresharedKey {
-            let key = rule
-                .shared_key
-                .as_ref()
-                .ok_or_else(|| none("no shared key"))?;
-            let data = key
-                .prove(&cx.provider, keys.prf(), &octets)
-                .map_err(|_| none("the provider refused"))?;
-            (AuthMethod::SharedKey.number(), data)
-        } else {
-            let signer = credential(cx, rule, identity, &own.requests)
-                .map(|found| Arc::clone(found.signer()))
-                .ok_or_else(|| none("no certificate for the identity"))?;
-            let choice = rule
-                .action
-                .auth_me
-                .choose(signer.schemes(), own.hashes)
-                .map_err(|error| none(&error.to_string()))?;
-            let proving = choice
-                .sign(&*signer, &octets, &mut *cx.random)
-                .map_err(|_| none("the key refused"))?;
-            match proving {
-                Proving::Done(data) => (choice.method.number(), Secret::new(data)),
-                Proving::Later(ticket) => {
-                    let question = cx
-                        .ask(local, Question::Sign(id, ticket))
-                        .ok_or_else(|| none("too many questions"))?;
-                    own.proof = Own::Asked(question, choice);
-                    return Err(Stop::Wait);
-                }
-            }
-        };
-        own.proof = Own::Made(method, data.clone());
-        Ok((method, data))
-    }
-
-    /// Checks the peer's proof.
-    fn check_proof(
-        &mut self,
-        cx: &mut Context,
-        rule: &KeyExchangeRule,
-        payloads: &Payloads<'_>,
-        id: &Identification<'_>,
-        auth: (u8, &[u8]),
-        message_id: u32,
-    ) -> Result<Authenticated, Stop> {
-        let identity = Identity::read_body(id.body).map_err(|error| unproven(error.to_string()))?;
-        let bypass = rule.action.bypass_ip_validation || self.agreed.nat_remote;
-        if !identity.is_at(self.path.remote.ip(), bypass) {
-            return Err(unproven("the identity is another address"));
-        }
-        let side = self.role.other();
-        let (number, local) = (self.id, self.local_spi());
-        let (Some(crypt), Phase::Handshake(own)) = (&self.crypt, &mut self.phase) else {
-            return Err(Stop::Wait);
-        };
-        let keys = own.ppk_keys.as_ref().unwrap_or(&crypt.keys);
-        let octets = Signed {
-            side,
-            message: &own.init_received,
-            nonce: match side {
-                Side::Initiator => &own.nr,
-                Side::Responder => &own.ni,
-            },
-            id: id.body,
-            intermediate: Some((&own.intermediate, message_id)),
-        }
-        .octets(&cx.provider, keys)
-        .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
-        if rule.peer_proof() == PeerProof::SharedKey {
-            let key = rule
-                .shared_key
-                .as_ref()
-                .ok_or_else(|| unproven("no shared key"))?;
-            return Proof::SharedKey(key, keys.prf(), &identity)
-                .verify(&cx.provider, auth.0, auth.1, &octets)
-                .map_err(|error| unproven(error.to_string()));
-        }
-        let Some(work) = &mut own.work else {
-            return Err(Stop::Wait);
-        };
-        if work.received.is_none() {
-            let lookup = rule.action.certificate_url != CertificateUrlLookup::Disallow;
-            let mut received = Received::new(cx.config.limits.certificates);
-            for payload in payloads {
-                let Payload::Certificate(certificate) = payload else {
-                    continue;
-                };
-                match received.payload(certificate.encoding.0, certificate.data, lookup) {
-                    Ok(Taken::Fetch(at, url)) => {
-                        if let Some(id) = cx.ask(local, Question::Certificate(number, url)) {
-                            work.fetching.push((id, at));
-                        } else {
-                            return Err(unproven("too many questions"));
-                        }
-                    }
-                    Ok(Taken::Kept) => {}
-                    Err(error) => return Err(unproven(error.to_string())),
-                }
-            }
-            work.received = Some(received);
-        }
-        if !work.fetching.is_empty() {
-            return Err(Stop::Wait);
-        }
-        let Some(received) = &work.received else {
-            return Err(Stop::Wait);
-        };
-        let bound = Check {
-            provider: &cx.provider,
-            trust: &cx.credentials.trust,
-            authorities: cx.policy.authorities(rule),
-            time: cx.now.wall,
-            revocation: rule.action.revocation,
-            extended_key_usage: rule.action.extended_key_usage,
-        }
-        .bind(received, &identity)
-        .map_err(|error| unproven(error.to_string()))?;
-        Proof::Signature(&bound, SignatureHashes::ALL)
-            .verify(&cx.provider, auth.0, auth.1, &octets)
-            .map_err(|error| unproven(error.to_string()))
-    }
-
-    /// Adds identity, certificates and proof.
-    fn write_proof(
-        &self,
-        cx: &Context,
-        writer: &mut PayloadWriter,
-        rule: &KeyExchangeRule,
-        identity: &Identity,
-        proof: (u8, &Secret),
-    ) -> Result<(), TooLong> {
-        let payload = match self.role {
-            Side::Initiator => PayloadType::ID_I,
-            Side::Responder => PayloadType::ID_R,
-        };
-        writer.payload(payload, &[&identity.body()])?;
-        if rule.action.auth_me != HowToAuthMe::PresharedKey
-            && let Phase::Handshake(own) = &self.phase
-            && let Some(credential) = credential(cx, rule, identity, &own.requests)
-        {
-            for body in credential.payloads() {
-                writer.payload(PayloadType::CERT, &[&body])?;
-            }
-        }
-        writer.payload(PayloadType::AUTH, &[&[proof.0, 0, 0, 0], proof.1.expose()])?;
-        Ok(())
-    }
-
     /// As initiator: IKE_AUTH, once this side's proof is there.
     pub(super) fn auth_begin(&mut self, cx: &mut Context) {
         match self.auth_try(cx) {
@@ -337,9 +82,16 @@ impl IkeSa {
             }
         }
         let mut asked = None;
+        let childless = self.agreed.childless;
         let wish = self
             .handshake_mut()
             .and_then(|own| own.wishes.first().cloned());
+        // RFC 6023 §3: only when the responder announced that it takes that.
+        if wish.is_none() && !childless {
+            let text = "no child is wanted, and the peer takes no IKE SA without";
+            let why = Failure::Answer(text.into());
+            return Err(failed(NotifyType::INVALID_SYNTAX, why));
+        }
         if let Some(wish) = &wish {
             let spi = cx.child_spi().map_err(|_| CRYPTO())?;
             let sent = proposals(&child::offers(wish, true), Spi::Child(spi), &cx.provider);
@@ -503,6 +255,7 @@ impl IkeSa {
                 }
                 if let Some(own) = self.handshake_mut() {
                     own.requests = requests_of(payloads);
+                    own.fetches = fetches(payloads);
                 }
                 (peer, held)
             }
@@ -543,8 +296,14 @@ impl IkeSa {
             let why = Failure::Refused(NotifyType::INVALID_SYNTAX, text);
             return Err(failed(NotifyType::INVALID_SYNTAX, why));
         }
+        // RFC 5685 §6: an authentic client is sent elsewhere, without a child.
+        let elsewhere = cx
+            .config
+            .redirect_to
+            .filter(|to| cx.config.redirect_authenticated && self.agreed.redirect && *to != local);
         let mut assigned = None;
         let answered = match address {
+            _ if elsewhere.is_some() => Err(Stop::Wait),
             Some(None) if wants_child => Err(Stop::refuse(NotifyType::INTERNAL_ADDRESS_FAILURE)),
             Some(Some(given)) => {
                 assigned = given.addresses.first().copied();
@@ -571,6 +330,11 @@ impl IkeSa {
             }
             Err(Stop::Wait | Stop::Fatal(..)) => None,
         };
+        if let Some(to) = elsewhere {
+            writer
+                .redirect(NotifyType::REDIRECT, gateway(to), &[])
+                .map_err(|_| failed(NotifyType::AUTHENTICATION_FAILED, Failure::Crypto))?;
+        }
         let nonces = self
             .handshake_mut()
             .map(|own| (own.ni.clone(), own.nr.clone()));
@@ -725,6 +489,20 @@ impl IkeSa {
             if !given.addresses.is_empty() {
                 cx.event(Event::Address(self.id, given));
             }
+        }
+        // RFC 5685 §6: the gateway has proven who it is, and sends its client elsewhere.
+        let elsewhere = payloads
+            .notify(NotifyType::REDIRECT)
+            .filter(|_| cx.config.follow_redirects);
+        if let Some(NotifyContent::Redirect { gateway, .. }) = elsewhere.and_then(|n| n.content())
+            && let Some(to) = gateway_address(&gateway)
+        {
+            if let Some((spi_in, _)) = asked {
+                cx.forget_spi(spi_in);
+            }
+            let effect = Effect::Redirect(self.local_spi(), to, Some((wishes, replaces)));
+            cx.effects.push_back(effect);
+            return Ok(());
         }
         if let Some((spi_in, sent)) = asked
             && !wishes.is_empty()

@@ -164,6 +164,11 @@ impl IkeSa {
             cx.counters.children_refused += 1;
             return Err(Stop::refuse(NotifyType::NO_ADDITIONAL_SAS));
         }
+        // RFC 7296 §2.19: that costs the child, and no more.
+        let required = cx.config.require_address && self.role == Side::Responder;
+        if required && assigned.is_none() {
+            return Err(Stop::refuse(NotifyType::FAILED_CP_REQUIRED));
+        }
         let (mut tsi, mut tsr) = (asked.initiator, asked.responder);
         let hosts = are_hosts(&tsi, &tsr);
         let transport = hosts && payloads.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
@@ -388,6 +393,9 @@ impl IkeSa {
             action: Arc::clone(&made.wish.action),
             ike: facts,
         })));
+        cx.owners.insert(id, self.local_spi());
+        // Most SAs have one child; vectors begin with room for four.
+        self.children.reserve_exact(1);
         self.children.push(Child {
             id,
             spi_in: made.spi_in,

@@ -44,7 +44,7 @@ pub struct Limits {
     pub half_open_time: Duration,
     /// Answers to IKE_SA_INIT that make an initiator begin anew: cookies, other groups.
     pub retries: u32,
-    /// Redirections that are followed in [`redirect_time`](Self::redirect_time) (RFC 5685 §10).
+    /// Redirections that are followed in [`redirect_time`](Self::redirect_time) (RFC 5685 §7).
     pub redirects: u32,
     /// See [`redirects`](Self::redirects).
     pub redirect_time: Duration,
@@ -128,12 +128,16 @@ pub struct Config {
     pub follow_redirects: bool,
     /// Where peers are sent that want to begin here; nothing to take them.
     pub redirect_to: Option<IpAddr>,
+    /// Whether they are sent there only when they are authenticated (RFC 5685 §6), and nobody else is told where.
+    pub redirect_authenticated: bool,
     /// Whether this host tells a peer that it knows of no other SA with it.
     pub initial_contact: bool,
     /// Whether this host asks its peers for an address (RFC 7296 §2.19).
     pub ask_address: bool,
     /// Whether the host is asked for addresses of peers; else they are refused.
     pub give_addresses: bool,
+    /// Whether a peer that began here has no child without an address from here (FAILED_CP_REQUIRED).
+    pub require_address: bool,
     /// Post-quantum preshared keys.
     pub ppks: Vec<Ppk>,
     /// By how many percent of its life an SA is renewed earlier, at random, up to.
@@ -154,9 +158,11 @@ impl Default for Config {
             mobike: true,
             follow_redirects: true,
             redirect_to: None,
+            redirect_authenticated: false,
             initial_contact: true,
             ask_address: false,
             give_addresses: false,
+            require_address: false,
             ppks: Vec::new(),
             jitter_percent: 10,
         }

@@ -35,8 +35,9 @@ pub(super) enum Effect {
     Reauthenticated(SaId),
     /// Begin anew with the same peer, since this SA has to be authenticated again.
     Reauthenticate(IkeSpi),
-    /// Begin anew elsewhere (RFC 5685).
-    Redirect(IkeSpi, core::net::IpAddr),
+    /// Begin anew elsewhere (RFC 5685). In the answer to IKE_AUTH: with the children that the SA was to have, and
+    /// what it was to replace.
+    Redirect(IkeSpi, core::net::IpAddr, Option<(Vec<Wish>, Option<SaId>)>),
 }
 
 /// A rule of a policy, which stays while it is used.
@@ -76,6 +77,8 @@ pub(super) struct Context {
     pub(super) effects: VecDeque<Effect>,
     /// SPIs with which children of this host receive.
     pub(super) child_spis: BTreeSet<u32>,
+    /// Whose the children are.
+    pub(super) owners: BTreeMap<ChildId, IkeSpi>,
     numbers: u32,
 }
 
@@ -103,6 +106,7 @@ impl Context {
             asked: BTreeMap::new(),
             effects: VecDeque::new(),
             child_spis: BTreeSet::new(),
+            owners: BTreeMap::new(),
             numbers: 0,
         }
     }

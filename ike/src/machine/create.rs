@@ -7,13 +7,14 @@ use core::time::Duration;
 
 use hostward_crypto::{Group, Secret};
 
+use super::announce::nonce_of;
 use super::auth::key_exchange;
 use super::child::{Answered, Made, Taken, ask, offers};
 use super::context::Context;
 use super::convert::child_protocol;
 use super::event::{ChildId, Event, Failure, Path};
 use super::followup::{Following, Leading};
-use super::init::{first_group, nonce_of};
+use super::init::first_group;
 use super::sa::{
     ChildState, Creating, IkeSa, IkeState, Request, Stop, Task, Wish, borrowed, lowest,
 };
@@ -139,6 +140,7 @@ impl IkeSa {
             | Task::RekeyIke
             | Task::DeleteIke(_)
             | Task::Liveness
+            | Task::Redirect(_)
             | Task::Update => None,
         });
         under_way

@@ -7,11 +7,11 @@ use core::time::Duration;
 
 use hostward_crypto::Secret;
 
-use super::auth::credential;
 use super::context::{Context, RuleRef};
 use super::convert;
 use super::event::{Event, IkeFacts, QuestionId};
 use super::handshake::{Address, Own};
+use super::proof::credential;
 use super::sa::{Established, IkeSa, IkeState, Phase};
 use crate::auth::{AuthMethod, Authenticated, HowToAuthMe};
 use crate::identity::Identity;
@@ -41,6 +41,7 @@ impl IkeSa {
         } else {
             handshake.ppk = false;
         }
+        let redirected = handshake.redirected.map(Box::new);
         crypt.before = None;
         let action = &rule.action;
         let minutes =
@@ -116,6 +117,7 @@ impl IkeSa {
             following: None,
             refused_since: None,
             assigned: None,
+            redirected,
         }));
     }
 

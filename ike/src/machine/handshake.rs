@@ -67,11 +67,14 @@ pub(super) struct Handshake {
     pub(super) hashes: SignatureHashes,
     /// The peer's certificate requests: encoding and authorities.
     pub(super) requests: Vec<(u8, Vec<u8>)>,
+    /// Whether the peer fetches certificates.
+    pub(super) fetches: bool,
     /// Both sides can do PPKs.
     pub(super) ppk: bool,
     pub(super) ppk_keys: Option<IkeKeys>,
     pub(super) wishes: Vec<Wish>,
     pub(super) replaces: Option<SaId>,
+    pub(super) redirected: Option<Redirected>,
     pub(super) deadline: Instant,
     /// The child that this side asks for in IKE_AUTH: its SPI and proposals.
     pub(super) child: Option<(u32, Vec<Proposal>)>,

@@ -1,17 +1,19 @@
 //! INFORMATIONAL: deletion, liveness, addresses that change (RFC 7296 §1.4, §2.25; RFC 4555; RFC 4478; RFC 5685).
 
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
+use super::announce::{detection, nat_of};
 use super::context::{Context, Effect};
 use super::convert::child_protocol;
 use super::establish::auth_lifetime;
 use super::event::{ChildId, Event, Failure, Path};
-use super::init::{detection, nat_of};
+use super::init::{gateway, gateway_address};
 use super::sa::{Child, ChildState, IkeSa, IkeState, Request, Task};
 use crate::keys::Side;
 use crate::message::{
-    Delete, ExchangeType, Gateway, NotifyContent, NotifyType, Payload, PayloadWriter, Payloads,
-    ProtocolId, TooLong,
+    Delete, ExchangeType, NotifyContent, NotifyType, Payload, PayloadWriter, Payloads, ProtocolId,
+    TooLong,
 };
 use crate::proposal::Protocol;
 use crate::protect::Opened;
@@ -62,6 +64,18 @@ impl IkeSa {
         if writer.delete_ike().is_ok() {
             let request = Request::DeleteIke(why);
             self.request(cx, ExchangeType::INFORMATIONAL, &writer, request);
+        }
+    }
+
+    /// RFC 5685 §5: as gateway, tells the client where to go. The client answers, and deletes this SA when it is
+    /// there.
+    pub(super) fn send_elsewhere(&mut self, cx: &mut Context, to: IpAddr) {
+        let mut writer = PayloadWriter::new(64);
+        if writer
+            .redirect(NotifyType::REDIRECT, gateway(to), &[])
+            .is_ok()
+        {
+            self.request(cx, ExchangeType::INFORMATIONAL, &writer, Request::Liveness);
         }
     }
 
@@ -200,13 +214,8 @@ impl IkeSa {
             Some(NotifyContent::Redirect { gateway, .. })
                 if role == Side::Initiator && cx.config.follow_redirects =>
             {
-                let to = match gateway {
-                    Gateway::V4(address) => Some(address.into()),
-                    Gateway::V6(address) => Some(address.into()),
-                    Gateway::Fqdn(_) => None,
-                };
-                if let Some(to) = to {
-                    cx.effects.push_back(Effect::Redirect(local, to));
+                if let Some(to) = gateway_address(&gateway) {
+                    cx.effects.push_back(Effect::Redirect(local, to, None));
                 }
             }
             Some(NotifyContent::NoNatsAllowed(data))
@@ -319,9 +328,9 @@ impl IkeSa {
 /// Whether NO_NATS_ALLOWED has the addresses and ports that are seen (RFC 4555 §3.9): source and destination as
 /// the sender knows them.
 fn same_ends(data: &[u8], path: Path) -> bool {
-    let octets = |ip: core::net::IpAddr| match ip {
-        core::net::IpAddr::V4(ip) => ip.octets().to_vec(),
-        core::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+    let octets = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
     };
     let mut seen = octets(path.remote.ip());
     seen.extend(octets(path.local.ip()));

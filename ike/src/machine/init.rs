@@ -8,159 +8,28 @@ use core::net::IpAddr;
 
 use hostward_crypto::Group;
 
+use super::announce::{
+    Parts, announce, cookie_of, fetches, hashes_of, nat_of, nonce_of, parts, ppk_for,
+    request_certificates, requests_of,
+};
 use super::context::{Context, Effect, RuleRef};
 use super::convert;
 use super::event::{Event, Failure, Path, SaId};
 use super::flood::{Admission, Applicant};
 use super::handshake::{Handshake, Initiating, Own, Redirected};
+use super::index::Entered;
 use super::sa::{Agreed, IkeSa, Phase, Wish, crypt};
 use super::window::{Receiving, Sending};
-use crate::auth::SignatureHashes;
-use crate::keys::{IkeKeys, IntAuth, Nonces, Side, Spis, nat_detection};
+use crate::keys::{IkeKeys, IntAuth, Nonces, Side, Spis};
 use crate::message::{
-    CertificateRequest, ExchangeType, Flags, Gateway, Header, IkeSpi, KeyExchange, Message,
-    NotifyContent, NotifyType, Payload, PayloadWriter, Payloads, SaPayload, TooLong, plain,
+    ExchangeType, Flags, Gateway, Header, IkeSpi, Message, NotifyContent, NotifyType,
+    PayloadWriter, TooLong, plain,
 };
-use crate::policy::{CertificateUrlLookup, PeerProof};
+use crate::policy::PeerProof;
 use crate::proposal::{
     IkeSuite, KeDecision, Selecting, Spi, check_answer, group_id, ke_decision, proposals,
     retry_group, select_ike,
 };
-
-/// What every IKE_SA_INIT message with an offer or answer has.
-struct Parts<'a> {
-    sa: SaPayload<'a>,
-    ke: KeyExchange<'a>,
-    nonce: &'a [u8],
-}
-
-fn parts<'a>(payloads: &Payloads<'a>) -> Option<Parts<'a>> {
-    let (mut sa, mut ke, mut nonce) = (None, None, None);
-    for payload in payloads {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "of all payloads these are looked for"
-        )]
-        match payload {
-            Payload::Sa(found) => sa = Some(found),
-            Payload::KeyExchange(found) => ke = Some(found),
-            Payload::Nonce(found) => nonce = Some(found),
-            _ => {}
-        }
-    }
-    Some(Parts {
-        sa: sa?,
-        ke: ke?,
-        nonce: nonce?,
-    })
-}
-
-pub(super) fn nonce_of<'a>(payloads: &Payloads<'a>) -> Option<&'a [u8]> {
-    payloads.iter().find_map(|payload| {
-        if let Payload::Nonce(nonce) = payload {
-            Some(nonce)
-        } else {
-            None
-        }
-    })
-}
-
-fn cookie_of<'a>(payloads: &Payloads<'a>) -> Option<&'a [u8]> {
-    payloads
-        .notify(NotifyType::COOKIE)
-        .map(|notify| notify.data)
-}
-
-fn hashes_of(payloads: &Payloads<'_>) -> SignatureHashes {
-    let told = payloads.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS);
-    told.map_or(SignatureHashes::NONE, |told| {
-        SignatureHashes::read(told.data)
-    })
-}
-
-pub(super) fn requests_of(payloads: &Payloads<'_>) -> Vec<(u8, Vec<u8>)> {
-    payloads
-        .iter()
-        .filter_map(|payload| {
-            if let Payload::CertificateRequest(CertificateRequest { encoding, data }) = payload {
-                Some((encoding.0, data.to_vec()))
-            } else {
-                None
-            }
-        })
-        .collect()
-}
-
-/// Adds what both sides tell of themselves.
-fn announce(
-    cx: &Context,
-    writer: &mut PayloadWriter,
-    spis: Spis,
-    path: Path,
-    nat: bool,
-    intermediate: bool,
-    ppk: bool,
-) -> Result<(), TooLong> {
-    if nat && let Some((source, destination)) = detection(cx, spis, path) {
-        writer.notify(NotifyType::NAT_DETECTION_SOURCE_IP, &source)?;
-        writer.notify(NotifyType::NAT_DETECTION_DESTINATION_IP, &destination)?;
-    }
-    if cx.config.fragments.is_some() {
-        writer.notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED, &[])?;
-    }
-    writer.notify(
-        NotifyType::SIGNATURE_HASH_ALGORITHMS,
-        &SignatureHashes::ALL.data(),
-    )?;
-    if intermediate {
-        writer.notify(NotifyType::INTERMEDIATE_EXCHANGE_SUPPORTED, &[])?;
-    }
-    if ppk {
-        writer.notify(NotifyType::USE_PPK, &[])?;
-    }
-    Ok(())
-}
-
-pub(super) fn detection(cx: &Context, spis: Spis, path: Path) -> Option<([u8; 20], [u8; 20])> {
-    Some((
-        nat_detection(&cx.provider, spis, path.local).ok()?,
-        nat_detection(&cx.provider, spis, path.remote).ok()?,
-    ))
-}
-
-/// RFC 7296 §2.23: whether this end or the other is behind a NAT; nothing when the peer does not tell.
-pub(super) fn nat_of(
-    cx: &Context,
-    payloads: &Payloads<'_>,
-    spis: Spis,
-    path: Path,
-) -> Option<(bool, bool)> {
-    let (local, remote) = detection(cx, spis, path)?;
-    let (mut sources, mut source, mut destination) = (0, false, None);
-    for notify in payloads.notifies() {
-        match notify.content() {
-            // There may be several, one for each address that the peer may use.
-            Some(NotifyContent::NatDetectionSource(hash)) => {
-                sources += 1;
-                source |= *hash == remote;
-            }
-            Some(NotifyContent::NatDetectionDestination(hash)) => {
-                destination = Some(*hash == local);
-            }
-            _ => {}
-        }
-    }
-    if sources == 0 {
-        return None;
-    }
-    Some((!destination?, !source))
-}
-
-/// Whether there is a PPK for this peer, and whether it must be used.
-pub(super) fn ppk_for(cx: &Context, remote: IpAddr) -> Option<&super::config::Ppk> {
-    let mut ppks = cx.config.ppks.iter();
-    ppks.find(|ppk| ppk.peer.is_none_or(|peer| peer == remote))
-}
 
 /// Begins an IKE SA.
 pub(super) fn begin(
@@ -214,6 +83,7 @@ pub(super) fn begin(
         heard: now,
         spoke: now,
         scheduled: None,
+        entered: Entered::default(),
         half_open: None,
     });
     sa.receiving.window = cx.config.window.max(1);
@@ -363,10 +233,9 @@ impl IkeSa {
                 && nonce == own.nonce
                 && cx.config.follow_redirects
             {
-                match gateway {
-                    Gateway::V4(address) => self.redirect(cx, address.into()),
-                    Gateway::V6(address) => self.redirect(cx, address.into()),
-                    Gateway::Fqdn(_) => cx.counters.init_ignored += 1,
+                match gateway_address(&gateway) {
+                    Some(to) => self.redirect(cx, to),
+                    None => cx.counters.init_ignored += 1,
                 }
             } else {
                 cx.counters.init_ignored += 1;
@@ -381,7 +250,7 @@ impl IkeSa {
 
     fn redirect(&mut self, cx: &mut Context, to: IpAddr) {
         let spi = self.local_spi();
-        cx.effects.push_back(Effect::Redirect(spi, to));
+        cx.effects.push_back(Effect::Redirect(spi, to, None));
     }
 
     /// An answer with everything in it.
@@ -458,10 +327,12 @@ impl IkeSa {
             sent: None,
             hashes: hashes_of(payloads),
             requests: requests_of(payloads),
+            fetches: fetches(payloads),
             ppk,
             ppk_keys: None,
             wishes: core::mem::take(&mut own.wishes),
             replaces: own.replaces,
+            redirected: own.redirected,
             deadline: cx.after(cx.config.limits.half_open_time * 10),
             child: None,
             proof: Own::None,
@@ -477,6 +348,7 @@ impl IkeSa {
             childless: payloads
                 .notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED)
                 .is_some(),
+            redirect: false,
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
@@ -491,6 +363,15 @@ impl IkeSa {
         self.crypt = Some(made);
         self.phase = Phase::Handshake(Box::new(handshake));
         self.handshake_go_on(cx);
+    }
+}
+
+/// Where a gateway is. Names are not looked up.
+pub(super) fn gateway_address(gateway: &Gateway<'_>) -> Option<IpAddr> {
+    match *gateway {
+        Gateway::V4(address) => Some(address.into()),
+        Gateway::V6(address) => Some(address.into()),
+        Gateway::Fqdn(_) => None,
     }
 }
 
@@ -565,9 +446,14 @@ pub(super) fn request(
         refuse_plain(cx, path, &header, NotifyType::INVALID_SYNTAX, &[]);
         return None;
     };
-    // RFC 5685 §3: only who says that it follows is sent elsewhere, and not who was sent here.
+    // RFC 5685 §3: only who says that it follows is sent elsewhere; who was sent here follows too.
+    let follows = [NotifyType::REDIRECT_SUPPORTED, NotifyType::REDIRECTED_FROM]
+        .into_iter()
+        .any(|kind| payloads.notify(kind).is_some());
     if let Some(to) = cx.config.redirect_to
-        && payloads.notify(NotifyType::REDIRECT_SUPPORTED).is_some()
+        && follows
+        && to != path.local.ip()
+        && !cx.config.redirect_authenticated
     {
         let mut writer = PayloadWriter::new(1024);
         if writer
@@ -664,6 +550,7 @@ pub(super) fn request(
                     .notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED)
                     .is_some(),
             childless: cx.config.childless,
+            redirect: follows,
             nat_known: nat.is_some(),
             nat_local: nat.is_some_and(|nat| nat.0),
             nat_remote: nat.is_some_and(|nat| nat.1),
@@ -680,6 +567,7 @@ pub(super) fn request(
         heard: now,
         spoke: now,
         scheduled: None,
+        entered: Entered::default(),
         half_open: Some(remote),
     });
     let by_certificate = policy
@@ -714,32 +602,16 @@ pub(super) fn request(
         sent: None,
         hashes: hashes_of(payloads),
         requests: Vec::new(),
+        fetches: false,
         ppk,
         ppk_keys: None,
         wishes: Vec::new(),
         replaces: None,
+        redirected: None,
         deadline: cx.after(cx.config.limits.half_open_time),
         child: None,
         proof: Own::None,
         work: None,
     }));
     Some(sa)
-}
-
-/// Adds a certificate request for the authorities of a rule, and whether addresses of certificates are
-/// welcome.
-pub(super) fn request_certificates(
-    cx: &Context,
-    writer: &mut PayloadWriter,
-    rule: &crate::policy::KeyExchangeRule,
-) -> Result<(), TooLong> {
-    let labels = cx.policy.authorities(rule);
-    let hashes: Vec<[u8; 20]> = cx.credentials.trust.hashes(labels).copied().collect();
-    if !hashes.is_empty() {
-        writer.certificate_request(crate::message::CertEncoding::X509_SIGNATURE, &hashes)?;
-    }
-    if rule.action.certificate_url == CertificateUrlLookup::Allow {
-        writer.notify(NotifyType::HTTP_CERT_LOOKUP_SUPPORTED, &[])?;
-    }
-    Ok(())
 }

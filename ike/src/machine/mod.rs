@@ -16,23 +16,31 @@
 //! [`Authenticated`](crate::auth::Authenticated), which only a proof that was checked gives.
 
 mod address;
+mod announce;
 mod auth;
 mod child;
+mod command;
 mod config;
 mod context;
 mod convert;
 mod create;
+mod display;
 mod establish;
 mod event;
+mod exchange;
 mod flood;
 mod followup;
 mod handshake;
+mod index;
 mod inform;
 mod init;
 mod intermediate;
+mod proof;
+mod queue;
 mod rekey;
 mod sa;
 mod start;
+mod timer;
 mod window;
 
 use alloc::boxed::Box;
@@ -40,22 +48,21 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::SocketAddr;
 
 use hostward_crypto::{Provider, Random};
 use hostward_hook::time::{Instant, Now};
 
-use crate::keys::{IkeKeys, Spis};
 use crate::message::{
     Encapsulated, ExchangeType, Flags, Header, IkeSpi, Message, NotifyType, PayloadWriter, Version,
     plain,
 };
 use crate::policy::Policy;
-use crate::proposal::IkeSuite;
 use context::{Context, Effect};
-use sa::{ChildState, IkeSa, IkeState, Phase, Task};
+use index::Index;
+use sa::{IkeSa, IkeState, Phase, Task};
 
 pub use config::{Config, Counters, Credentials, Limits, Ppk, Tunnel};
+pub use display::{ChildDisplay, SaDisplay, SaState};
 pub use event::{
     Answer, Assigned, ChildId, ChildSa, Direction, Event, Failure, IkeFacts, Path, Question,
     QuestionId, Received, SaId, Transmit,
@@ -66,9 +73,7 @@ pub use start::{Packet, StartError};
 pub struct Ike {
     cx: Context,
     sas: BTreeMap<IkeSpi, Box<IkeSa>>,
-    ids: BTreeMap<SaId, IkeSpi>,
-    /// Peers that began, by their SPI and address, for requests that come again.
-    begun: BTreeMap<(IkeSpi, SocketAddr), IkeSpi>,
+    index: Index,
     deadlines: BTreeSet<(Instant, IkeSpi)>,
 }
 
@@ -78,66 +83,6 @@ impl fmt::Debug for Ike {
             .field("sas", &self.sas.len())
             .finish_non_exhaustive()
     }
-}
-
-/// An IKE SA as displays show it (`ipsec -k`).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SaDisplay {
-    /// Its number.
-    pub id: SaId,
-    /// Its SPIs; the responder's is zero before it is known.
-    pub spis: Spis,
-    /// Between which ends.
-    pub path: Path,
-    /// How far it is.
-    pub state: SaState,
-    /// What is known once it is authenticated.
-    pub facts: Option<Arc<IkeFacts>>,
-    /// Its children.
-    pub children: Vec<ChildDisplay>,
-    /// Exchanges of this side that wait for an answer.
-    pub outstanding: usize,
-    /// Exchanges of this side that wait for their turn.
-    pub waiting: usize,
-}
-
-/// How far an IKE SA is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the phases of an IKE SA")]
-pub enum SaState {
-    /// IKE_SA_INIT was sent.
-    Initiating,
-    /// There are keys, and no proof.
-    HalfOpen,
-    /// Both sides are authenticated.
-    Established,
-    /// Another took its place, and it is about to go.
-    Replaced,
-    /// This side deletes it.
-    Deleting,
-    /// It only answers what comes again.
-    Closed,
-}
-
-/// A child as displays show it (`ipsec -y -b`).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ChildDisplay {
-    /// Its number.
-    pub id: ChildId,
-    /// What it is for.
-    pub tunnel: hostward_hook::ident::TunnelId,
-    /// The SPIs it receives and sends with.
-    pub spis: (u32, u32),
-    /// Its algorithms.
-    pub suite: crate::proposal::ChildSuite,
-    /// How often it was renewed.
-    pub generation: u32,
-    /// Whether it is in use, and not about to go.
-    pub live: bool,
-    /// When it is renewed, and when it ends.
-    pub times: (Instant, Instant),
 }
 
 impl Ike {
@@ -153,8 +98,7 @@ impl Ike {
         Self {
             cx: Context::new(config, policy, provider, credentials, random),
             sas: BTreeMap::new(),
-            ids: BTreeMap::new(),
-            begun: BTreeMap::new(),
+            index: Index::default(),
             deadlines: BTreeSet::new(),
         }
     }
@@ -273,9 +217,9 @@ impl Ike {
     }
 
     fn begin_as_responder(&mut self, path: Path, message: &Message<'_>) {
-        let key = (message.header.spi_i, path.remote);
-        if let Some(local) = self.begun.get(&key)
-            && let Some(sa) = self.sas.get(local)
+        let begun = self.index.begun(message.header.spi_i, path.remote);
+        if let Some(local) = begun
+            && let Some(sa) = self.sas.get(&local)
             && let Phase::Handshake(own) = &sa.phase
         {
             // RFC 7296 §2.1: the same request gets the same answer; another one with this SPI is nobody's.
@@ -290,8 +234,7 @@ impl Ike {
         }
         let room = self.sas.len() < self.cx.config.limits.sas;
         if let Some(sa) = init::request(&mut self.cx, path, message, room) {
-            let local = sa.local_spi();
-            self.begun.insert(key, local);
+            self.index.begin(&sa, path.remote);
             self.adopt(sa);
         }
     }
@@ -321,7 +264,7 @@ impl Ike {
 
     fn adopt(&mut self, sa: Box<IkeSa>) {
         let local = sa.local_spi();
-        self.ids.insert(sa.id, local);
+        self.index.insert(&sa);
         self.sas.insert(local, sa);
         self.touched(local);
     }
@@ -345,20 +288,14 @@ impl Ike {
             sa.scheduled = Some(next);
             self.deadlines.insert((next, local));
         }
-        if !matches!(sa.phase, Phase::Handshake(_)) && sa.role == crate::keys::Side::Responder {
-            let key = (sa.spis.initiator, sa.path.remote);
-            if self.begun.get(&key) == Some(&local) {
-                self.begun.remove(&key);
-            }
-        }
+        self.index.touched(sa);
     }
 
     fn remove(&mut self, local: IkeSpi) {
         let Some(sa) = self.sas.remove(&local) else {
             return;
         };
-        self.ids.remove(&sa.id);
-        self.begun.retain(|_, spi| *spi != local);
+        self.index.remove(&sa);
         if let Some(address) = sa.half_open {
             self.cx.gate.leave(address);
         }
@@ -378,6 +315,7 @@ impl Ike {
                         // The peer has ended it already: with it goes what it was to have.
                         for child in children {
                             self.cx.forget_spi(child.spi_in);
+                            self.cx.owners.remove(&child.id);
                             self.cx
                                 .event(Event::ChildRemove(child.id, Failure::WithIke));
                         }
@@ -389,6 +327,9 @@ impl Ike {
                         continue;
                     };
                     sa.waits = false;
+                    for child in &children {
+                        self.cx.owners.insert(child.id, to);
+                    }
                     sa.children.extend(children);
                     sa.queue.extend(queue);
                     if let Some(own) = sa.established() {
@@ -420,12 +361,12 @@ impl Ike {
                 Effect::Delete(spi, why) => self.delete_spi(spi, why),
                 Effect::InitialContact(spi) => self.initial_contact(spi),
                 Effect::Reauthenticated(id) => {
-                    if let Some(spi) = self.ids.get(&id).copied() {
+                    if let Some(spi) = self.index.by_id(id) {
                         self.delete_spi(spi, Failure::Replaced);
                     }
                 }
                 Effect::Reauthenticate(spi) => self.reauthenticate(spi),
-                Effect::Redirect(spi, to) => self.redirect(spi, to),
+                Effect::Redirect(spi, to, unborn) => self.redirect(spi, to, unborn),
             }
         }
     }
@@ -457,15 +398,15 @@ impl Ike {
         };
         let facts = Arc::clone(&facts.facts);
         let others: Vec<IkeSpi> = self
-            .sas
-            .iter()
-            .filter(|(other, sa)| {
-                **other != spi
-                    && sa.established().is_some_and(|own| {
-                        own.facts.local == facts.local && own.facts.remote == facts.remote
-                    })
+            .index
+            .like(&facts)
+            .filter(|other| *other != spi)
+            .filter(|other| {
+                let other = self.sas.get(other).and_then(|sa| sa.established());
+                other.is_some_and(|own| {
+                    own.facts.local == facts.local && own.facts.remote == facts.remote
+                })
             })
-            .map(|(other, _)| *other)
             .collect();
         for other in others {
             if let Some(sa) = self.sas.get_mut(&other) {
@@ -527,160 +468,9 @@ impl Ike {
         }
     }
 
-    fn with(&mut self, now: Now, id: SaId, work: impl FnOnce(&mut IkeSa, &mut Context)) {
-        self.cx.now = now;
-        let Some(spi) = self.ids.get(&id).copied() else {
-            return;
-        };
-        if let Some(sa) = self.sas.get_mut(&spi) {
-            work(sa, &mut self.cx);
-            sa.pump(&mut self.cx);
-        }
-        self.touched(spi);
-        self.settle();
-    }
-
-    fn owner(&self, child: ChildId) -> Option<SaId> {
-        let mut sas = self.sas.values();
-        sas.find(|sa| sa.children.iter().any(|one| one.id == child))
-            .map(|sa| sa.id)
-    }
-
-    /// Renews a child: its volume is used up, or the host wants it.
-    pub fn rekey_child(&mut self, now: Now, child: ChildId) {
-        let Some(owner) = self.owner(child) else {
-            return;
-        };
-        self.with(now, owner, |sa, cx| {
-            if let Some(found) = sa.child(child)
-                && found.state == ChildState::Live
-            {
-                found.state = ChildState::Rekeying;
-                sa.enqueue(cx, Task::Rekey(child));
-            }
-        });
-    }
-
-    /// Packets came in with a child that took the place of another: sending may change over too.
-    pub fn child_used(&mut self, now: Now, child: ChildId) {
-        let Some(owner) = self.owner(child) else {
-            return;
-        };
-        self.with(now, owner, |sa, cx| {
-            let replaced = ChildState::Replaced(child);
-            if sa.children.iter().any(|one| one.state == replaced) {
-                cx.event(Event::ChildSwitch(child));
-            }
-        });
-    }
-
-    /// Deletes a child (`ipsec -y deactivate`).
-    pub fn delete_child(&mut self, now: Now, child: ChildId) {
-        let Some(owner) = self.owner(child) else {
-            return;
-        };
-        self.with(now, owner, |sa, cx| {
-            if let Some(found) = sa.child(child)
-                && found.state != ChildState::Deleting
-            {
-                found.state = ChildState::Deleting;
-                sa.enqueue(cx, Task::Delete(child));
-            }
-        });
-    }
-
-    /// Renews an IKE SA.
-    pub fn rekey_ike(&mut self, now: Now, id: SaId) {
-        self.with(now, id, |sa, cx| {
-            if sa.is_live() && !sa.is_rekeying_ike() {
-                sa.enqueue(cx, Task::RekeyIke);
-            }
-        });
-    }
-
-    /// Deletes an IKE SA with its children (`ipsec -k deactivate`).
-    pub fn delete_ike(&mut self, now: Now, id: SaId) {
-        self.cx.now = now;
-        if let Some(spi) = self.ids.get(&id).copied() {
-            self.delete_spi(spi, Failure::Local);
-            self.settle();
-        }
-    }
-
-    /// Asks a peer whether it is there.
-    pub fn probe(&mut self, now: Now, id: SaId) {
-        self.with(now, id, |sa, cx| sa.enqueue(cx, Task::Liveness));
-    }
-
-    /// This host has another address, or another way to the peer (RFC 4555 §3.5); only for SAs that it began,
-    /// and with a peer that can do it. Otherwise nothing happens, and the answer is no.
-    pub fn move_to(&mut self, now: Now, id: SaId, path: Path) -> bool {
-        let mut done = false;
-        self.with(now, id, |sa, cx| {
-            if sa.agreed.mobike && sa.role == crate::keys::Side::Initiator && sa.is_live() {
-                sa.path = path;
-                sa.enqueue(cx, Task::Update);
-                done = true;
-            }
-        });
-        done
-    }
-
-    /// Ends everything: peers are told. What is begun is given up.
-    pub fn shutdown(&mut self, now: Now) {
-        self.cx.now = now;
-        for spi in self.sas.keys().copied().collect::<Vec<_>>() {
-            self.delete_spi(spi, Failure::Local);
-        }
-        self.settle();
-    }
-
     /// Whether there is no SA at all any more.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sas.is_empty()
-    }
-
-    /// The keys that protect an IKE SA's messages and its algorithms, for a host that lets another program decrypt
-    /// what it captured. Whoever has them can read and forge the messages of this SA.
-    #[must_use]
-    pub fn keys(&self, id: SaId) -> Option<(&IkeKeys, &IkeSuite)> {
-        let crypt = self.sas.get(self.ids.get(&id)?)?.crypt.as_ref()?;
-        Some((&crypt.keys, &crypt.suite))
-    }
-
-    /// All IKE SAs, for displays.
-    pub fn sas(&self) -> impl Iterator<Item = SaDisplay> {
-        self.sas.values().map(|sa| SaDisplay {
-            id: sa.id,
-            spis: sa.spis,
-            path: sa.path,
-            state: match &sa.phase {
-                Phase::Initiating(_) => SaState::Initiating,
-                Phase::Handshake(_) => SaState::HalfOpen,
-                Phase::Established(own) => match own.state {
-                    IkeState::Live => SaState::Established,
-                    IkeState::Replaced(_) => SaState::Replaced,
-                    IkeState::Deleting => SaState::Deleting,
-                },
-                Phase::Closed(_) => SaState::Closed,
-            },
-            facts: sa.established().map(|own| Arc::clone(&own.facts)),
-            children: sa
-                .children
-                .iter()
-                .map(|child| ChildDisplay {
-                    id: child.id,
-                    tunnel: child.wish.tunnel,
-                    spis: (child.spi_in, child.spi_out),
-                    suite: child.suite.clone(),
-                    generation: child.wish.generation,
-                    live: matches!(child.state, ChildState::Live | ChildState::Rekeying),
-                    times: (child.renew, child.end),
-                })
-                .collect(),
-            outstanding: sa.sending.outstanding.len(),
-            waiting: sa.queue.len(),
-        })
     }
 }

@@ -8,12 +8,13 @@ use core::time::Duration;
 
 use hostward_crypto::{Group, Secret};
 
+use super::announce::nonce_of;
 use super::auth::key_exchange;
 use super::context::{Context, Effect};
 use super::convert;
 use super::event::{Failure, IkeFacts, Path};
 use super::followup::{Following, Leading};
-use super::init::nonce_of;
+use super::index::Entered;
 use super::sa::{
     Established, IkeSa, IkeState, Phase, Rekeying, Request, Stop, Task, borrowed, crypt, lowest,
 };
@@ -291,6 +292,7 @@ impl IkeSa {
                 following: None,
                 refused_since: None,
                 assigned: own.assigned,
+                redirected: own.redirected.clone(),
             })),
             crypt: Some(made),
             sending: Sending::new(0),
@@ -302,6 +304,7 @@ impl IkeSa {
             heard: now,
             spoke: now,
             scheduled: None,
+            entered: Entered::default(),
             half_open: None,
         }))
     }

@@ -16,7 +16,7 @@ use super::convert::proposed_mode;
 use super::event::{Failure, Path, SaId};
 use super::handshake::Redirected;
 use super::init;
-use super::sa::{IkeSa, Phase, Task, Wish};
+use super::sa::{Phase, Task, Wish};
 use crate::identity::Addresses;
 use crate::message::IkeSpi;
 use crate::policy::{Granularity, HowToInitiate, Initiation, LocalDynVpnRule, LocalStartAction};
@@ -243,6 +243,27 @@ impl Ike {
         self.start_tunnel(&found, local, remote)
     }
 
+    /// Authenticates with a peer without any child (RFC 6023). What is wanted later uses the SA.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; a peer that does not take such an SA is told of in an [`Event`](super::Event).
+    pub fn connect(&mut self, now: Now, here: IpAddr, there: IpAddr) -> Result<SaId, StartError> {
+        self.cx.now = now;
+        let held = self.rule_to_begin(here, there)?;
+        self.begin(here, there, held, Vec::new(), None, None)
+    }
+
+    /// The rule by which this host begins.
+    fn rule_to_begin(&self, here: IpAddr, there: IpAddr) -> Result<RuleRef, StartError> {
+        let policy = &self.cx.policy;
+        let rule = policy.tentative(here, there).ok_or(StartError::NoRule)?;
+        if rule.action.initiate == HowToInitiate::DoNot {
+            return Err(StartError::NotFromHere);
+        }
+        RuleRef::new(policy, rule).ok_or(StartError::NoRule)
+    }
+
     fn start_tunnel(
         &mut self,
         tunnel: &Tunnel,
@@ -279,17 +300,16 @@ impl Ike {
             generation: 0,
         };
         // An SA with the peer that is there, or is being made, is used.
-        let mut sas = self.sas.values_mut();
-        let fits = |sa: &&mut Box<IkeSa>| {
-            let ends = sa.path.local.ip() == here && sa.path.remote.ip() == there;
-            ends && match &sa.phase {
+        let fits = |spi: &IkeSpi| {
+            self.sas.get(spi).is_some_and(|sa| match &sa.phase {
                 Phase::Initiating(_) => true,
                 Phase::Handshake(_) => sa.role == crate::keys::Side::Initiator,
                 Phase::Established(_) => sa.is_live(),
                 Phase::Closed(_) => false,
-            }
+            })
         };
-        if let Some(sa) = sas.find(fits) {
+        let found = self.index.between(here, there).find(fits);
+        if let Some(sa) = found.and_then(|spi| self.sas.get_mut(&spi)) {
             let (id, spi) = (sa.id, sa.local_spi());
             match &mut sa.phase {
                 Phase::Initiating(own) => own.wishes.push(wish),
@@ -302,12 +322,7 @@ impl Ike {
             self.touched(spi);
             return Ok(id);
         }
-        let policy = Arc::clone(&self.cx.policy);
-        let rule = policy.tentative(here, there).ok_or(StartError::NoRule)?;
-        if rule.action.initiate == HowToInitiate::DoNot {
-            return Err(StartError::NotFromHere);
-        }
-        let held = RuleRef::new(&policy, rule).ok_or(StartError::NoRule)?;
+        let held = self.rule_to_begin(here, there)?;
         self.begin(here, there, held, alloc::vec![wish], None, None)
     }
 
@@ -364,8 +379,13 @@ impl Ike {
         let _ = self.begin(here, there, held, wishes, Some(id), None);
     }
 
-    /// RFC 5685 §3, §6: the same with another gateway; identities stay, and so does the rule.
-    pub(super) fn redirect(&mut self, spi: IkeSpi, to: IpAddr) {
+    /// RFC 5685 §3, §5, §6: the same with another gateway; identities stay, and so does the rule.
+    pub(super) fn redirect(
+        &mut self,
+        spi: IkeSpi,
+        to: IpAddr,
+        unborn: Option<(Vec<Wish>, Option<SaId>)>,
+    ) {
         let now = self.cx.mono();
         let limits = &self.cx.config.limits;
         let (most, time) = (limits.redirects, limits.redirect_time);
@@ -374,6 +394,8 @@ impl Ike {
         };
         let from = sa.path.remote.ip();
         let here = sa.path.local.ip();
+        // Without children an SA of IKE_AUTH is of no use; otherwise it stays until the other one is there.
+        let useless = unborn.is_some();
         let (held, wishes, before, replaces) = match &mut sa.phase {
             Phase::Initiating(own) => (
                 own.rule.clone(),
@@ -382,12 +404,15 @@ impl Ike {
                 own.replaces,
             ),
             Phase::Established(own) => {
-                let wishes = sa.children.iter().map(|child| child.wish.clone()).collect();
-                (own.rule.clone(), wishes, None, Some(sa.id))
+                let children = sa.children.iter().map(|child| child.wish.clone());
+                let (wishes, replaces) =
+                    unborn.unwrap_or_else(|| (children.collect(), Some(sa.id)));
+                let before = own.redirected.as_deref().copied();
+                (own.rule.clone(), wishes, before, replaces)
             }
             Phase::Handshake(_) | Phase::Closed(_) => return,
         };
-        // RFC 5685 §10: not round and round.
+        // RFC 5685 §7: not round and round.
         let (count, since) = match before {
             Some(before) if now.saturating_since(before.since) <= time => {
                 (before.count + 1, before.since)
@@ -405,9 +430,12 @@ impl Ike {
             && self
                 .begin(here, to, held, wishes.clone(), replaces, Some(next))
                 .is_ok();
-        if !begun && !established {
+        if !begun && (useless || !established) {
             let why = Failure::Answer("redirected too often, or nowhere".into());
             self.cx.fail_wishes(&wishes, &why);
+        }
+        if useless {
+            self.delete_spi(spi, Failure::Replaced);
         }
     }
 }

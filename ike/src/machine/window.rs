@@ -56,6 +56,8 @@ impl Sending {
 struct Stored {
     id: u32,
     datagrams: Vec<Vec<u8>>,
+    /// How long it is kept; nothing when there is nothing to keep.
+    until: Option<Instant>,
 }
 
 /// What the id of a request means.
@@ -101,8 +103,12 @@ impl Receiving {
 
     /// The request with this id is being executed, and never again.
     pub(super) fn begin(&mut self, id: u32) {
-        let datagrams = Vec::new();
-        self.stored.push_back(Stored { id, datagrams });
+        self.stored.reserve_exact(1);
+        self.stored.push_back(Stored {
+            id,
+            datagrams: Vec::new(),
+            until: None,
+        });
         while self.stored.iter().any(|one| one.id == self.base) {
             self.base = self.base.saturating_add(1);
         }
@@ -119,11 +125,28 @@ impl Receiving {
         }
         self.parts
             .retain(|(part, response, _)| *response || *part != id);
+        self.free_parts();
     }
 
-    pub(super) fn store(&mut self, id: u32, datagrams: Vec<Vec<u8>>) {
+    pub(super) fn store(&mut self, id: u32, datagrams: Vec<Vec<u8>>, until: Instant) {
         if let Some(one) = self.stored.iter_mut().find(|one| one.id == id) {
             one.datagrams = datagrams;
+            one.until = Some(until);
+        }
+    }
+
+    /// When the next answer is not kept any more.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.stored.iter().filter_map(|one| one.until).min()
+    }
+
+    /// RFC 7296 §2.1: after several minutes nobody asks for an answer again; that there was one is still known.
+    pub(super) fn forget(&mut self, now: Instant) {
+        for one in &mut self.stored {
+            if one.until.is_some_and(|until| until <= now) {
+                one.datagrams = Vec::new();
+                one.until = None;
+            }
         }
     }
 
@@ -156,8 +179,16 @@ impl Receiving {
         self.parts.get_mut(at).map(|one| &mut one.2)
     }
 
+    /// Fragments are rare; no room is kept for them.
+    fn free_parts(&mut self) {
+        if self.parts.is_empty() {
+            self.parts = Vec::new();
+        }
+    }
+
     pub(super) fn forget_parts(&mut self, id: u32, response: bool) {
         self.parts.retain(|one| one.0 != id || one.1 != response);
+        self.free_parts();
     }
 }
 
@@ -173,8 +204,15 @@ mod tests {
         assert_eq!(one.place(1), Place::Outside);
         one.begin(0);
         assert_eq!(one.place(0), Place::Again);
-        one.store(0, alloc::vec![alloc::vec![7]]);
+        one.store(0, alloc::vec![alloc::vec![7]], Instant::from_secs(9));
         assert_eq!(one.answer(0), [[7]]);
+        assert_eq!(one.deadline(), Some(Instant::from_secs(9)));
+        // RFC 7296 §2.1: the answer goes after some minutes, and the request is not executed again.
+        one.forget(Instant::from_secs(8));
+        assert_eq!(one.answer(0).len(), 1);
+        one.forget(Instant::from_secs(9));
+        assert!(one.answer(0).is_empty());
+        assert_eq!((one.place(0), one.deadline()), (Place::Again, None));
         one.begin(1);
         assert_eq!(one.place(0), Place::Outside);
         assert_eq!(one.place(u32::MAX), Place::Outside);
