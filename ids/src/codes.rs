@@ -105,6 +105,16 @@ hostward_hook::codes! {
     SCAN_STORAGE_CONSTRAINED = 3505, "scan-storage-constrained";
     /// There is room for more sources again.
     SCAN_STORAGE_UNCONSTRAINED = 3506, "scan-storage-unconstrained";
+    /// A source sends probes by which operating systems are told apart.
+    SCAN_OS_PROBES = 3511, "scan-os-probes";
+    /// The same SYN comes from several sources: decoys hide the one that scans.
+    SCAN_DECOYS = 3512, "scan-decoys";
+    /// The source among decoys that is not made up.
+    SCAN_DECOY_SOURCE = 3513, "scan-decoy-source";
+    /// A source measures this host's packet numbers, to scan others in its name.
+    SCAN_IDLE_PROBES = 3514, "scan-idle-probes";
+    /// Many sources try many closed ports.
+    SCAN_DISTRIBUTED = 3515, "scan-distributed";
 }
 
 hostward_hook::codes! {

@@ -135,6 +135,9 @@ impl Connections<'_> {
                 if set & RST != 0 {
                     slot.phase = Phase::Over;
                     self.floods.closed(at, false, now);
+                    if self.scans.is_on() {
+                        self.scans.signs.reset(self.policy, self.desk, cx, &key);
+                    }
                     self.scanned(cx, &key, TcpState::HalfOpen, TcpEvent::Reset);
                 } else if set == ACK && ack.wrapping_sub(slot.number).wrapping_sub(1) <= SLACK {
                     slot.phase = Phase::Established;

@@ -26,7 +26,7 @@ use crate::policy::{AttackType, Limits, Policy, Protocol};
 use crate::regulation::tcp::TcpPorts;
 use crate::regulation::udp::UdpPorts;
 use crate::report::{Category, Desk, Seen};
-use crate::scan::{ScanConfig, Scans};
+use crate::scan::{ScanConfig, Scans, signs};
 
 /// What intrusion detection looks for, and what it may keep.
 #[derive(Clone, Debug)]
@@ -255,14 +255,19 @@ impl Ids {
         let inbound = packet.meta.direction() == Direction::Inbound;
         if let (true, Some(key), Routing::Local) = (inbound, packet.key(), packet.meta.routing) {
             match flags & (SYN | ACK | RST) {
-                SYN => self.scans.syn(
-                    &self.policy,
-                    &mut self.desk,
-                    &self.host,
-                    cx,
-                    &key,
-                    filter.is_refused(),
-                ),
+                SYN => {
+                    let (policy, desk) = (&self.policy, &mut self.desk);
+                    if let Some((number, ..)) = packet.tcp_numbers() {
+                        self.scans.signs.syn(policy, desk, cx, &key, number);
+                    }
+                    let filtered = filter.is_refused();
+                    self.scans.syn(policy, desk, &self.host, cx, &key, filtered);
+                }
+                // To a port from which nobody connects: such answers are asked for by nobody.
+                set if set == SYN | ACK && key.destination_port() < 1024 => {
+                    let signs = &mut self.scans.signs;
+                    signs.syn_ack(&self.policy, &mut self.desk, cx, &key);
+                }
                 // Answers to what others sent in this host's name are no events (backscatter).
                 ACK if !filter.is_refused() => self.scans.strays.stray(&key, cx.now.mono),
                 _ => {}
@@ -288,6 +293,14 @@ impl PacketHook for Ids {
         let interface = packet.meta.interface;
         if counted {
             self.interfaces.received(&mut self.desk, cx, interface, 1);
+        }
+        if self.scans.is_on()
+            && packet.meta.direction() == Direction::Inbound
+            && packet.meta.routing == Routing::Local
+            && signs::is_odd(packet)
+        {
+            let signs = &mut self.scans.signs;
+            signs.odd(&self.policy, &mut self.desk, cx, packet);
         }
         let mut verdict = malformed::check(&self.malformed, &mut self.desk, cx, packet);
         let mut why = Discard::Malformed;

@@ -31,6 +31,7 @@ mod table;
 /// events tell.
 pub mod scans {
     pub use crate::scan::classify::{self, Suspicion, TcpEvent, TcpState};
+    pub use crate::scan::signs::{NAMED, ScanSign, ScanSignKind};
     pub use crate::scan::told::{LISTED, Scan, ScanDetail, ScanItem, ScanKind, ScanStorage};
     pub use crate::scan::{ScanConfig, Window};
 }

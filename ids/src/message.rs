@@ -23,6 +23,7 @@ use crate::event::{AttackPacket, AttackStatistics, Suppressed, Told};
 use crate::policy::AttackType;
 use crate::regulation::tcp::{TcpPort, TcpStep};
 use crate::regulation::udp::{UdpPort, UdpStep};
+use crate::scan::signs::ScanSign;
 use crate::scan::told::{Scan, ScanDetail, ScanKind, ScanStorage};
 
 /// A log line: its message id, its text and its severity.
@@ -100,6 +101,8 @@ impl Message {
             (scan(w, &at, d), Some(&d.told))
         } else if let Some(d) = any.downcast_ref::<ScanDetail>() {
             (scan_detail(w, &at, d), Some(&d.told))
+        } else if let Some(d) = any.downcast_ref::<ScanSign>() {
+            (scan_sign(w, &at, d), Some(&d.told))
         } else if let Some(d) = any.downcast_ref::<ScanStorage>() {
             (scan_storage(w, &at, d), Some(&d.told))
         } else if let Some(d) = any.downcast_ref::<AttackStatistics>() {
@@ -440,6 +443,15 @@ fn scan_detail(w: &mut String, at: &str, d: &ScanDetail) -> &'static str {
     "EZZ8644I"
 }
 
+/// z/OS has no such message; the id is our own.
+fn scan_sign(w: &mut String, at: &str, d: &ScanSign) -> &'static str {
+    let _ = write!(w, "SCAN sign:{at},sign={},count={}", d.kind.text(), d.count);
+    for source in d.sources.iter().flatten() {
+        let _ = write!(w, ",sipaddr={source}");
+    }
+    "HWI3510I"
+}
+
 fn scan_storage(w: &mut String, at: &str, d: &ScanStorage) -> &'static str {
     let (id, what) = if d.constrained {
         ("EZZ8646I", "entry")
@@ -541,6 +553,10 @@ pub fn console(event: &Event<'_>, names: &dyn Names, stack: &str) -> Option<Stri
             ScanKind::Walk => "SCAN DETECTED",
         };
         (kind, &d.told)
+    } else if let Some(d) = any.downcast_ref::<ScanSign>() {
+        let [first, ..] = d.sources;
+        ends = [first.map(|s| (s, 0)), None];
+        ("SCAN SIGN DETECTED", &d.told)
     } else if let Some(d) = any.downcast_ref::<ScanStorage>() {
         ends = [None, None];
         let kind = if d.constrained {

@@ -77,6 +77,8 @@ struct Sim {
     seq: u32,
     ack: u32,
     options: Vec<u8>,
+    /// All sources choose the same sequence number.
+    same: bool,
 }
 
 const HOST: u32 = 0xc633_6402;
@@ -106,6 +108,7 @@ impl Sim {
             seq: 7,
             ack: 0,
             options: vec![2, 4, 5, 0xb4],
+            same: false,
         }
     }
 
@@ -215,11 +218,11 @@ impl Sim {
                 }
                 if flags & SYN != 0 && listening {
                     self.connections.insert(who);
-                    return back(proto::TCP, segment(SYN | ACK, 1000, seq + 1));
+                    return back(proto::TCP, segment(SYN | ACK, 1000, seq.wrapping_add(1)));
                 }
                 let answered = flags & SYN != 0 || !listening;
                 answered
-                    .then(|| back(proto::TCP, segment(RST | ACK, 0, seq + 1)))
+                    .then(|| back(proto::TCP, segment(RST | ACK, 0, seq.wrapping_add(1))))
                     .flatten()
             }
             proto::UDP if self.bound.contains(&key.destination_port()) => None,
@@ -241,7 +244,13 @@ impl Sim {
         let mut t = tcp(flags, options, &[]);
         t[..2].copy_from_slice(&from.to_be_bytes());
         t[2..4].copy_from_slice(&port.to_be_bytes());
-        t[4..8].copy_from_slice(&self.seq.to_be_bytes());
+        let own = match source {
+            _ if self.same => 0,
+            IpAddr::V4(a) => a.to_bits(),
+            IpAddr::V6(a) => a.to_bits() as u32,
+        };
+        let number = self.seq.wrapping_add(own.wrapping_mul(2_654_435_761));
+        t[4..8].copy_from_slice(&number.to_be_bytes());
         if flags & ACK != 0 {
             t[8..12].copy_from_slice(&self.ack.to_be_bytes());
         }
@@ -919,4 +928,132 @@ fn clocks_that_jump_do_no_harm() {
         assert!(found.iter().any(|e| e.code == SCAN_FAST), "{found:?}");
         Ok(())
     });
+}
+
+/// T-07: -D: the same SYN from decoys and the true source, which resets what was answered.
+#[test]
+fn decoys_are_recognised_and_the_true_source_among_them() {
+    let mut sim = Sim::medium();
+    sim.same = true;
+    let sources = [
+        v4_of(0x0a00_0001),
+        v4_of(0x0a00_0002),
+        evil(),
+        v4_of(0x0a00_0003),
+    ];
+    for port in [81, 82, 83, 80, 84, 85] {
+        for source in sources {
+            sim.probe(source, port, SYN);
+        }
+        if port == 80 {
+            sim.probe(evil(), port, RST);
+        }
+        sim.now += 10;
+    }
+    let events = sim.scans();
+    let of = |code| events.iter().filter(move |e| e.code == code);
+    let scanning: BTreeSet<_> = of(SCAN_FAST)
+        .map(|e| e.field("source").cloned())
+        .map(|s| format!("{s:?}"))
+        .collect();
+    assert_eq!(scanning.len(), 4, "all of them: {events:?}");
+    assert_eq!(of(SCAN_DECOYS).count(), 1);
+    let found: Vec<_> = of(SCAN_DECOY_SOURCE).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].field("source"), Some(&OwnedValue::Addr(evil())));
+    let correlator = of(SCAN_DECOYS).next().unwrap().field("correlator");
+    assert_eq!(found[0].field("correlator"), correlator);
+    assert!(
+        sim.sink
+            .lines
+            .iter()
+            .any(|l| l.contains("sign=source among decoys"))
+    );
+
+    // Three clients that happen to take the same port.
+    let mut sim = Sim::medium();
+    for source in sources {
+        sim.probe(source, 80, SYN);
+    }
+    assert_eq!(sim.codes(), []);
+}
+
+/// T-08: -O over IPv4: three different probes within two seconds.
+#[test]
+fn os_detection_is_recognised() {
+    let timestamp = [8, 10, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+    let options = [&[3, 3, 10, 1, 2, 4, 5, 0xb4][..], &timestamp, &[4, 2]].concat();
+    let series = |sim: &mut Sim, gap: u64, source: IpAddr| {
+        // SEQ1: an acknowledgment number without ACK, a timestamp of all ones, a window of one.
+        sim.options = options.clone();
+        let mut p = sim.segment(source, 40_000, 80, SYN);
+        p[28..32].copy_from_slice(&9_u32.to_be_bytes());
+        p[34..36].copy_from_slice(&1_u16.to_be_bytes());
+        sim.receive(&p);
+        sim.now += gap;
+        // T2: no flags.
+        sim.probe(source, 80, 0);
+        sim.now += gap;
+        // IE1: an echo request of code 9.
+        let echo = sim.wrap(proto::ICMP, source, &icmp(8, 9, &[0; 120]));
+        let now = Now::from_wall(UnixTime::from_micros(sim.now * 1000));
+        let meta = Meta::new(Point::LocalIn, now).with_checksums(Checksums::Verified);
+        let mut cx = Cx::new(now, &mut sim.sink, &mut sim.actions);
+        let _ = sim.ids.before(&mut cx, &Packet::parse(&echo, meta));
+    };
+    let mut sim = Sim::medium();
+    series(&mut sim, 25, evil());
+    let found = sim.scans();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].code, SCAN_OS_PROBES);
+    assert_eq!(found[0].field("source"), Some(&OwnedValue::Addr(evil())));
+    // One at a time, each by itself, is none.
+    let mut sim = Sim::medium();
+    for _ in 0..3 {
+        sim.now += 3000;
+        sim.probe(evil(), 80, 0);
+        sim.now += 3000;
+        let echo = sim.wrap(proto::UDP, evil(), &udp(&[0x43; 300]));
+        sim.receive(&echo);
+    }
+    assert_eq!(sim.codes(), []);
+}
+
+/// -sI: this host as the idle one; an answer to a forged SYN comes to a port from which hosts connect.
+#[test]
+fn probes_of_an_idle_scan_are_recognised() {
+    let mut sim = Sim::medium();
+    for n in 0..6 {
+        sim.ack = 99;
+        let p = sim.segment(evil(), 50_000 + n, 80, SYN | ACK);
+        sim.receive(&p);
+        sim.now += 100;
+    }
+    let events = sim.scans();
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].code, SCAN_IDLE_PROBES);
+}
+
+/// Sixty sources with one port each; a flood of one port is none.
+#[test]
+fn many_sources_at_many_ports_are_one_scan() {
+    let mut sim = Sim::medium();
+    for n in 0..60_u16 {
+        sim.seq = sim.seq.wrapping_add(77);
+        sim.probe(v4_of(0x0a01_0000 + u32::from(n)), 1000 + n, SYN);
+        sim.now += 500;
+    }
+    assert_eq!(sim.codes(), [SCAN_DISTRIBUTED.get()]);
+    let mut sim = Sim::medium();
+    for n in 0..600_u32 {
+        sim.probe(v4_of(0x0a01_0000 + n), 1000, SYN);
+        sim.now += 50;
+    }
+    assert_eq!(sim.codes(), []);
+    // Slowly, as anybody's address is tried all the time.
+    for n in 0..600_u16 {
+        sim.probe(v4_of(0x0a02_0000 + u32::from(n)), 1000 + n, SYN);
+        sim.now += 5000;
+    }
+    assert_eq!(sim.codes(), []);
 }

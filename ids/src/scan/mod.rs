@@ -9,6 +9,7 @@
 
 pub mod classify;
 pub(crate) mod observe;
+pub(crate) mod signs;
 mod table;
 pub(crate) mod told;
 
@@ -32,6 +33,7 @@ use crate::report::{Category, Desk};
 use crate::table::FixedMap;
 use classify::Suspicion;
 use observe::Strays;
+use signs::Signs;
 use table::{Change, Clock, Item, Place, Sources, flag};
 use told::{LISTED, Scan, ScanDetail, ScanItem, ScanKind, ScanStorage};
 
@@ -140,6 +142,7 @@ pub(crate) struct Scans {
     fast: Duration,
     full: Option<Full>,
     pub(crate) strays: Strays,
+    pub(crate) signs: Signs,
 }
 
 impl Scans {
@@ -155,6 +158,7 @@ impl Scans {
             fast: Duration::ZERO,
             full: None,
             strays: Strays::default(),
+            signs: Signs::default(),
         };
         scans.install(policy, None);
         scans
@@ -259,6 +263,11 @@ impl Scans {
             return;
         }
         if h.suspicion.counts(rule.sensitivity) {
+            if h.suspicion != Suspicion::Normal && !h.is_protocol {
+                let source = self.sources.mark(h.source, 128);
+                let port = self.sources.mark(h.local, h.port as u8) ^ u64::from(h.port);
+                self.signs.event(policy, desk, cx, (source, port));
+            }
             self.count(global, desk, cx, h, h.source, 128);
             if self.config.prefixes
                 && let IpAddr::V6(a) = h.source
