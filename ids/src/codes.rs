@@ -91,6 +91,33 @@ hostward_hook::codes! {
 }
 
 hostward_hook::codes! {
+    /// Codes of scans.
+    pub static SCANS;
+    /// A source reached the threshold of fast scans.
+    SCAN_FAST = 3501, "scan-fast";
+    /// A source reached the threshold of slow scans.
+    SCAN_SLOW = 3502, "scan-slow";
+    /// A source failed so much more often than it succeeded that it scans.
+    SCAN_WALK = 3503, "scan-walk";
+    /// The events that make up a scan.
+    SCAN_DETAIL = 3504, "scan-detail";
+    /// There is no room for more sources without others giving way.
+    SCAN_STORAGE_CONSTRAINED = 3505, "scan-storage-constrained";
+    /// There is room for more sources again.
+    SCAN_STORAGE_UNCONSTRAINED = 3506, "scan-storage-unconstrained";
+    /// A source sends probes by which operating systems are told apart.
+    SCAN_OS_PROBES = 3511, "scan-os-probes";
+    /// The same SYN comes from several sources: decoys hide the one that scans.
+    SCAN_DECOYS = 3512, "scan-decoys";
+    /// The source among decoys that is not made up.
+    SCAN_DECOY_SOURCE = 3513, "scan-decoy-source";
+    /// A source measures this host's packet numbers, to scan others in its name.
+    SCAN_IDLE_PROBES = 3514, "scan-idle-probes";
+    /// Many sources try many closed ports.
+    SCAN_DISTRIBUTED = 3515, "scan-distributed";
+}
+
+hostward_hook::codes! {
     /// Codes of traffic regulation.
     pub static REGULATION;
     /// A TCP port has all the connections it may have.
@@ -120,5 +147,6 @@ pub fn codes() -> impl Iterator<Item = CodeInfo> {
         .copied()
         .chain(crate::malformed::codes())
         .chain(ATTACKS.iter().copied())
+        .chain(SCANS.iter().copied())
         .chain(REGULATION.iter().copied())
 }

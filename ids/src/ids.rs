@@ -5,7 +5,9 @@ use hostward_hook::action::Cx;
 use hostward_hook::flow::{FlowInfo, HashKey};
 use hostward_hook::fragment::Overlap;
 use hostward_hook::hooks::{Timers, earlier};
-use hostward_hook::meta::Direction;
+use hostward_hook::layout::Anomaly;
+use hostward_hook::layout::tcp_flags::{ACK, RST, SYN};
+use hostward_hook::meta::{Direction, Routing};
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
 use hostward_hook::time::Instant;
@@ -20,10 +22,11 @@ use crate::attack::{self, Gate};
 use crate::connection::{self, Connections, Slot};
 use crate::host::Host;
 use crate::malformed;
-use crate::policy::{AttackType, Limits, Policy};
+use crate::policy::{AttackType, Limits, Policy, Protocol};
 use crate::regulation::tcp::TcpPorts;
 use crate::regulation::udp::UdpPorts;
 use crate::report::{Category, Desk, Seen};
+use crate::scan::{ScanConfig, Scans, signs};
 
 /// What intrusion detection looks for, and what it may keep.
 #[derive(Clone, Debug)]
@@ -62,6 +65,8 @@ pub struct Config {
     /// UDP ports whose queues are regulated: 256. Of more nothing is told; their limits
     /// hold.
     pub udp_ports: usize,
+    /// How scans are looked for.
+    pub scans: ScanConfig,
 }
 
 impl Default for Config {
@@ -79,9 +84,13 @@ impl Default for Config {
             tcp_ports: 256,
             tcp_hosts: 16_384,
             udp_ports: 256,
+            scans: ScanConfig::default(),
         }
     }
 }
+
+/// What the key of the tables of scans is derived for.
+const SCANS: u64 = 7;
 
 /// Local addresses of Enterprise Extender lines.
 const LINES: usize = 64;
@@ -103,6 +112,7 @@ pub struct Ids {
     pub(crate) xids: XidFloods,
     pub(crate) tcp: TcpPorts,
     pub(crate) udp: UdpPorts,
+    pub(crate) scans: Scans,
 }
 
 impl Default for Ids {
@@ -119,6 +129,7 @@ impl Ids {
         let mut ids = Self {
             malformed: config.malformed,
             gate: Gate::new(&desk),
+            scans: Scans::new(config.scans, &config.policy),
             policy: config.policy,
             desk,
             host: Host::default(),
@@ -149,14 +160,18 @@ impl Ids {
             self.xids.set_key(key.derive(4));
             self.tcp.set_key(key.derive(5));
             self.udp.set_key(key.derive(6));
+            self.scans.set_key(key.derive(SCANS));
         }
     }
 
-    /// Puts other rules in force. What is counted and watched stays.
+    /// Puts other rules in force. What is counted and watched stays, but for the sources of scans when
+    /// the rules change their intervals or thresholds above 10.
     pub fn install(&mut self, policy: Policy) {
         self.desk.install(&policy);
         self.gate = Gate::new(&self.desk);
         self.interfaces.rearm();
+        self.scans
+            .install(&policy, self.key.map(|k| k.derive(SCANS)));
         self.policy = policy;
     }
 
@@ -183,6 +198,18 @@ impl Ids {
         self.desk.seen(Category::Attack(kind))
     }
 
+    /// Scans that were told of since the start.
+    #[must_use]
+    pub fn scans_seen(&self) -> u64 {
+        self.desk.seen(Category::Scan).events
+    }
+
+    /// Bytes of the table of scanning sources, which never grows.
+    #[must_use]
+    pub const fn scan_memory(&self) -> usize {
+        self.scans.memory()
+    }
+
     /// A fragment contradicts those of its datagram that came before: what
     /// [`told`](hostward_hook::fragment::FragmentReassembler::told) tells. For the guard, and for
     /// hosts that put fragments together themselves.
@@ -202,7 +229,7 @@ impl Ids {
             Direction::Inbound => flow.key,
             Direction::Outbound => flow.key.reversed(),
         };
-        self.connections().closed(cx, &key, slot);
+        self.connections().closed(cx, &key, slot, flow);
     }
 
     const fn connections(&mut self) -> Connections<'_> {
@@ -212,7 +239,39 @@ impl Ids {
             host: &self.host,
             floods: &mut self.floods,
             tcp: &mut self.tcp,
+            scans: &mut self.scans,
             count: self.count,
+        }
+    }
+
+    /// What a packet without a flow, or one that the filter refuses, says of scans.
+    #[inline(never)]
+    fn scan(&mut self, cx: &mut Cx<'_>, packet: &Packet<'_>, filter: Verdict) {
+        let Some(flags) = packet.layout().tcp_flags() else {
+            let known = (&self.policy, &mut self.desk, &self.host);
+            self.scans.other(known, cx, packet, filter);
+            return;
+        };
+        let inbound = packet.meta.direction() == Direction::Inbound;
+        if let (true, Some(key), Routing::Local) = (inbound, packet.key(), packet.meta.routing) {
+            match flags & (SYN | ACK | RST) {
+                SYN => {
+                    let (policy, desk) = (&self.policy, &mut self.desk);
+                    if let Some((number, ..)) = packet.tcp_numbers() {
+                        self.scans.signs.syn(policy, desk, cx, &key, number);
+                    }
+                    let filtered = filter.is_refused();
+                    self.scans.syn(policy, desk, &self.host, cx, &key, filtered);
+                }
+                // To a port from which nobody connects: such answers are asked for by nobody.
+                set if set == SYN | ACK && key.destination_port() < 1024 => {
+                    let signs = &mut self.scans.signs;
+                    signs.syn_ack(&self.policy, &mut self.desk, cx, &key);
+                }
+                // Answers to what others sent in this host's name are no events (backscatter).
+                ACK if !filter.is_refused() => self.scans.strays.stray(&key, cx.now.mono),
+                _ => {}
+            }
         }
     }
 
@@ -235,11 +294,31 @@ impl PacketHook for Ids {
         if counted {
             self.interfaces.received(&mut self.desk, cx, interface, 1);
         }
+        if self.scans.is_on()
+            && packet.meta.direction() == Direction::Inbound
+            && packet.meta.routing == Routing::Local
+            && signs::is_odd(packet)
+        {
+            let signs = &mut self.scans.signs;
+            signs.odd(&self.policy, &mut self.desk, cx, packet);
+        }
         let mut verdict = malformed::check(&self.malformed, &mut self.desk, cx, packet);
         let mut why = Discard::Malformed;
         if verdict.is_continue() {
             verdict = attack::check(&self.gate, &mut self.desk, &self.host, cx, packet);
             why = Discard::Ids;
+        }
+        if !verdict.is_continue()
+            && self.scans.is_armed(Protocol::Tcp)
+            && packet.meta.direction() == Direction::Inbound
+            && packet.layout().anomalies().contains(Anomaly::TcpFlags)
+            && !matches!(
+                verdict,
+                Verdict::Drop(malformed::IP_CHECKSUM | malformed::TRANSPORT_CHECKSUM)
+            )
+        {
+            self.scans
+                .unexpected_flags(&self.policy, &mut self.desk, cx, packet);
         }
         if counted && !verdict.is_continue() {
             if let Verdict::Drop(malformed::IP_CHECKSUM | malformed::TRANSPORT_CHECKSUM) = verdict {
@@ -259,7 +338,11 @@ impl PacketHook for Ids {
         slot: Option<&mut Slot>,
         filter: Verdict,
     ) -> Verdict {
-        if matches!(filter, Verdict::Drop(_) | Verdict::Reject(_)) {
+        let refused = matches!(filter, Verdict::Drop(_) | Verdict::Reject(_));
+        if self.scans.is_on() && (refused || slot.is_none()) {
+            self.scan(cx, packet, filter);
+        }
+        if refused {
             if self.is_counted(packet) {
                 let id = packet.meta.interface;
                 let why = (1, Discard::Firewall);
@@ -281,6 +364,7 @@ impl Timers for Ids {
         next = earlier(next, self.floods.next_deadline());
         next = earlier(next, self.interfaces.next_deadline());
         next = earlier(next, self.xids.next_deadline());
+        next = earlier(next, self.scans.next_deadline());
         earlier(next, self.udp.next_deadline(&self.policy))
     }
 
@@ -289,6 +373,7 @@ impl Timers for Ids {
         self.floods.handle_deadline(&mut self.desk, cx);
         self.interfaces.handle_deadline(&mut self.desk, cx);
         self.xids.handle_deadline(&mut self.desk, cx);
+        self.scans.handle_deadline(&self.policy, &mut self.desk, cx);
         self.udp.handle_deadline(&self.policy, cx);
     }
 }

@@ -24,7 +24,17 @@ pub mod message;
 pub mod policy;
 mod regulation;
 mod report;
+mod scan;
 mod table;
+
+/// Scans: the tables that say how suspicious an event is, how scans are looked for, and what their
+/// events tell.
+pub mod scans {
+    pub use crate::scan::classify::{self, Suspicion, TcpEvent, TcpState};
+    pub use crate::scan::signs::{NAMED, ScanSign, ScanSignKind};
+    pub use crate::scan::told::{LISTED, Scan, ScanDetail, ScanItem, ScanKind, ScanStorage};
+    pub use crate::scan::{ScanConfig, Window};
+}
 
 /// What hosts may tell and what events tell, by detector.
 pub mod detect {

@@ -23,6 +23,8 @@ use crate::event::{AttackPacket, AttackStatistics, Suppressed, Told};
 use crate::policy::AttackType;
 use crate::regulation::tcp::{TcpPort, TcpStep};
 use crate::regulation::udp::{UdpPort, UdpStep};
+use crate::scan::signs::ScanSign;
+use crate::scan::told::{Scan, ScanDetail, ScanKind, ScanStorage};
 
 /// A log line: its message id, its text and its severity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +97,14 @@ impl Message {
             (tcp(w, &at, d), Some(&d.told))
         } else if let Some(d) = any.downcast_ref::<UdpPort>() {
             (udp(w, &at, d), Some(&d.told))
+        } else if let Some(d) = any.downcast_ref::<Scan>() {
+            (scan(w, &at, d), Some(&d.told))
+        } else if let Some(d) = any.downcast_ref::<ScanDetail>() {
+            (scan_detail(w, &at, d), Some(&d.told))
+        } else if let Some(d) = any.downcast_ref::<ScanSign>() {
+            (scan_sign(w, &at, d), Some(&d.told))
+        } else if let Some(d) = any.downcast_ref::<ScanStorage>() {
+            (scan_storage(w, &at, d), Some(&d.told))
         } else if let Some(d) = any.downcast_ref::<AttackStatistics>() {
             let action = response(d.attack, d.respond);
             let _ = write!(
@@ -402,6 +412,67 @@ fn udp(w: &mut String, at: &str, d: &UdpPort) -> &'static str {
     id
 }
 
+fn scan(w: &mut String, at: &str, d: &Scan) -> &'static str {
+    let (source, kind) = (d.source, d.kind.letter());
+    let _ = write!(w, "SCAN threshold exceeded:{at},sipaddr={source}");
+    if let Some(prefix) = d.prefix {
+        let _ = write!(w, "/{prefix}");
+    }
+    let _ = write!(
+        w,
+        ",scantype={kind},threshold={},interval={},very={},possibly={},normal={}",
+        d.threshold, d.minutes, d.very, d.possibly, d.normal
+    );
+    "EZZ8643I"
+}
+
+fn scan_detail(w: &mut String, at: &str, d: &ScanDetail) -> &'static str {
+    let _ = write!(
+        w,
+        "SCAN detail:{at},sipaddr={},count={},events=",
+        d.source, d.count
+    );
+    for (n, item) in d.items.iter().flatten().enumerate() {
+        let separator = if n == 0 { "" } else { ";" };
+        let _ = write!(w, "{separator}{},", item.protocol);
+        if let Some(local) = item.local {
+            let _ = write!(w, "{local}");
+        }
+        let _ = write!(w, ",{},{}", item.port, item.suspicion.letter());
+    }
+    "EZZ8644I"
+}
+
+/// z/OS has no such message; the id is our own.
+fn scan_sign(w: &mut String, at: &str, d: &ScanSign) -> &'static str {
+    let _ = write!(w, "SCAN sign:{at},sign={},count={}", d.kind.text(), d.count);
+    for source in d.sources.iter().flatten() {
+        let _ = write!(w, ",sipaddr={source}");
+    }
+    "HWI3510I"
+}
+
+fn scan_storage(w: &mut String, at: &str, d: &ScanStorage) -> &'static str {
+    let (id, what) = if d.constrained {
+        ("EZZ8646I", "entry")
+    } else {
+        ("EZZ8647I", "exit")
+    };
+    let _ = write!(
+        w,
+        "SCAN storage constrained {what}:{at},sources={}",
+        d.capacity
+    );
+    if !d.constrained {
+        let (evicted, refused, duration) = (d.evicted, d.refused, d.duration);
+        let _ = write!(
+            w,
+            ",evicted={evicted},refused={refused},duration={duration}"
+        );
+    }
+    id
+}
+
 /// The lines of a console message (`EZZ8761I` and those that follow it) about an event, whether the
 /// console is to be told or not; `None` for other events and for counts.
 #[must_use]
@@ -472,6 +543,26 @@ pub fn console(event: &Event<'_>, names: &dyn Names, stack: &str) -> Option<Stri
             UdpStep::Constrained => "UDP PORT QUEUE CONSTRAINED",
             UdpStep::Unconstrained => "UDP PORT QUEUE UNCONSTRAINED",
             UdpStep::Statistics => return None,
+        };
+        (kind, &d.told)
+    } else if let Some(d) = any.downcast_ref::<Scan>() {
+        ends = [Some((d.source, 0)), None];
+        let kind = match d.kind {
+            ScanKind::Fast => "FAST SCAN DETECTED",
+            ScanKind::Slow => "SLOW SCAN DETECTED",
+            ScanKind::Walk => "SCAN DETECTED",
+        };
+        (kind, &d.told)
+    } else if let Some(d) = any.downcast_ref::<ScanSign>() {
+        let [first, ..] = d.sources;
+        ends = [first.map(|s| (s, 0)), None];
+        ("SCAN SIGN DETECTED", &d.told)
+    } else if let Some(d) = any.downcast_ref::<ScanStorage>() {
+        ends = [None, None];
+        let kind = if d.constrained {
+            "SCAN STORAGE CONSTRAINED"
+        } else {
+            "SCAN STORAGE UNCONSTRAINED"
         };
         (kind, &d.told)
     } else {

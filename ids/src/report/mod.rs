@@ -29,8 +29,6 @@ use tally::Tally;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Category {
     Attack(AttackType),
-    /// For the scan detectors.
-    #[allow(dead_code, reason = "scans are told of by their own detectors")]
     Scan,
     Tcp,
     Udp,
