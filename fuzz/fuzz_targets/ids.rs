@@ -20,6 +20,7 @@ use hostward::ids::policy::{
     Attack, AttackRule, Defense, NumberSet, Policy, QueueSize, ReportSet, Statistics,
     TcpRegulation, Trace, UdpRegulation,
 };
+use hostward::ids::scans::ScanConfig;
 use hostward::ids::{Config, Ids, Slot};
 use libfuzzer_sys::fuzz_target;
 
@@ -106,6 +107,10 @@ impl Rig {
             tcp_ports: 2,
             tcp_hosts: 2,
             udp_ports: 2,
+            scans: ScanConfig {
+                sources: 8,
+                ..ScanConfig::default()
+            },
             ..Config::default()
         };
         let mut ids = Ids::new(config);

@@ -5,8 +5,8 @@ use hostward_hook::action::Cx;
 use hostward_hook::flow::{FlowInfo, HashKey};
 use hostward_hook::fragment::Overlap;
 use hostward_hook::hooks::{Timers, earlier};
-use hostward_hook::layout::Anomaly;
 use hostward_hook::layout::tcp_flags::{ACK, RST, SYN};
+use hostward_hook::layout::{Anomaly, proto};
 use hostward_hook::meta::{Direction, Routing};
 use hostward_hook::packet::Packet;
 use hostward_hook::reason::Reason;
@@ -339,7 +339,9 @@ impl PacketHook for Ids {
         filter: Verdict,
     ) -> Verdict {
         let refused = matches!(filter, Verdict::Drop(_) | Verdict::Reject(_));
-        if self.scans.is_on() && (refused || slot.is_none()) {
+        // Messages of ICMP are no connection: each is looked at.
+        let icmp = matches!(packet.layout().protocol(), proto::ICMP | proto::ICMPV6);
+        if self.scans.is_on() && (refused || slot.is_none() || icmp) {
             self.scan(cx, packet, filter);
         }
         if refused {

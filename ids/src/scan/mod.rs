@@ -13,12 +13,12 @@ pub(crate) mod signs;
 mod table;
 pub(crate) mod told;
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use alloc::vec::Vec;
 use hostward_hook::action::Cx;
-use hostward_hook::flow::HashKey;
+use hostward_hook::flow::{FlowKey, HashKey};
 use hostward_hook::layout::proto;
 use hostward_hook::reason::Code;
 use hostward_hook::time::Instant;
@@ -114,6 +114,20 @@ pub(crate) struct Happened {
     /// Whether it was a protocol that was looked for: `port` is its number.
     pub(crate) is_protocol: bool,
     pub(crate) suspicion: Suspicion,
+}
+
+impl Happened {
+    /// Of the packet that it was, the other end first.
+    fn key(&self) -> Option<FlowKey> {
+        let (protocol, port) = match self.protocol {
+            Protocol::Tcp => (proto::TCP, self.port),
+            Protocol::Udp => (proto::UDP, self.port),
+            Protocol::Icmp => (proto::ICMP, 0),
+            Protocol::Icmpv6 => (proto::ICMPV6, 0),
+        };
+        let source = SocketAddr::new(self.source, self.source_port);
+        FlowKey::new(source, SocketAddr::new(self.local, port), protocol)
+    }
 }
 
 /// The table is full.
@@ -336,7 +350,7 @@ impl Scans {
         let local = self.local(h.local);
         let item = Item::new(kind, level, local, h.port);
         let change = self.sources.note(at, item, unit);
-        self.judge(global, desk, cx, at, (source, prefix), h.suspicion, change);
+        self.judge(global, desk, cx, at, (source, prefix), h, change);
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a decision needs")]
@@ -347,7 +361,7 @@ impl Scans {
         cx: &mut Cx<'_>,
         at: usize,
         (source, prefix): (IpAddr, u8),
-        suspicion: Suspicion,
+        h: &Happened,
         change: Change,
     ) {
         let walk = self.config.walk.map(|w| i32::from(w.clamp(1, 64)));
@@ -355,7 +369,7 @@ impl Scans {
             return;
         };
         if change.new {
-            let weight = match suspicion {
+            let weight = match h.suspicion {
                 Suspicion::Very => 2,
                 Suspicion::Possibly => 1,
                 Suspicion::Normal => 0,
@@ -383,7 +397,7 @@ impl Scans {
             flags |= flag::WALK;
         }
         head.flags = flags;
-        let who = (source, (prefix < 128).then_some(prefix));
+        let who = (source, (prefix < 128).then_some(prefix), h.key());
         if fast {
             let threshold = (global.fast_threshold, global.fast_minutes);
             self.tell(global, desk, cx, at, who, (ScanKind::Fast, threshold));
@@ -409,7 +423,7 @@ impl Scans {
         desk: &mut Desk,
         cx: &mut Cx<'_>,
         at: usize,
-        (source, prefix): (IpAddr, Option<u8>),
+        (source, prefix, key): (IpAddr, Option<u8>, Option<FlowKey>),
         (kind, (threshold, minutes)): (ScanKind, (u32, u32)),
     ) {
         let code = match kind {
@@ -449,7 +463,7 @@ impl Scans {
             minutes,
             told: told(code),
         };
-        Desk::tell(cx, code, channels, None, &detail);
+        Desk::tell(cx, code, channels, key, &detail);
         if global.rule.reports.detail && channels.log.is_some() {
             let detail = ScanDetail {
                 source,
@@ -457,7 +471,7 @@ impl Scans {
                 items,
                 told: told(SCAN_DETAIL),
             };
-            Desk::tell(cx, SCAN_DETAIL, channels, None, &detail);
+            Desk::tell(cx, SCAN_DETAIL, channels, key, &detail);
         }
         if let Some(defense) = global.defense.filter(|_| prefix.is_none()) {
             desk.defend(cx, &defense, source, code, false);

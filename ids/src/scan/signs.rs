@@ -134,6 +134,8 @@ struct Seen {
     since: Instant,
     signs: u16,
     count: u32,
+    /// It was told; for a minute it is no news.
+    told: bool,
 }
 
 /// Sources that showed something lately.
@@ -154,6 +156,7 @@ impl Ring {
             since: now,
             signs: 0,
             count: 0,
+            told: false,
         };
         let at = at.unwrap_or_else(|| {
             let at = self.next;
@@ -162,6 +165,7 @@ impl Ring {
         });
         let slot = self.seen.get_mut(at)?;
         let goes_on = |s: &Seen| {
+            let window = if s.told { MINUTE } else { window };
             s.source == source && now >= s.since && now.saturating_since(s.since) <= window
         };
         if !slot.is_some_and(|s| goes_on(&s)) {
@@ -174,7 +178,8 @@ impl Ring {
 /// The same SYN from several sources.
 #[derive(Clone, Copy, Debug)]
 struct Group {
-    syn: (u32, u16),
+    /// Sequence number, source port, destination.
+    syn: (u32, u16, IpAddr),
     since: Instant,
     sources: [Option<IpAddr>; 8],
     correlator: u32,
@@ -294,10 +299,10 @@ impl Signs {
         let Some(seen) = self.os.entry(key.source(), OS_WINDOW, cx.now.mono) else {
             return;
         };
-        let before = seen.signs.count_ones();
         seen.signs |= signs;
         let count = seen.signs.count_ones();
-        if before < OS_SIGNS && count >= OS_SIGNS {
+        if !seen.told && count >= OS_SIGNS {
+            seen.told = true;
             let who = [Some(key.source()), None, None];
             tell(policy, desk, cx, ScanSignKind::OsProbes, who, (count, None));
         }
@@ -313,7 +318,7 @@ impl Signs {
         number: u32,
     ) {
         let now = cx.now.mono;
-        let syn = (number, key.source_port());
+        let syn = (number, key.source_port(), key.destination());
         let at = (number ^ number >> 16 ^ u32::from(syn.1)) as usize % RING;
         let Some(slot) = self.groups.get_mut(at) else {
             return;
