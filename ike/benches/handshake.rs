@@ -1,9 +1,9 @@
 //! What setting up an IKE SA with a child takes: thread CPU time of each side, medians of interleaved rounds, beside
 //! the cryptography that cannot be left out (key generation and agreement; with certificates a signature and two
-//! verifications more) on the same backend; what an SA costs in memory; and whether SAs that are there make it
-//! slower.
+//! verifications more) on the same backend; and whether SAs that are there make it slower. (What an SA costs in memory
+//! is in `tests/memory.rs`; an allocator that counts would cost time here.)
 //!
-//! `cargo bench -p hostward-ike --bench handshake`
+//! `cargo bench -p hostward-ike --bench handshake`, or `-- ring psk` for the lines with these words only.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -130,6 +130,14 @@ fn floor<'f>(
     }
 }
 
+/// Whether all words of the command line are in this one.
+fn is_wanted(line: &str) -> bool {
+    std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .all(|word| line.split(' ').any(|one| one == word))
+}
+
 fn measure(backend: &'static dyn Backend) {
     let provider = Provider::of([backend]);
     let certificate = Certificate::new();
@@ -140,6 +148,9 @@ fn measure(backend: &'static dyn Backend) {
     ];
     for (auth, certificate) in [("psk", None), ("ecdsa-p256", Some(&certificate))] {
         for (name, group, additional) in ways {
+            if !is_wanted(&format!("{} {auth} {name}", backend.name())) {
+                continue;
+            }
             let proof = certificate.map_or(Proof::SharedKey, Certificate::proof);
             let made = Loopback::new(&provider, offer(group, additional), proof, random, now());
             let Ok(mut pair) = made else {
@@ -160,18 +171,14 @@ fn measure(backend: &'static dyn Backend) {
                     times[1].push(taken[1]);
                 }
             }
-            let held = allocation_counter::measure(|| {
-                (0..TIMES).for_each(|_| establish(&mut pair, &mut [Duration::ZERO; 2]));
-            });
             let [initiator, responder, floor] = times.map(median);
             println!(
-                "{:12} {auth:11} {name:16} responder {:8.1} us, initiator {:8.1} us, floor {:8.1} us, ratio {:.2}, {} octets",
+                "{:12} {auth:11} {name:16} responder {:8.1} us, initiator {:8.1} us, floor {:8.1} us, ratio {:.2}",
                 backend.name(),
                 responder / 1e3,
                 initiator / 1e3,
                 floor / 1e3,
                 responder / floor,
-                held.bytes_current / i64::from(TIMES),
             );
         }
     }
@@ -215,5 +222,7 @@ fn main() {
     for one in [backend::RING, backend::RUST_CRYPTO] {
         measure(one);
     }
-    held(backend::RING);
+    if is_wanted("held") {
+        held(backend::RING);
+    }
 }

@@ -181,6 +181,7 @@ fn without_a_child() {
     pair.assert_agreement();
     assert_eq!((pair.a.live().len(), pair.a.children.len()), (1, 0));
     assert_eq!(pair.sent.len(), 4);
+    assert_eq!(pair.a.ike.connect(pair.now, a, b), Ok(id));
     assert_eq!(pair.a.ike.initiate(pair.now, TunnelId(1)), Ok(id));
     pair.run();
     pair.assert_agreement();

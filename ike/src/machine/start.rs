@@ -243,15 +243,32 @@ impl Ike {
         self.start_tunnel(&found, local, remote)
     }
 
-    /// Authenticates with a peer without any child (RFC 6023). What is wanted later uses the SA.
+    /// Authenticates with a peer without any child (RFC 6023), unless there is an SA with it. What is wanted later
+    /// uses the SA.
     ///
     /// # Errors
     ///
     /// [`StartError`]; a peer that does not take such an SA is told of in an [`Event`](super::Event).
     pub fn connect(&mut self, now: Now, here: IpAddr, there: IpAddr) -> Result<SaId, StartError> {
         self.cx.now = now;
+        if let Some(sa) = self.usable(here, there).and_then(|spi| self.sas.get(&spi)) {
+            return Ok(sa.id);
+        }
         let held = self.rule_to_begin(here, there)?;
         self.begin(here, there, held, Vec::new(), None, None)
+    }
+
+    /// An SA with the peer that is there, or is being made from here.
+    fn usable(&self, here: IpAddr, there: IpAddr) -> Option<IkeSpi> {
+        let fits = |spi: &IkeSpi| {
+            self.sas.get(spi).is_some_and(|sa| match &sa.phase {
+                Phase::Initiating(_) => true,
+                Phase::Handshake(_) => sa.role == crate::keys::Side::Initiator,
+                Phase::Established(_) => sa.is_live(),
+                Phase::Closed(_) => false,
+            })
+        };
+        self.index.between(here, there).find(fits)
     }
 
     /// The rule by which this host begins.
@@ -300,15 +317,7 @@ impl Ike {
             generation: 0,
         };
         // An SA with the peer that is there, or is being made, is used.
-        let fits = |spi: &IkeSpi| {
-            self.sas.get(spi).is_some_and(|sa| match &sa.phase {
-                Phase::Initiating(_) => true,
-                Phase::Handshake(_) => sa.role == crate::keys::Side::Initiator,
-                Phase::Established(_) => sa.is_live(),
-                Phase::Closed(_) => false,
-            })
-        };
-        let found = self.index.between(here, there).find(fits);
+        let found = self.usable(here, there);
         if let Some(sa) = found.and_then(|spi| self.sas.get_mut(&spi)) {
             let (id, spi) = (sa.id, sa.local_spi());
             match &mut sa.phase {
